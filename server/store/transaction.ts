@@ -1,0 +1,132 @@
+/** One transaction on one connection: lazily begun, its control words sent along with its statements. */
+import type { CompiledQuery, QueryResult } from "kysely";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { StoreHandle } from "./store-handle.ts";
+import type { WorkerConnection } from "./worker-connection.ts";
+
+export interface TransactionOptions {
+  readonly begin: "BEGIN" | "BEGIN IMMEDIATE";
+  /** How long the function may hold the connection. */
+  readonly maxHoldMs: number;
+}
+
+export class Transaction {
+  readonly #connection: WorkerConnection;
+  readonly #callbacks: (() => void)[] = [];
+  /** Control words that wait for the next message. */
+  #before: string[];
+  #begun = false;
+  #savepoints = 0;
+  #open = true;
+
+  constructor(connection: WorkerConnection, begin: TransactionOptions["begin"]) {
+    this.#connection = connection;
+    this.#before = [begin];
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** A handle that lives while `fn` runs. */
+  async withHandle<S, T>(fn: (handle: StoreHandle<S>) => Promise<T>): Promise<T> {
+    let live = true;
+    let inSavepoint = false;
+    const check = () => {
+      if (!live || !this.#open) throw misuse("a transaction was used after its end");
+      if (inSavepoint) throw misuse("a transaction was used while a savepoint in it was open");
+    };
+    const handle: StoreHandle<S> = new StoreHandle<S>(
+      async (queries) => {
+        check();
+        return await this.#run(queries);
+      },
+      {
+        savepoint: async (inner) => {
+          check();
+          inSavepoint = true;
+          return await this.#savepoint(inner).finally(() => {
+            inSavepoint = false;
+          });
+        },
+        afterCommit: (callback) => {
+          check();
+          this.#callbacks.push(callback);
+        },
+      },
+    );
+    return await fn(handle).finally(() => {
+      live = false;
+    });
+  }
+
+  /** Resolves when the change is durable. */
+  async commit(): Promise<void> {
+    this.#open = false;
+    if (!this.#begun) return;
+    const before = this.#takeBefore();
+    await this.#connection.run({ inTransaction: true, before, statements: [], after: ["COMMIT"] });
+  }
+
+  /**
+   * Does not wait: the connection answers in order, so whoever gets it next comes after the rollback, and a
+   * connection that is gone has nothing to roll back.
+   */
+  rollback(): void {
+    this.#open = false;
+    if (this.#begun) void this.#connection.rollback().catch(() => undefined);
+  }
+
+  /** What is to be called after the commit, in order. */
+  get callbacks(): readonly (() => void)[] {
+    return this.#callbacks;
+  }
+
+  async #run(queries: readonly CompiledQuery[]): Promise<QueryResult<unknown>[]> {
+    const inTransaction = this.#begun;
+    this.#begun = true;
+    return await this.#connection.run({ inTransaction, before: this.#takeBefore(), statements: queries, after: [] });
+  }
+
+  async #savepoint<S, T>(fn: (handle: StoreHandle<S>) => Promise<T>): Promise<T> {
+    this.#savepoints += 1;
+    const name = `s${this.#savepoints}`;
+    const callbacks = this.#callbacks.length;
+    this.#before.push(`SAVEPOINT ${name}`);
+    try {
+      const result = await this.withHandle(fn);
+      this.#before.push(`RELEASE ${name}`);
+      return result;
+    } catch (error) {
+      this.#before.push(`ROLLBACK TO ${name}`, `RELEASE ${name}`);
+      this.#callbacks.length = callbacks;
+      throw error;
+    } finally {
+      this.#savepoints -= 1;
+    }
+  }
+
+  #takeBefore(): readonly string[] {
+    const before = this.#before;
+    this.#before = [];
+    return before;
+  }
+}
+
+/** `fn` within its time; a transaction that takes longer is given up by the caller. */
+export async function withinHold<T>(fn: Promise<T>, maxHoldMs: number): Promise<T> {
+  const expired = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    expired.reject(new HpsError("deadline", `a transaction took longer than ${maxHoldMs} ms and was undone`));
+  }, maxHoldMs);
+  try {
+    return await Promise.race([fn, expired.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A mistake in our own code, not of a caller. */
+export function misuse(message: string): HpsError {
+  return new HpsError("internal", message);
+}
