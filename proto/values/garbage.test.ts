@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseAbsolutePath } from "./absolute-path.ts";
 import { decodeBase64url } from "./base64url.ts";
+import { parseClaimToken } from "./claim-token.ts";
 import { parseDigest } from "./digest.ts";
 import { parseDomainName } from "./domain-name.ts";
 import { parseDuration } from "./duration.ts";
@@ -10,6 +12,7 @@ import { parseHostSet } from "./host-set.ts";
 import { HpsError } from "./hps-error.ts";
 import { parseHttpsUrl } from "./https-url.ts";
 import { parseImageRef } from "./image-ref.ts";
+import { parseInterfaceName } from "./interface-name.ts";
 import { parseIpAddress, parseIpv4, parseIpv6 } from "./ip-address.ts";
 import { parseIpv4Network } from "./ipv4-network.ts";
 import { parseObjectName } from "./object-name.ts";
@@ -20,6 +23,8 @@ import { parseUuid } from "./uuid.ts";
 import { parseVersion } from "./version.ts";
 
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
+  parseAbsolutePath,
+  parseClaimToken,
   parseDigest,
   parseDomainName,
   parseDuration,
@@ -28,6 +33,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseHostSet,
   parseHttpsUrl,
   parseImageRef,
+  parseInterfaceName,
   parseIpAddress,
   parseIpv4,
   parseIpv4Network,
