@@ -1,0 +1,270 @@
+import type { Generated } from "kysely";
+
+/**
+ * Every table of hpsd. Times are UTC milliseconds; ids are UUIDv7 text; flags are 0 or 1; `*_json` is JSON text.
+ * `revision` counts changes of its row and is what an etag is made of.
+ */
+export interface Tables {
+  setting: SettingTable;
+  cluster: ClusterTable;
+  host: HostTable;
+  host_mac: HostMacTable;
+  host_address: HostAddressTable;
+  host_tag: HostTagTable;
+  installation: InstallationTable;
+  step: StepTable;
+  journal: JournalTable;
+  log_line: LogLineTable;
+  agent_run: AgentRunTable;
+  claim: ClaimTable;
+  certificate: CertificateTable;
+  intermediate: IntermediateTable;
+  operator: OperatorTable;
+  role_binding: RoleBindingTable;
+  invitation: InvitationTable;
+  contact: ContactTable;
+  session: SessionTable;
+  audit: AuditTable;
+  change: ChangeTable;
+}
+
+/** Facts of this hpsd that are set once: trust domain, root certificate, … */
+interface SettingTable {
+  name: string;
+  value: string;
+}
+
+interface ClusterTable {
+  id: string;
+  name: string;
+  description: string;
+  domain: string;
+  admission: "armed" | "approve";
+  created_at: number;
+  updated_at: number;
+  revision: number;
+}
+
+interface HostTable {
+  id: string;
+  cluster_id: string;
+  name: string;
+  profile: string;
+  resume: "never" | "once" | "always";
+  /** When the installed system first reported; null before, and after re-installation began. */
+  installed_at: number | null;
+  agent_version: string;
+  /** The last BootReport, as JSON. */
+  boot_json: string | null;
+  created_at: number;
+  updated_at: number;
+  revision: number;
+}
+
+interface HostMacTable {
+  mac: string;
+  host_id: string;
+  ordinal: number;
+}
+
+interface HostAddressTable {
+  address: string;
+  host_id: string;
+  ordinal: number;
+}
+
+interface HostTagTable {
+  host_id: string;
+  key: string;
+  value: string;
+}
+
+interface InstallationTable {
+  id: string;
+  host_id: string;
+  cluster_id: string;
+  /** A state of core/hosts/life-cycle.ts while open, then `ended`. */
+  state: string;
+  outcome: "open" | "succeeded" | "cancelled" | "expired";
+  reason: string;
+  image: string;
+  /** JSON array of disk serial numbers. */
+  wipe_json: string;
+  armed_by: string;
+  window_end_at: number;
+  created_at: number;
+  ended_at: number | null;
+  /** Facts of the machine that enrolled, as JSON; null before, and after a freeze was lifted. */
+  facts_json: string | null;
+  /** How often the resume policy has let it go on by itself. */
+  resumed: number;
+  last_journal: number;
+  last_log: number;
+  revision: number;
+}
+
+interface StepTable {
+  installation_id: string;
+  ordinal: number;
+  name: string;
+  state: "pending" | "running" | "succeeded" | "failed";
+  attempt: number;
+  done: number;
+  total: number;
+  unit: string;
+  reason: string;
+  started_at: number | null;
+  ended_at: number | null;
+}
+
+/** One entry of an installation's journal; `sequence` counts from 1 in each installation without gaps. */
+interface JournalTable {
+  installation_id: string;
+  sequence: number;
+  at: number;
+  /** The hps.v1.JournalEntry, binary. */
+  entry: Uint8Array;
+}
+
+interface LogLineTable {
+  installation_id: string;
+  sequence: number;
+  at: number;
+  source: string;
+  text: Uint8Array;
+}
+
+/** How far a run of an agent is stored: what is not above `last_sequence` is a repetition. */
+interface AgentRunTable {
+  run_id: string;
+  identity: string;
+  last_sequence: number;
+  started_at: number;
+}
+
+interface ClaimTable {
+  /** SHA-256 of the token, hex. */
+  token_hash: string;
+  installation_id: string;
+  host_id: string;
+  /** The sender the script went to; only it may fetch the claim. */
+  mac: string;
+  address: string;
+  issued_at: number;
+  expires_at: number;
+  fetched_at: number | null;
+  /** A newer claim or the end of the installation. */
+  voided_at: number | null;
+  void_reason: string;
+  /** Set at the first enrolment try: the only key this claim may enrol. SHA-256 of the SPKI, hex. */
+  public_key: string | null;
+  /** While an operator has to compare: what was sent. */
+  pending_at: number | null;
+  pending_facts_json: string | null;
+  pending_address: string | null;
+  approved_at: number | null;
+  approved_by: string | null;
+  certificate_serial: string | null;
+}
+
+interface CertificateTable {
+  /** Lower-case hex. */
+  serial: string;
+  kind: "operator" | "installer" | "host" | "server";
+  /** Operator name, installation id, host id or server name. */
+  subject: string;
+  host_id: string | null;
+  cluster_id: string | null;
+  state: "waiting" | "valid" | "suspended" | "revoked";
+  /** SHA-256 of the DER, hex. */
+  fingerprint: string;
+  public_key: string;
+  not_before: number;
+  not_after: number;
+  issued_at: number;
+  revoked_at: number | null;
+  revoke_reason: string;
+  pem: string;
+}
+
+/** Keys lie in the state folder as `ca/<id>.key`, 0600. */
+interface IntermediateTable {
+  id: string;
+  /** `prepared` has a key and no certificate yet; exactly one is `active`. */
+  state: "prepared" | "active" | "retired";
+  pem: string | null;
+  not_after: number | null;
+  created_at: number;
+}
+
+interface OperatorTable {
+  id: string;
+  name: string;
+  created_at: number;
+}
+
+interface RoleBindingTable {
+  operator_id: string;
+  /** A cluster id, or `*`. */
+  cluster_id: string;
+  role: "viewer" | "operator" | "admin";
+}
+
+interface InvitationTable {
+  token_hash: string;
+  operator_id: string;
+  created_at: number;
+  expires_at: number;
+  /** The key that used it; the same key may repeat (a lost reply is not an attack). */
+  public_key: string | null;
+  certificate_serial: string | null;
+}
+
+interface ContactTable {
+  mac: string;
+  address: string;
+  first_seen_at: number;
+  last_seen_at: number;
+  inventory_json: string;
+}
+
+interface SessionTable {
+  id: string;
+  host_id: string;
+  cluster_id: string;
+  host_name: string;
+  operator: string;
+  command_json: string;
+  reason: string;
+  started_at: number;
+  ended_at: number | null;
+  exit_code: number | null;
+  end_reason: string;
+  recording_bytes: number;
+  recording_digest: string;
+}
+
+interface AuditTable {
+  sequence: Generated<number>;
+  at: number;
+  actor: string;
+  action: string;
+  target: string;
+  cluster_id: string | null;
+  address: string;
+  outcome: "allowed" | "refused";
+  reason: string;
+  incident: string;
+  details_json: string;
+}
+
+/** The ordered feed that every watch reads. Written in the transaction of the change itself. */
+interface ChangeTable {
+  sequence: Generated<number>;
+  at: number;
+  kind: "cluster" | "host" | "installation" | "operator" | "certificate" | "session" | "contact";
+  object_id: string;
+  cluster_id: string | null;
+  /** 1 when the object is gone. */
+  deleted: number;
+}
