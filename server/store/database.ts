@@ -1,0 +1,15 @@
+import type { Migration } from "./migrate.ts";
+import type { Store } from "./open-store.ts";
+import { first } from "./schema/0001-first/first.ts";
+import type { Tables } from "./schema/tables.ts";
+import type { Reader, Writer } from "./store-handle.ts";
+
+/** hpsd's store. */
+export type HpsStore = Store<Tables>;
+/** A snapshot to read in. */
+export type Db = Reader<Tables>;
+/** A transaction to write in; durable when the function it was given to returns. */
+export type Tx = Writer<Tables>;
+
+/** Every step from an empty file to this release, in order. One that was released never changes. */
+export const MIGRATIONS: readonly Migration[] = [{ name: "0001-first", up: first }];
