@@ -1,0 +1,68 @@
+import type { KeyObject, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import type { JsonGeneralNames } from "@peculiar/x509";
+import { HpsError } from "../proto/values/hps-error.ts";
+import { type Authority, BACKDATING, boundedEnd } from "./authority.ts";
+import { identityText, identityUri, type PeerIdentity } from "./identity.ts";
+import { PROFILES, type Profile, USAGE } from "./profiles.ts";
+import { signCertificate, signerOf } from "./sign-certificate.ts";
+
+/** What the server decided. Of a request nothing but `publicKey` comes from the asker. */
+export interface IssueOptions {
+  readonly identity: PeerIdentity;
+  readonly publicKey: KeyObject;
+  /** UTC milliseconds. */
+  readonly now: number;
+  /** Milliseconds from now: at least a minute, at most what the profile allows. */
+  readonly lifetime: number;
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
+}
+
+/** Issues the certificate of one identity, by the profile of its kind. It may end earlier: never after its issuer. */
+export async function issue(issuer: Authority, options: IssueOptions): Promise<X509Certificate> {
+  const { identity, publicKey, now } = options;
+  const profile = PROFILES[identity.kind];
+  checkLifetime(options, profile);
+  return signCertificate(signerOf(issuer.certificate, issuer.privateKey), {
+    commonName: identityText(identity),
+    names: [{ type: "url", value: identityUri(issuer.trustDomain, identity) }, ...hostNames(options, profile)],
+    publicKey,
+    notBefore: now - BACKDATING,
+    notAfter: boundedEnd(issuer, now, now + options.lifetime),
+    role: { usage: USAGE[profile.purpose] },
+  });
+}
+
+function checkLifetime({ identity, lifetime }: IssueOptions, profile: Profile): void {
+  if (lifetime >= BACKDATING && lifetime <= profile.longest) return;
+  throw new HpsError("invalid", `a certificate of ${identityText(identity)} cannot live ${lifetime} ms`, {
+    hint: `between ${BACKDATING} and ${profile.longest} ms`,
+  });
+}
+
+// Letters, digits and inner hyphens (RFC 1123); no wildcards: a server's names are all known.
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+
+function hostNames(options: IssueOptions, profile: Profile): JsonGeneralNames {
+  const { dnsNames = [], ipAddresses = [] } = options;
+  const who = identityText(options.identity);
+  if (profile.named !== dnsNames.length + ipAddresses.length > 0) {
+    throw new HpsError(
+      "invalid",
+      `a certificate of ${who} ${profile.named ? "needs a" : "has no"} DNS name or address`,
+    );
+  }
+  for (const name of dnsNames) {
+    if (!DNS_NAME.test(name)) throw new HpsError("invalid", `not a DNS name: ${JSON.stringify(name.slice(0, 80))}`);
+  }
+  for (const address of ipAddresses) {
+    if (isIP(address) === 0 || address.includes("%")) {
+      throw new HpsError("invalid", `not an IP address: ${JSON.stringify(address.slice(0, 80))}`);
+    }
+  }
+  return [
+    ...dnsNames.map((value) => ({ type: "dns" as const, value })),
+    ...ipAddresses.map((value) => ({ type: "ip" as const, value })),
+  ];
+}
