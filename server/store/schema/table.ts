@@ -1,4 +1,5 @@
-import { type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from "kysely";
+import { type ColumnDefinitionBuilder, type CreateTableBuilder, sql } from "kysely";
+import type { SchemaWriter } from "../store-handle.ts";
 
 type Build = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder;
 
@@ -45,7 +46,7 @@ export interface TableOptions {
 }
 
 export async function createTable(
-  db: Kysely<unknown>,
+  db: SchemaWriter,
   name: string,
   columns: Readonly<Record<string, Column>>,
   options: TableOptions = {},

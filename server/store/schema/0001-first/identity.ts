@@ -1,7 +1,7 @@
-import type { Kysely } from "kysely";
+import type { SchemaWriter } from "../../store-handle.ts";
 import { big, createTable, key, oneOf, optionalBig, optionalText, partOf, text, uniqueText } from "../table.ts";
 
-type Db = Kysely<unknown>;
+type Db = SchemaWriter;
 
 export async function identity(db: Db): Promise<void> {
   await createTable(db, "setting", { name: key, value: text });

@@ -1,7 +1,8 @@
-import { type Kysely, sql } from "kysely";
+import { sql } from "kysely";
+import type { SchemaWriter } from "../../store-handle.ts";
 import { big, bytes, createTable, integer, key, oneOf, optionalBig, optionalText, partOf, text } from "../table.ts";
 
-type Db = Kysely<unknown>;
+type Db = SchemaWriter;
 
 export async function installations(db: Db): Promise<void> {
   await createTable(

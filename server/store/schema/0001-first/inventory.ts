@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { SchemaWriter } from "../../store-handle.ts";
 import {
   big,
   createTable,
@@ -13,7 +13,7 @@ import {
   uniqueText,
 } from "../table.ts";
 
-type Db = Kysely<unknown>;
+type Db = SchemaWriter;
 
 export async function inventory(db: Db): Promise<void> {
   const history = { created_at: big, updated_at: big, revision: integer };

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { SchemaWriter } from "../../store-handle.ts";
 import {
   big,
   createTable,
@@ -12,7 +12,7 @@ import {
   text,
 } from "../table.ts";
 
-type Db = Kysely<unknown>;
+type Db = SchemaWriter;
 
 export async function records(db: Db): Promise<void> {
   await createTable(
