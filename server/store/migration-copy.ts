@@ -13,6 +13,8 @@ export function nextCopy(file: string, now = Date.now()): string {
 /** Removes all but the newest copies. */
 export async function pruneCopies(file: string): Promise<void> {
   const folder = path.dirname(file);
-  const names = (await readdir(folder)).filter((name) => name.startsWith(`${path.basename(file)}${MARK}`)).sort();
+  const mine = `${path.basename(file)}${MARK}`;
+  const isCopy = (name: string) => name.startsWith(mine) && /^[\dTZ-]+$/.test(name.slice(mine.length));
+  const names = (await readdir(folder)).filter(isCopy).sort();
   for (const name of names.slice(0, -KEPT)) await rm(path.join(folder, name), { force: true });
 }

@@ -1,0 +1,137 @@
+import { readdir } from "node:fs/promises";
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import type { Migration } from "./migrate.ts";
+import { openStore } from "./open-store.ts";
+import { openSample, SAMPLE_MIGRATIONS, type SampleSchema, sampleFolder } from "./sample-store.ts";
+
+const addColumn: Migration = {
+  name: "0003-serial",
+  async up(db) {
+    await db.schema.alterTable("machine").addColumn("serial", "text").execute();
+  },
+};
+
+/** Fails half way: after a table was made and a row changed. */
+const halfWay: Migration = {
+  name: "0003-half",
+  async up(db) {
+    await db.schema.createTable("half").addColumn("id", "integer").execute();
+    await db.updateTable("machine").set({ note: "changed" }).execute();
+    await db.schema.createTable("machine").addColumn("id", "integer").execute();
+  },
+};
+
+/** As SQLite's manual rebuilds a table: dropping it would empty what refers to it, were foreign keys on. */
+const rebuild: Migration = {
+  name: "0003-rebuild",
+  async up(db) {
+    await db.schema
+      .createTable("rack2")
+      .addColumn("name", "text", (c) => c.primaryKey())
+      .addColumn("row", "text")
+      .execute();
+    await sql`INSERT INTO rack2 (name) SELECT name FROM rack`.execute(db);
+    await db.schema.dropTable("rack").execute();
+    await db.schema.alterTable("rack2").renameTo("rack").execute();
+  },
+};
+
+const orphan: Migration = {
+  name: "0003-orphan",
+  async up(db) {
+    await db.deleteFrom("rack").execute();
+  },
+};
+
+async function makeStore(file: string): Promise<void> {
+  await using store = await openSample(file);
+  await store.write(async (tx) => {
+    await tx.insertInto("machine").values({ id: 1, rack: "r1", note: "n", blob: null, big: null }).execute();
+  });
+}
+
+/** The whole schema and the sample row, as text. */
+async function state(file: string, migrations = SAMPLE_MIGRATIONS): Promise<string> {
+  const store = await openStore<SampleSchema>({ file, migrations });
+  const text = await store.read(async (db) => {
+    const schema = await sql<{ sql: string }>`SELECT sql FROM sqlite_schema ORDER BY name`.execute(db);
+    const names = await sql<{ name: string }>`SELECT name FROM migration ORDER BY position`.execute(db);
+    const machines = await db.selectFrom("machine").selectAll().execute();
+    return JSON.stringify([schema.rows, names.rows, machines]);
+  });
+  await store.close();
+  return text;
+}
+
+const open = async (file: string, ...more: readonly Migration[]) =>
+  await openStore<SampleSchema>({ file, migrations: [...SAMPLE_MIGRATIONS, ...more] });
+
+async function copies(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /before-migration-.*Z$/.test(name)).sort();
+}
+
+test("a failing migration leaves schema, rows and record as they were", async () => {
+  await using folder = await sampleFolder();
+  await makeStore(folder.file);
+  const before = await state(folder.file);
+  await expect(open(folder.file, halfWay)).rejects.toMatchObject({
+    code: "internal",
+    message: "the migration 0003-half failed; the store is as it was before it",
+  });
+  expect(await state(folder.file)).toBe(before);
+  await (await open(folder.file, addColumn)).close();
+});
+
+test("a migration may rebuild a table others refer to, but not leave broken references", async () => {
+  await using folder = await sampleFolder();
+  await makeStore(folder.file);
+  const before = await state(folder.file);
+  await expect(open(folder.file, orphan)).rejects.toMatchObject({
+    message: expect.stringMatching(/0003-orphan failed/),
+  });
+  expect(await state(folder.file)).toBe(before);
+  const store = await open(folder.file, rebuild);
+  expect(await store.integrityCheck()).toEqual([]);
+  expect(await store.read(async (db) => await db.selectFrom("machine").select("rack").execute())).toEqual([
+    { rack: "r1" },
+  ]);
+  const removing = store.write(async (tx) => await tx.deleteFrom("rack").execute());
+  await expect(removing).rejects.toMatchObject({ kind: "foreign-key" });
+  await store.close();
+});
+
+test("a store of a newer hpsd, or of another history, is refused and not touched", async () => {
+  await using folder = await sampleFolder();
+  await makeStore(folder.file);
+  await (await open(folder.file, addColumn)).close();
+  const before = await state(folder.file, [...SAMPLE_MIGRATIONS, addColumn]);
+  await expect(open(folder.file)).rejects.toMatchObject({
+    code: "precondition",
+    message: "the store has the migration 0003-serial, which this hpsd does not know",
+    hint: expect.stringMatching(/newer/),
+  });
+  const reordered = [...SAMPLE_MIGRATIONS].reverse();
+  await expect(openStore({ file: folder.file, migrations: reordered })).rejects.toMatchObject({ code: "precondition" });
+  expect(await state(folder.file, [...SAMPLE_MIGRATIONS, addColumn])).toBe(before);
+});
+
+test("an existing store is copied before it is changed, and few copies are kept", async () => {
+  await using folder = await sampleFolder();
+  await makeStore(folder.file);
+  expect(await copies(folder.path)).toEqual([]);
+  const before = await state(folder.file);
+  const later: Migration[] = [];
+  for (const number of [3, 4, 5, 6, 7]) {
+    later.push({ ...addColumn, name: `000${number}`, up: async (db) => await addTable(db, number) });
+    await (await open(folder.file, ...later)).close();
+    await (await open(folder.file, ...later)).close();
+    const kept = await copies(folder.path);
+    expect(kept).toHaveLength(Math.min(number - 2, 3));
+    if (number === 3) expect(await state(`${folder.path}/${kept[0]}`)).toBe(before);
+  }
+});
+
+async function addTable(db: Parameters<Migration["up"]>[0], number: number): Promise<void> {
+  await db.schema.createTable(`extra${number}`).addColumn("id", "integer").execute();
+}
