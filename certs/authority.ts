@@ -1,5 +1,6 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { HpsError } from "../proto/values/hps-error.ts";
+import { quote } from "../proto/values/safe-text.ts";
 import { authorityTrustDomain } from "./certificate-identity.ts";
 import { trustDomainUri } from "./identity.ts";
 import { keyIdentifier, makeKey } from "./key.ts";
@@ -71,7 +72,7 @@ export function boundedEnd(authority: Authority, now: number, end: number): numb
 /** Distinct per key, so that two intermediates of one name are never taken for each other. */
 function authorityName(name: string, publicKey: KeyObject): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,49}$/.test(name)) {
-    throw new HpsError("invalid", `not a name for a certificate authority: ${JSON.stringify(name.slice(0, 80))}`, {
+    throw new HpsError("invalid", `not a name for a certificate authority: ${quote(name)}`, {
       hint: "use letters, digits, spaces, '.', '-' and '_', at most 50",
     });
   }

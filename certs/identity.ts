@@ -1,4 +1,5 @@
 import { HpsError } from "../proto/values/hps-error.ts";
+import { quote } from "../proto/values/safe-text.ts";
 
 /** Who a certificate speaks for. `id` is a UUID in lower case; an installer's is its installation's. */
 export type PeerIdentity =
@@ -69,5 +70,5 @@ function identityOf(kind: string, key: string): PeerIdentity {
 }
 
 function refusal(what: string, value: string, hint = ""): HpsError {
-  return new HpsError("invalid", `not a ${what}: ${JSON.stringify(value.slice(0, 80))}`, { hint });
+  return new HpsError("invalid", `not a ${what}: ${quote(value)}`, { hint });
 }
