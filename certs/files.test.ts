@@ -49,6 +49,17 @@ test("what cannot be read or written says so", async () => {
   await expect(readPrivateKeyFile(path)).rejects.toThrow(/larger than/);
 });
 
+test("a strict umask does not hide certificates", async () => {
+  const path = join(folder, "shown.pem");
+  const before = process.umask(0o077);
+  try {
+    await writeCertificatesFile(path, [(await makeChain()).root.certificate]);
+  } finally {
+    process.umask(before);
+  }
+  expect((await stat(path)).mode & 0o777).toBe(0o644);
+});
+
 test("certificates keep their order", async () => {
   const { root, intermediate } = await makeChain();
   const path = join(folder, "chain.pem");

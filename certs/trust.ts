@@ -28,6 +28,8 @@ export function createTrust(roots: readonly X509Certificate[], intermediates: re
   if (trustDomain === undefined) throw new HpsError("invalid", "no root certificate");
   if (others.length > 0)
     throw new HpsError("invalid", `authorities of several trust domains: ${trustDomain}, ${others}`);
+  const lame = [...roots, ...intermediates].find((authority) => !authority.ca);
+  if (lame !== undefined) throw new HpsError("invalid", `${lame.subject} is not a certificate authority`);
   const checkedRoots = roots.map((root) => {
     if (!isIssuedBy(root, root))
       throw new HpsError("invalid", `${root.subject} is not a root: it does not sign itself`);
@@ -41,9 +43,9 @@ export function createTrust(roots: readonly X509Certificate[], intermediates: re
   return { trustDomain, issuers };
 }
 
-/** Whether `issuer` is an authority and signed `certificate`, by name, key identifier and signature. */
+/** Whether `issuer` signed `certificate`: name, key identifier, right to sign, signature. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
 /** Reads what is asked of a certificate again and again. The serial is lower-case hex. */

@@ -1,6 +1,6 @@
 import { sign, X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
-import { createIntermediate, openAuthority } from "./authority.ts";
+import { createIntermediate, createRoot, openAuthority } from "./authority.ts";
 import { der, readDer, readInside, TAG } from "./der.ts";
 import { trustDomainUri } from "./identity.ts";
 import { issue } from "./issue.ts";
@@ -17,6 +17,8 @@ const trust = createTrust([root.certificate], [intermediate.certificate]);
 function verify(certificate: X509Certificate, options = {}) {
   return verifyPeer(trust, { leaf: certificate.raw, now, purpose: "client", ...options });
 }
+
+const uri = (value: string) => ({ type: "url" as const, value });
 
 function refused(reason: string) {
   return expect.objectContaining({ code: "unauthenticated", details: { reason } });
@@ -93,17 +95,16 @@ async function signed(content: Partial<CertificateContent>): Promise<X509Certifi
   });
 }
 
-/** The certificate with some bytes of its content replaced, signed again by the intermediate. */
-function resigned(certificate: X509Certificate, from: string, to: string): X509Certificate {
+/** The certificate with some bytes of its content replaced, signed again by its issuer. */
+function resigned(certificate: X509Certificate, from: string, to: string, issuer = intermediate): X509Certificate {
   const [content, algorithm] = readInside(readDer(certificate.raw), TAG.sequence);
   if (content === undefined || algorithm === undefined) throw new Error("not a certificate");
   const changed = Buffer.from(content.raw.toString("hex").replace(from, to), "hex");
-  const signature = der(TAG.bitString, Buffer.from([0]), sign("sha256", changed, intermediate.privateKey));
+  const signature = der(TAG.bitString, Buffer.from([0]), sign("sha256", changed, issuer.privateKey));
   return new X509Certificate(der(TAG.sequence, changed, algorithm.raw, signature));
 }
 
 test("even signed by us, a certificate needs one identity, ours, and no authority", async () => {
-  const uri = (value: string) => ({ type: "url" as const, value });
   expect(verify(await signed({})).identity).toEqual(PEERS.operator);
   const alice = "spiffe://example.org/operator/alice";
   const odd = [
@@ -132,7 +133,13 @@ test("even signed by us, a certificate needs one identity, ours, and no authorit
 test("bytes that are no certificate are malformed", async () => {
   const { certificate } = await makePeer(chain, PEERS.host);
   const padded = Buffer.concat([certificate.raw, Buffer.from([0])]);
-  for (const leaf of [Buffer.of(), Buffer.from("nonsense"), certificate.raw.subarray(0, -1), padded]) {
+  for (const leaf of [
+    Buffer.of(),
+    Buffer.from("nonsense"),
+    certificate.raw.subarray(0, -1),
+    padded,
+    Buffer.from(certificate.toString()),
+  ]) {
     expect(() => verifyPeer(trust, { leaf, now, purpose: "client" })).toThrow(refused("malformed"));
   }
   const bent = Buffer.from(certificate.raw);
@@ -161,6 +168,31 @@ test("a trust is of one domain, of roots that sign themselves and intermediates 
   expect(() => createTrust([root.certificate], [same.intermediate.certificate])).toThrow(
     /not signed by a trusted root/,
   );
+});
+
+test("who only has an authority's key usage is none", async () => {
+  const content = { commonName: "lame", names: [uri("spiffe://example.org")] };
+  const life = { publicKey: makeKey().publicKey, notBefore: now, notAfter: now + DAY };
+  const role = { usage: "1.3.6.1.5.5.7.3.2" };
+  const leaf = await signCertificate(signerOf(root.certificate, root.privateKey), { ...content, ...life, role });
+  const lame = resigned(leaf, "03020780", "03020106", root);
+  expect(lame.ca).toBe(false);
+  expect(lame.verify(root.certificate.publicKey)).toBe(true);
+  expect(() => createTrust([root.certificate], [lame])).toThrow("CN=lame is not a certificate authority");
+});
+
+test("a root that is over takes all below it along", async () => {
+  const short = await createRoot({ trustDomain: "example.org", name: "Short", now, lifetime: DAY });
+  const { publicKey, privateKey } = makeKey();
+  const content = { commonName: "Long", names: [uri("spiffe://example.org")], publicKey };
+  const life = { notBefore: now, notAfter: now + 9 * DAY, role: { pathLength: 0 } };
+  const certificate = await signCertificate(signerOf(short.certificate, short.privateKey), { ...content, ...life });
+  const long = openAuthority(certificate, privateKey);
+  const peer = await makePeer({ ...chain, intermediate: long }, PEERS.host, { lifetime: 5 * DAY });
+  const both = createTrust([short.certificate], [certificate]);
+  const at = (time: number) => verifyPeer(both, { leaf: peer.certificate.raw, now: time, purpose: "client" });
+  expect(at(now).identity).toEqual(PEERS.host);
+  expect(() => at(now + 2 * DAY)).toThrow(/the root certificate expired/);
 });
 
 test("an authority is opened with its own key only", async () => {

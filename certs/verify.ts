@@ -1,6 +1,7 @@
 import { hash, X509Certificate } from "node:crypto";
 import { HpsError } from "../proto/values/hps-error.ts";
 import { certificateIdentity } from "./certificate-identity.ts";
+import { readDer } from "./der.ts";
 import { type DomainIdentity, identityText, identityUri } from "./identity.ts";
 import { publicKeyDigest } from "./key.ts";
 import { mayOnlySign } from "./key-usage.ts";
@@ -109,9 +110,7 @@ function checkCertificate(trust: Trust, der: Buffer, fingerprint: string): Check
 
 function readCertificate(der: Buffer): X509Certificate {
   try {
-    const certificate = new X509Certificate(der);
-    if (!certificate.raw.equals(der)) throw new HpsError("invalid", "bytes after the certificate");
-    return certificate;
+    return new X509Certificate(readDer(der).raw); // nothing after it, and not PEM: one certificate has one fingerprint
   } catch (cause) {
     throw refusal("malformed", "the certificate is malformed", cause);
   }
