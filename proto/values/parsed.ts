@@ -14,7 +14,7 @@ export function textOf<Value>(parse: (text: string) => Value) {
   });
 }
 
-/** `value` as `schema` has it, else an `invalid` error naming `what` and the first wrong field. The input is not repeated. */
+/** `value` as `schema` has it, else an `invalid` error naming `what` and the first wrong field. A message may quote what it refuses: not for secrets. */
 export function parseShape<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
