@@ -1,40 +1,13 @@
-import { afterEach, expect, test } from "vitest";
-import { HpsError } from "../values/hps-error.ts";
-import type { RpcServerOptions } from "./rpc-server.ts";
-import { type EchoHandlers, type Rig, startRig } from "./testing/echo-rig.ts";
+import { expect, test } from "vitest";
+import { all, requests, useRigs } from "./testing/rigs.ts";
 
-const rigs: Rig[] = [];
-
-async function rigOf(handlers: Partial<EchoHandlers> = {}, options: Partial<RpcServerOptions<string>> = {}) {
-  const rig = await startRig(handlers, options);
-  rigs.push(rig);
-  return rig;
-}
-
-afterEach(async () => {
-  await Promise.all(rigs.splice(0).map((rig) => rig.stop()));
-});
-
-async function* requests(...counts: number[]) {
-  for (const count of counts) {
-    yield { count };
-  }
-}
-
-async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const items: T[] = [];
-  for await (const item of source) {
-    items.push(item);
-  }
-  return items;
-}
+const startRig = useRigs();
 
 test("all four kinds carry their messages, in order", async () => {
-  const { echo, observations } = await rigOf();
+  const { echo, observations } = await startRig();
   expect(await echo.unary({ text: "007 — ünïcode" })).toMatchObject({ text: "007 — ünïcode" });
-  expect((await all(echo.download({ count: 40 }))).map((item) => item.count)).toEqual(
-    Array.from({ length: 40 }, (_, i) => i),
-  );
+  const counts = (await all(echo.download({ count: 40 }))).map((item) => item.count);
+  expect(counts).toEqual(Array.from({ length: 40 }, (_, index) => index));
   expect(await echo.upload(requests(1, 2, 3))).toMatchObject({ count: 6 });
   expect((await all(echo.chat(requests(5, 6, 7)))).map((item) => item.count)).toEqual([5, 6, 7]);
   expect(observations.map(({ method, code }) => `${method} ${code}`)).toEqual([
@@ -45,24 +18,63 @@ test("all four kinds carry their messages, in order", async () => {
   ]);
 });
 
-test("an HpsError arrives with code, message, hint and details", async () => {
-  const thrown = new HpsError("precondition", "host web01 is not armed: ☃ 100 %", {
-    hint: "arm it: hpsctl host arm web01 ✓",
-    details: { host: "web01", état: "☃" },
-    cause: new Error("secret"),
-  });
-  const { echo, incidents } = await rigOf({
-    unary: async () => {
-      throw thrown;
+test("streams of no messages are streams", async () => {
+  const { echo } = await startRig();
+  expect(await all(echo.download({}))).toEqual([]);
+  expect(await echo.upload(requests())).toMatchObject({ count: 0 });
+  expect(await all(echo.chat(requests()))).toEqual([]);
+});
+
+test("the context says who calls, by what, until when", async () => {
+  const seen: unknown[] = [];
+  const { echo, clientLeaf } = await startRig({
+    unary: async (_request, { peer, principal, metadata, method, deadline }) => {
+      const left = (deadline?.getTime() ?? 0) - Date.now();
+      seen.push(
+        peer.address,
+        peer.certificateChain[0]?.toString("hex"),
+        principal,
+        metadata.get("hps-version"),
+        metadata.get("x-trace"),
+        method.name,
+        left > 9000,
+      );
+      return {};
     },
   });
-  const error = await echo.unary({}).catch((caught: unknown) => caught);
-  expect(error).toBeInstanceOf(HpsError);
-  expect(error).toMatchObject({
-    code: thrown.code,
-    message: thrown.message,
-    hint: thrown.hint,
-    details: thrown.details,
+  await echo.unary({}, { timeoutMs: 10_000, metadata: { "x-trace": "7" } });
+  expect(seen).toEqual(["127.0.0.1", clientLeaf.der.toString("hex"), "127.0.0.1", "0.1.0", "7", "Unary", true]);
+});
+
+test("a handler may leave the loop over its requests and still answer", async () => {
+  const { echo } = await startRig({
+    upload: async (source) => {
+      for await (const request of source) {
+        return { count: request.count };
+      }
+      return {};
+    },
+    chat: async function* (source) {
+      for await (const request of source) {
+        yield { text: "first", count: request.count };
+        break;
+      }
+      for await (const request of source) {
+        yield { text: "rest", count: request.count };
+      }
+    },
   });
-  expect(incidents).toEqual([]);
+  expect(await echo.upload(requests(4, 5, 6))).toMatchObject({ count: 4 });
+  const answers = await all(echo.chat(requests(1, 2, 3)));
+  expect(answers.map(({ text, count }) => `${text} ${count}`)).toEqual(["first 1", "rest 2", "rest 3"]);
+});
+
+test("1000 calls one after the other leave nothing behind", async () => {
+  const { echo, channel, server } = await startRig();
+  for (let index = 0; index < 1000; index += 1) {
+    await echo.unary({ count: index });
+  }
+  expect(channel.calls.size).toBe(0);
+  expect(server.activeCalls).toBe(0);
+  expect(server.connections).toBe(1);
 });

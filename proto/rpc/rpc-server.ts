@@ -134,6 +134,10 @@ export class RpcServer<P> {
     }
   }
 
+  get activeCalls(): number {
+    return this.#active.size;
+  }
+
   get connections(): number {
     return this.#listeners.reduce((sum, listener) => sum + listener.connections, 0);
   }
