@@ -21,6 +21,13 @@ const CONNECTION_PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
   [/ECONNRESET|EPIPE|socket|[Cc]onnection dropped|closed/, "the connection was lost", ""],
 ];
 
+/** How a channel's own check of its server gets its sentence through the transport's text. */
+const REFUSAL = /hps-refusal\{(.*?)\}/;
+
+export function serverRefusal(sentence: string): Error {
+  return new Error(`hps-refusal{${sentence.replace(/[{}]/g, "")}}`);
+}
+
 /** `method` and `address` name what was tried. */
 export function callError(status: StatusObject, method: string, address: string): HpsError {
   if (isFromPeer(status)) {
@@ -36,7 +43,8 @@ export function callError(status: StatusObject, method: string, address: string)
 }
 
 function connectionError(transportText: string, address: string): HpsError {
+  const refusal = REFUSAL.exec(transportText)?.[1];
   const [, what, hint] = CONNECTION_PROBLEMS.find(([pattern]) => pattern.test(transportText)) ?? [];
-  const message = `cannot reach ${address}: ${what ?? "the connection failed"}`;
+  const message = `cannot reach ${address}: ${refusal ?? what ?? "the connection failed"}`;
   return new HpsError("unavailable", message, { hint: hint ?? "", cause: transportText });
 }

@@ -101,9 +101,9 @@ test("leaving the loop over a response stream cancels the call and its source of
   const ends: unknown[] = [];
   const rig = await startRig({
     chat: async function* (_requests, { signal }) {
-      aborted(signal).then((reason) => ends.push(reason));
+      signal.addEventListener("abort", () => ends.push(signal.reason));
       yield {};
-      await aborted(signal);
+      yield* silence();
     },
   });
   let closed = false;

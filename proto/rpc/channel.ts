@@ -7,6 +7,7 @@ import {
 } from "node:tls";
 import { ChannelCredentials, Channel as GrpcChannel, type ChannelOptions as GrpcOptions } from "@grpc/grpc-js";
 import { HpsError } from "../values/hps-error.ts";
+import { serverRefusal } from "./call-error.ts";
 import { MAX_MESSAGE_BYTES } from "./wire.ts";
 
 export interface ChannelTls {
@@ -67,7 +68,7 @@ function credentialsOf(tls: ChannelTls): ChannelCredentials {
   const checkServerIdentity = (host: string, certificate: PeerCertificate) => {
     const problem = checkName(host, certificate);
     const further = problem === undefined ? tls.checkServer?.(certificate) : undefined;
-    return further === undefined ? problem : new Error(further);
+    return further === undefined ? problem : serverRefusal(further);
   };
   // rejectUnauthorized is said outright, because an environment variable could switch the default off.
   return ChannelCredentials.createFromSecureContext(contextOf(tls), { checkServerIdentity, rejectUnauthorized: true });

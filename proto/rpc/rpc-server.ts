@@ -152,10 +152,12 @@ export class RpcServer<P> {
     this.#endCalls((entry) => entry === undefined || entry.method.methodKind !== "unary");
     await settlesWithin(this.#idle(), graceMs * (1 - CLOSING_SHARE));
     this.#endCalls(() => true);
-    await settlesWithin(Promise.all(this.#listeners.map((listener) => listener.emptied())), graceMs * CLOSING_SHARE);
+    const emptied = Promise.all(this.#listeners.map((listener) => listener.emptied()));
+    await settlesWithin(emptied, graceMs * CLOSING_SHARE);
     for (const listener of this.#listeners) {
       listener.destroyConnections();
     }
+    await emptied;
     this.#grpc.forceShutdown();
   }
 
