@@ -1,4 +1,4 @@
-import { stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { sql } from "kysely";
@@ -69,6 +69,18 @@ describe("what is written is read", () => {
       async (tx) => await tx.batch([addMachine(tx, 1), addMachine(tx, 2), tx.selectFrom("machine").select("id")]),
     );
     expect(results.map(({ rows }) => rows.length)).toEqual([0, 0, 2]);
+  });
+
+  test("a commit is synced, references are enforced", async () => {
+    await using folder = await sampleFolder();
+    await using store = await openSample(folder.file);
+    const settings = await store.write(async (tx) => {
+      const journal = await sql`PRAGMA journal_mode`.execute(tx);
+      const synchronous = await sql`PRAGMA synchronous`.execute(tx);
+      const foreignKeys = await sql`PRAGMA foreign_keys`.execute(tx);
+      return [...journal.rows, ...synchronous.rows, ...foreignKeys.rows];
+    });
+    expect(settings).toEqual([{ journal_mode: "wal" }, { synchronous: 2 }, { foreign_keys: 1 }]);
   });
 
   test("the file is for its owner only", async () => {
@@ -302,12 +314,40 @@ describe("beside the work", () => {
     );
   });
 
-  test("integrityCheck tells of broken references; a checkpoint empties the log", async () => {
+  test("integrityCheck tells of a damaged page", async () => {
     await using folder = await sampleFolder();
-    await using store = await openSample(folder.file);
+    const store = await openSample(folder.file);
+    for (let id = 1; id <= 300; id += 1) {
+      await store.write(async (tx) => void (await addMachine(tx, id, `${id}`.repeat(50)).execute()));
+    }
+    await store.close();
+    const bytes = await readFile(folder.file);
+    // The last pages hold rows and their index; the first ones the schema.
+    bytes.fill(0xa5, bytes.length - 3 * 4096);
+    await writeFile(folder.file, bytes);
+    await using damaged = await openSample(folder.file);
+    expect(await damaged.integrityCheck()).not.toEqual([]);
+  });
+
+  test("a checkpoint empties the log, or says that a read still needs it", async () => {
+    await using folder = await sampleFolder();
+    await using store = await openSample(folder.file, { busyTimeoutMs: 50 });
     await store.write(async (tx) => void (await addMachine(tx, 1).execute()));
     expect(await store.integrityCheck()).toEqual([]);
     await store.checkpoint();
     expect((await stat(`${folder.file}-wal`)).size).toBe(0);
+    const started = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const reading = store.read(async (db) => {
+      await ids(db);
+      started.resolve();
+      await go.promise;
+    });
+    await started.promise;
+    await store.write(async (tx) => void (await addMachine(tx, 2).execute()));
+    await expect(store.checkpoint()).rejects.toEqual(shows("unavailable", /busy/));
+    go.resolve();
+    await reading;
+    await store.checkpoint();
   });
 });

@@ -7,6 +7,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { nextCopy, pruneCopies } from "./migration-copy.ts";
 import { Slots } from "./slots.ts";
+import { busyError } from "./store-errors.ts";
 import type { Reader, StoreHandle, Writer } from "./store-handle.ts";
 import { misuse, Transaction, withinHold } from "./transaction.ts";
 import { type Progress, WorkerConnection } from "./worker-connection.ts";
@@ -40,7 +41,7 @@ export interface Store<S> {
   backup(file: string, onProgress?: Progress): Promise<void>;
   /** What is wrong with the file, in SQLite's words; empty when it is sound. */
   integrityCheck(): Promise<string[]>;
-  /** Moves the log into the file and empties it. */
+  /** Moves the log into the file and empties it; `unavailable` while a long read still needs the log. */
   checkpoint(): Promise<void>;
   /** Lets what runs end, then closes. Idempotent. */
   close(): Promise<void>;
@@ -91,7 +92,7 @@ async function withSideConnection<T>(
 ): Promise<T> {
   const side = await WorkerConnection.open({ file, busyTimeoutMs, mode: "reader" });
   try {
-    return await Promise.race([fn(side), side.failed.then((error) => Promise.reject(error))]);
+    return await fn(side);
   } finally {
     await side.close();
   }
@@ -164,19 +165,13 @@ class OpenedStore<S> implements Store<S> {
   }
 
   async integrityCheck(): Promise<string[]> {
-    return await this.#aside(async (side) => {
-      const verdicts = (await side.runAlone("PRAGMA integrity_check")).map(({ integrity_check }) =>
-        String(integrity_check),
-      );
-      const broken = await side.runAlone("PRAGMA foreign_key_check");
-      const references = broken.map(({ table, rowid }) => `row ${rowid} of ${table} refers to nothing`);
-      return [...verdicts.filter((verdict) => verdict !== "ok"), ...references];
-    });
+    return await this.#aside(findDamage);
   }
 
   async checkpoint(): Promise<void> {
     this.#check("checkpoint");
-    await this.#writer.use(async (connection) => await connection.runAlone("PRAGMA wal_checkpoint(TRUNCATE)"));
+    const [row] = await this.#writer.use(async (writer) => await writer.runAlone("PRAGMA wal_checkpoint(TRUNCATE)"));
+    if (row?.busy !== 0) throw busyError();
   }
 
   close(): Promise<void> {
@@ -220,6 +215,19 @@ class OpenedStore<S> implements Store<S> {
     if (this.insideTransaction) {
       throw misuse(`a ${what} of the store was asked for inside a transaction; use the transaction's handle`);
     }
+  }
+}
+
+/** A file too damaged to be walked through is one more thing to report. */
+async function findDamage(side: WorkerConnection): Promise<string[]> {
+  try {
+    const verdicts = (await side.runAlone("PRAGMA integrity_check")).map((row) => String(row.integrity_check));
+    const broken = await side.runAlone("PRAGMA foreign_key_check");
+    const references = broken.map(({ table, rowid }) => `row ${rowid} of ${table} refers to nothing`);
+    return [...verdicts.filter((verdict) => verdict !== "ok"), ...references];
+  } catch (error) {
+    if (error instanceof HpsError && error.code === "data-loss") return [error.message];
+    throw error;
   }
 }
 

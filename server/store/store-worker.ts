@@ -6,7 +6,7 @@ import Database from "better-sqlite3";
 import { copyStore, syncPath } from "./backup-copy.ts";
 import { lockStore } from "./store-lock.ts";
 import {
-  type Failure,
+  failureOf,
   type Reply,
   type Request,
   type RequestBody,
@@ -133,12 +133,6 @@ async function serve(connection: Connection, { id, body }: Request): Promise<rea
   }
 }
 
-function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) return { code: "", message: String(error), sql: currentSql };
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return { code, message: error.message, sql: currentSql };
-}
-
 function reply(message: Reply): void {
   parentPort?.postMessage(message);
 }
@@ -149,7 +143,7 @@ async function answer(connection: Connection, request: Request): Promise<void> {
     const results = await serve(connection, request);
     reply({ kind: "answer", id: request.id, results });
   } catch (error) {
-    reply({ kind: "failure", id: request.id, failure: failureOf(error) });
+    reply({ kind: "failure", id: request.id, failure: failureOf(error, currentSql) });
   }
   if (request.body.kind === "close") parentPort?.close();
 }
@@ -160,7 +154,7 @@ try {
   parentPort?.on("message", (request: Request) => void answer(connection, request));
   reply({ kind: "ready" });
 } catch (error) {
-  const failure = failureOf(error);
+  const failure = failureOf(error, currentSql);
   // better-sqlite3 gives its own complaints about the path no code.
   reply({ kind: "refused", failure: { ...failure, code: failure.code === "" ? "SQLITE_CANTOPEN" : failure.code } });
 }

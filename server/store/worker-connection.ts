@@ -1,4 +1,5 @@
 /** The store's side of one worker thread: requests out, answers in, and what happens when the thread dies. */
+import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { QueryResult } from "kysely";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -20,6 +21,8 @@ const WORKER_URL = new URL(
   import.meta.url.endsWith(".ts") ? "./store-worker.ts" : "./store-worker.js",
   import.meta.url,
 );
+
+const CLOSE_LIMIT_MS = 10_000;
 
 export class WorkerConnection {
   readonly #worker: Worker;
@@ -94,9 +97,17 @@ export class WorkerConnection {
     if (this.#closing === undefined) this.#failed.resolve(error);
   }
 
+  /** A statement cannot be interrupted: a thread that is lost in one is left to the end of the process. */
   async #close(): Promise<void> {
-    if (this.#failure === undefined) await this.#request({ kind: "close" });
-    await this.#worker.terminate();
+    const expired = new AbortController();
+    const limit = setTimeout(CLOSE_LIMIT_MS, undefined, { signal: expired.signal, ref: false }).catch(() => undefined);
+    const asked = this.#failure === undefined ? this.#request({ kind: "close" }) : Promise.resolve();
+    try {
+      await Promise.race([asked.finally(() => this.#worker.terminate()), limit]);
+    } finally {
+      expired.abort();
+      this.#worker.unref();
+    }
   }
 
   #request(body: RequestBody, onProgress?: Progress): Promise<readonly StatementReply[]> {

@@ -44,6 +44,13 @@ export interface Failure {
   readonly sql: string;
 }
 
+/** What was thrown, as data; errors of SQLite, of Node and of ours carry a code. */
+export function failureOf(error: unknown, sql = ""): Failure {
+  if (!(error instanceof Error)) return { code: "", message: String(error), sql };
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return { code, message: error.message, sql };
+}
+
 export type Reply =
   | { readonly kind: "ready" }
   | { readonly kind: "refused"; readonly failure: Failure }

@@ -78,6 +78,30 @@ test("a full disk refuses writes, loses nothing acknowledged, and needs no resta
   expect(await ids(again)).toEqual(kept);
 });
 
+test("a write that overlooks the failure of one of its statements is still all or nothing", async () => {
+  await using folder = await sampleFolder();
+  using mounted = smallDisk(folder.path);
+  await using store = await openSample(path.join(mounted.path, "hps.db"), { readers: 1 });
+  fill(mounted.path, 512 << 10);
+  const row = (id: number, length: number) => ({ id, rack: "r1", note: null, blob: Buffer.alloc(length), big: null });
+  const refusals: unknown[] = [];
+  const careless = store.write(async (tx) => {
+    for (const [id, length] of [1, 20_000_000, 100].entries()) {
+      await tx
+        .insertInto("machine")
+        .values(row(id, length))
+        .execute()
+        .catch((error: unknown) => refusals.push(error));
+    }
+  });
+  const done = await careless.then(
+    () => true,
+    () => false,
+  );
+  expect(refusals[0]).toMatchObject(FULL);
+  expect(await ids(store)).toEqual(done ? [0, 2] : []);
+});
+
 test("a backup that does not fit leaves neither a copy nor a piece of one, and the store works", async () => {
   await using folder = await sampleFolder();
   using mounted = smallDisk(folder.path);
