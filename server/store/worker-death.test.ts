@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { openSample, sampleFolder } from "./sample-store.ts";
+import { openStore } from "./open-store.ts";
+import { openSample, SAMPLE_MIGRATIONS, type SampleSchema, sampleFolder } from "./sample-store.ts";
 
 const CHANNEL = "worker_threads";
 
@@ -28,4 +29,14 @@ test("when a thread dies every call is rejected and the store says so", async ()
   await store.close();
   await using again = await openSample(folder.file);
   expect(await again.read(async (db) => await db.selectFrom("rack").selectAll().execute())).toEqual([{ name: "r1" }]);
+});
+
+test("a commit the disk does not answer stops the store instead of hanging it", async () => {
+  await using folder = await sampleFolder();
+  const store = await openStore<SampleSchema>({ file: folder.file, migrations: SAMPLE_MIGRATIONS, maxCommitMs: 1 });
+  const name = "x".repeat(50_000_000);
+  const large = store.write(async (tx) => void (await tx.insertInto("rack").values({ name }).execute()));
+  await expect(large).rejects.toMatchObject({ code: "unavailable", message: "the store has stopped" });
+  expect((await store.failed).message).toBe("the store has stopped");
+  await store.close();
 });
