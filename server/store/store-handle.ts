@@ -44,7 +44,7 @@ export type Writer<S> = Pick<Kysely<S>, Reading | Writing> & TransactionSteps<S>
 export type SchemaWriter = Pick<Kysely<Record<string, Record<string, unknown>>>, Reading | Writing | "schema">;
 
 /** Where a handle's statements go; throws when the handle has ended. */
-export type RunQueries = (queries: readonly CompiledQuery[]) => Promise<QueryResult<unknown>[]>;
+type RunQueries = (queries: readonly CompiledQuery[]) => Promise<QueryResult<unknown>[]>;
 
 /** A Kysely over one transaction. It makes no connection and no transaction of its own. */
 export class StoreHandle<S> extends Kysely<S> {

@@ -4,11 +4,8 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { StoreHandle } from "./store-handle.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
 
-export interface TransactionOptions {
-  readonly begin: "BEGIN" | "BEGIN IMMEDIATE";
-  /** How long the function may hold the connection. */
-  readonly maxHoldMs: number;
-}
+/** IMMEDIATE takes the write lock at once, so that a later statement cannot find it taken. */
+type Begin = "BEGIN" | "BEGIN IMMEDIATE";
 
 export class Transaction {
   readonly #connection: WorkerConnection;
@@ -19,7 +16,7 @@ export class Transaction {
   #savepoints = 0;
   #open = true;
 
-  constructor(connection: WorkerConnection, begin: TransactionOptions["begin"]) {
+  constructor(connection: WorkerConnection, begin: Begin) {
     this.#connection = connection;
     this.#before = [begin];
   }
