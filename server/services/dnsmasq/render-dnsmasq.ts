@@ -1,0 +1,153 @@
+import { checkPlan, type DnsmasqPlan, type PlannedHost, type ServerMode } from "./dnsmasq-plan.ts";
+import { dnsDomain, dnsLabel, dnsmasqText } from "./dnsmasq-text.ts";
+import { formatIpv4, maskOf, parseIpv4, parseNetwork4 } from "./ipv4.ts";
+
+/** Where the files lie; dnsmasq needs whole paths. */
+export interface DnsmasqPaths {
+  readonly conf: string;
+  readonly dhcpHosts: string;
+  readonly dhcpOptions: string;
+  readonly hosts: string;
+  readonly leases: string;
+  readonly pid: string;
+  readonly script: string;
+}
+
+/** The text of each file. A change of `conf` needs a restart, of the others a SIGHUP. */
+export interface DnsmasqFiles {
+  readonly conf: string;
+  readonly dhcpHosts: string;
+  readonly dhcpOptions: string;
+  readonly hosts: string;
+}
+
+/** Renders the plan, checked first; the same plan always gives the same text. */
+export function renderDnsmasq(plan: DnsmasqPlan, paths: DnsmasqPaths): DnsmasqFiles {
+  checkPlan(plan);
+  const domains = [...new Set(plan.hosts.map((host) => host.domain))].sort();
+  const server = plan.dhcp.mode === "server" ? plan.dhcp : undefined;
+  return {
+    conf: text([...base(plan, paths), ...dns(plan, domains, paths), ...dhcp(plan, paths), ...boot(plan)]),
+    dhcpHosts: text(server === undefined ? [] : plan.hosts.map((host) => dhcpHost(host, server))),
+    dhcpOptions: text(server === undefined ? [] : dhcpOptions(plan, domains, server)),
+    hosts: text(names(plan)),
+  };
+}
+
+const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
+const address = (value: string) => formatIpv4(parseIpv4(value));
+
+function base(plan: DnsmasqPlan, paths: DnsmasqPaths): readonly string[] {
+  return [
+    "# Written by hpsd from its store; changes made here are lost.",
+    `interface=${plan.interface}`,
+    "bind-interfaces",
+    "except-interface=lo",
+    "log-facility=-",
+    `pid-file=${dnsmasqText(paths.pid)}`,
+    ...(plan.user === undefined ? [] : [`user=${dnsmasqText(plan.user)}`]),
+  ];
+}
+
+function dns(plan: DnsmasqPlan, domains: readonly string[], paths: DnsmasqPaths): readonly string[] {
+  if (plan.dns === undefined) return ["port=0"];
+  return [
+    "no-resolv",
+    "no-hosts",
+    "domain-needed",
+    "bogus-priv",
+    `addn-hosts=${dnsmasqText(paths.hosts)}`,
+    ...domains.map((domain) => `local=/${dnsDomain(domain)}/`),
+    ...plan.dns.upstream.map((upstream) => `server=${address(upstream)}`),
+  ];
+}
+
+function dhcp(plan: DnsmasqPlan, paths: DnsmasqPaths): readonly string[] {
+  const network = parseNetwork4(plan.network);
+  const [first, mask] = [formatIpv4(network.base), formatIpv4(maskOf(network.prefix))];
+  const shared = [
+    `dhcp-hostsfile=${dnsmasqText(paths.dhcpHosts)}`,
+    `dhcp-optsfile=${dnsmasqText(paths.dhcpOptions)}`,
+    `dhcp-leasefile=${dnsmasqText(paths.leases)}`,
+  ];
+  if (plan.dhcp.mode === "proxy") return [...shared, `dhcp-range=${first},proxy,${mask}`];
+  const { range, hostLeaseSeconds, unknown } = plan.dhcp;
+  const pool = range && `${address(range.first)},${address(range.last)},${mask},${range.leaseSeconds}`;
+  return [
+    ...shared,
+    `dhcp-range=${pool ?? `${first},static,${mask},${hostLeaseSeconds}`}`,
+    ...(unknown === "ignore" ? ["dhcp-ignore=tag:!known"] : []),
+    `dhcp-script=${dnsmasqText(paths.script)}`,
+    "script-on-renewal",
+    "dhcp-authoritative",
+    // The MAC alone identifies a client: with another's client id a stranger would be given that one's address.
+    "dhcp-ignore-clid",
+    // A client does not name itself: it could take a host's or the server's name in DNS.
+    "dhcp-ignore-names",
+    // Probing an address before offering it takes 3 s in which nobody else is served: unknown MACs could starve known hosts.
+    "no-ping",
+    // Room for every address there is: the range bounds the strangers, and reservations lie outside of it.
+    `dhcp-lease-max=${2 ** (32 - network.prefix)}`,
+  ];
+}
+
+/** Client architectures (RFC 4578, option 93) and what each boots by TFTP. */
+const FIRMWARE = [
+  { name: "bios", architectures: [0], service: "x86PC", file: "undionly.kpxe" },
+  { name: "efi", architectures: [7, 9], service: "x86-64_EFI", file: "ipxe.efi" },
+] as const;
+
+function boot(plan: DnsmasqPlan): readonly string[] {
+  const url = dnsmasqText(plan.ipxeUrl);
+  const ipxe = ["dhcp-match=set:ipxe,175", "dhcp-userclass=set:ipxe,iPXE", `dhcp-boot=tag:ipxe,${url}`];
+  if (plan.tftpRoot === undefined) return ipxe;
+  const tftp = ["enable-tftp", `tftp-root=${dnsmasqText(plan.tftpRoot)}`, "tftp-no-fail"];
+  if (plan.dhcp.mode === "proxy") return [...ipxe, ...tftp, ...FIRMWARE.flatMap(proxyServices)];
+  const server = address(plan.serverAddress);
+  const matches = FIRMWARE.flatMap(({ name, architectures, file }) => [
+    ...architectures.map((number) => `dhcp-match=set:${name},option:client-arch,${number}`),
+    `dhcp-boot=tag:!ipxe,tag:${name},${file},,${server}`,
+  ]);
+  return [...ipxe, ...tftp, ...matches];
+}
+
+function proxyServices({ service, architectures, file }: (typeof FIRMWARE)[number]): readonly string[] {
+  // Some UEFI firmware says 9 (EBC) and means x86-64.
+  const types = architectures.map((number) => (number === 9 ? "BC_EFI" : service));
+  return types.map((type) => `pxe-service=tag:!ipxe,${type},"HPS",${file}`);
+}
+
+/**
+ * The full name, or dnsmasq would not know its domain. No `set:` tags here: after a client has used a host with one,
+ * dnsmasq up to 2.90 crashes when it reads the file again (https://github.com/imp/dnsmasq/pull/20).
+ */
+function dhcpHost(host: PlannedHost, mode: ServerMode): string {
+  const fixed = host.address === undefined ? [] : [address(host.address)];
+  const parts = [...host.macs, ...fixed, dnsDomain(`${host.name}.${host.domain}`), String(mode.hostLeaseSeconds)];
+  return parts.map(dnsmasqText).join(",");
+}
+
+function dhcpOptions(plan: DnsmasqPlan, domains: readonly string[], mode: ServerMode): readonly string[] {
+  const list = (name: string, values: readonly string[]) => [`option:${name}`, ...values.map(address)].join(",");
+  const own = plan.dns === undefined ? [] : [plan.serverAddress];
+  const dnsServers = mode.dnsServers ?? own;
+  return [
+    list("router", mode.router === undefined ? [] : [mode.router]), // an empty one keeps dnsmasq from naming itself
+    list("dns-server", dnsServers),
+    ...(mode.ntpServers === undefined ? [] : [list("ntp-server", mode.ntpServers)]),
+    // It could differ by host only with tags; where there are several, a host learns its own from hpsd.
+    ...(domains.length === 1 ? domains.map((domain) => `option:domain-name,${dnsDomain(domain)}`) : []),
+  ];
+}
+
+/** Full names first: they are what the reverse lookup gives. A short name two clusters share is nobody's. */
+function names(plan: DnsmasqPlan): readonly string[] {
+  const shorts = Map.groupBy(plan.hosts, (host) => host.name);
+  const hosts = plan.hosts.flatMap((host) => {
+    if (host.address === undefined) return [];
+    const short = shorts.get(host.name)?.length === 1 ? [dnsLabel(host.name)] : [];
+    return [[address(host.address), dnsDomain(`${host.name}.${host.domain}`), ...short].join(" ")];
+  });
+  const own = plan.dns?.serverNames ?? [];
+  return own.length === 0 ? hosts : [[address(plan.serverAddress), ...own.map(dnsDomain)].join(" "), ...hosts];
+}
