@@ -1,0 +1,107 @@
+import { ipxeText, ipxeWord } from "./ipxe-text.ts";
+
+// iPXE scripts (https://ipxe.org/scripting). Every value comes from our store or configuration, through `ipxeText` or `ipxeWord`;
+// what a dollar and braces name is iPXE's own and is put in by iPXE. Nothing of a request ever enters a script.
+
+/** What iPXE asks for its script: the NIC that it booted from is `netX`. Also what DHCP names, so at most 127 bytes. */
+export function askUrl(bootUrl: string): string {
+  return `${ipxeWord(bootUrl)}/boot/v1/ipxe?mac=\${netX/mac}`;
+}
+
+/** First contact: iPXE's own words about the machine, made fit for a URL by iPXE; unauthenticated, for the server to bound. */
+export function firstContactUrl(bootUrl: string): string {
+  const inventory = ["uuid", "manufacturer", "product", "serial", "asset"].map(
+    (name) => `${name}=\${${name}:uristring}`,
+  );
+  const more = ["platform", "buildarch"].map((name) => `${name}=\${${name}}`);
+  return `${ipxeWord(bootUrl)}/boot/v1/first-contact?mac=\${netX/mac}&${[...inventory, ...more].join("&")}`;
+}
+
+const script = (lines: readonly string[]) => `${["#!ipxe", ...lines].join("\n")}\n`;
+
+/** Waits, then asks for the script anew, for as long as it takes. */
+function askAgain(url: string, seconds: number): readonly string[] {
+  return [":again", `sleep ${Math.trunc(seconds)}`, `chain --replace --autofree ${url} || goto again`];
+}
+
+export interface InstallScript {
+  readonly bootUrl: string;
+  readonly hostName: string;
+  readonly installation: string;
+  readonly kernelUrl: string;
+  readonly initrdUrl: string;
+  /** Gives the claim once; names no secret. */
+  readonly claimUrl: string;
+  readonly kernelArguments: readonly string[];
+}
+
+/**
+ * Boots the installer with its claim as a second archive. Each is named on the kernel's line too: under UEFI the kernel's own stub
+ * fetches them by name. A fetch that fails starts over with a new question, for the claim is given once.
+ */
+export function installScript(options: InstallScript): string {
+  const names = ["initrd=installer.img", "initrd=claim.img"];
+  const line = [ipxeWord(options.kernelUrl), ...names, ...options.kernelArguments.map(ipxeWord)].join(" ");
+  return script([
+    `echo HPS: installing ${ipxeText(options.hostName)}, installation ${ipxeText(options.installation)}`,
+    "imgfree",
+    `kernel ${line} || goto failed`,
+    `initrd --name installer.img ${ipxeWord(options.initrdUrl)} || goto failed`,
+    `initrd --name claim.img ${ipxeWord(options.claimUrl)} || goto failed`,
+    "boot || goto failed",
+    ":failed",
+    "echo HPS: the installer could not be fetched, asking again",
+    "imgfree",
+    ...askAgain(askUrl(options.bootUrl), 10),
+  ]);
+}
+
+/** Boots what is installed: a BIOS goes on to the next device, UEFI chains a GRUB of ours that finds this host's ESP. */
+export function localDiskScript({ grubUrl, hostName }: { grubUrl: string; hostName: string }): string {
+  return script([
+    `echo HPS: ${ipxeText(hostName)} boots its disk`,
+    `iseq \${platform} efi && goto efi ||`,
+    "exit 1",
+    ":efi",
+    `chain --replace ${ipxeWord(grubUrl)} || goto failed`,
+    ":failed",
+    "echo HPS: the boot loader could not be fetched",
+    "sleep 10",
+    "exit 1",
+  ]);
+}
+
+/** An unknown machine that we gave an address: shows what an operator needs to know it by, tells its inventory, waits for approval. */
+export function firstContactScript({ bootUrl, waitSeconds }: { bootUrl: string; waitSeconds: number }): string {
+  return script([
+    "echo",
+    "echo HPS does not know this machine. To let it in, an operator adds a host with this address:",
+    `echo MAC \${netX/mac}  IP \${netX/ip}`,
+    "echo It asks again until then.",
+    ...askAgain(firstContactUrl(bootUrl), waitSeconds),
+  ]);
+}
+
+/** The host's installation is in other hands still: wait and ask again. */
+export function waitScript({
+  bootUrl,
+  reason,
+  waitSeconds,
+}: {
+  bootUrl: string;
+  reason: string;
+  waitSeconds: number;
+}): string {
+  return script([`echo HPS: ${ipxeText(reason)}. Asking again.`, ...askAgain(askUrl(bootUrl), waitSeconds)]);
+}
+
+/** Sent with status 200, for iPXE drops the body of an error. Long enough on the screen to be read, then on to the next device. */
+export function refusalScript({ reason, incident }: { reason: string; incident: string }): string {
+  return script([
+    "echo",
+    `echo HPS refused this machine: ${ipxeText(reason)}`,
+    `echo Incident ${ipxeText(incident)}`,
+    "sleep 30",
+    "exit 1",
+  ]);
+}
