@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { HpsError } from "../values/hps-error.ts";
-import type { CallContext } from "./handlers.ts";
+import type { CallContext, IncomingCall } from "./handlers.ts";
 import type { CallOptions } from "./rpc-client.ts";
 import type { EchoHandlers, Rig } from "./testing/echo-rig.ts";
 import { aborted, all, failure, silence, useRigs } from "./testing/rigs.ts";
@@ -134,4 +134,49 @@ test("what a handler throws once its call is over is an incident, unless it is t
   await failure(rig.echo.unary({}, { timeoutMs: 50 }));
   await failure(rig.echo.upload(silence(), { timeoutMs: 200 }));
   await expect.poll(() => rig.incidents).toMatchObject([{ method: "/rpc.testing.EchoService/Upload" }]);
+});
+
+test("the calls of one principal can be ended, also those being decided at that moment", async () => {
+  const deciding = Promise.withResolvers<void>();
+  const decide = Promise.withResolvers<void>();
+  const authorize = async ({ metadata }: IncomingCall) => {
+    if (metadata.get("x-wait") === "yes") {
+      deciding.resolve();
+      await decide.promise;
+    }
+    return metadata.get("x-name") ?? "";
+  };
+  const handled: string[] = [];
+  const rig = await startRig(
+    {
+      chat: async function* (_requests, { principal }) {
+        handled.push(principal);
+        yield {};
+        yield* silence();
+      },
+    },
+    { authorize },
+  );
+  const chat = (name: string, wait: string) =>
+    failure(all(rig.echo.chat(silence(), { metadata: { "x-name": name, "x-wait": wait } })));
+  const outcomes = [chat("bad", "no"), chat("good", "no"), chat("bad", "yes")];
+  await deciding.promise;
+  await expect.poll(() => handled).toEqual(["bad", "good"]);
+  const reason = new HpsError("unauthenticated", "the certificate is revoked");
+  rig.server.endCalls(({ principal }) => principal === "bad", reason);
+  decide.resolve();
+  const revoked = { code: "unauthenticated", message: reason.message };
+  expect(await outcomes[0]).toMatchObject(revoked);
+  expect(await outcomes[2]).toMatchObject(revoked);
+  expect(handled).toEqual(["bad", "good"]);
+  expect(rig.server.activeCalls).toBe(1);
+});
+
+test("a call ends when its principal's right does", async () => {
+  const expiry = () => new Date(Date.now() + 200);
+  const rig = await startRig({ chat: () => silence() }, { expiry });
+  expect(await failure(all(rig.echo.chat(silence())))).toMatchObject({
+    code: "unauthenticated",
+    message: "the certificate has expired",
+  });
 });

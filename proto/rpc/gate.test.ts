@@ -1,4 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { constants } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterEach, expect, test } from "vitest";
 import { EchoRequestSchema } from "../gen/rpc/testing/echo_pb.ts";
@@ -121,4 +123,53 @@ test("the chain arrives leaf first, with its intermediate, whoever signed it", a
     await rawCall(await session(rig, leaf), UNARY, GOOD);
   }
   expect(chains).toEqual([["CN=agent", "CN=intermediate"], ["CN=foreign"]]);
+});
+
+test("a peer that is let in and sends no request is not waited for, one that reads no end is reset", async () => {
+  const data = new Uint8Array(512 * 1024);
+  const endless = async function* () {
+    for (;;) {
+      yield { data };
+    }
+  };
+  const rig = await startRig({ download: () => endless() }, { limits: { requestMs: 100, flushMs: 100 } });
+  const known = await session(rig, rig.clientLeaf);
+  const headers = { ":method": "POST", ":path": UNARY, "content-type": "application/grpc" };
+  const silent = known.request(headers);
+  const answer = await once(silent, "response");
+  expect(answer[0]).toMatchObject({ "grpc-status": "4" });
+  // Its other half is still open: a reset ends that too.
+  await expect.poll(() => silent.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  const deaf = known.request({ ...headers, ":path": "/rpc.testing.EchoService/Download" });
+  deaf.end(GOOD);
+  await once(deaf, "response");
+  rig.server.endCalls(() => true, new HpsError("aborted", "enough"));
+  await expect.poll(() => deaf.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  expect(await rawCall(known, UNARY, GOOD)).toMatchObject({ status: 0 });
+});
+
+test("headers no client of ours sends leave the server up", async () => {
+  const rig = await startRig();
+  const odd: readonly Record<string, string>[] = [
+    { "content-type": "text/plain" },
+    { "grpc-timeout": "soon" },
+    { "grpc-timeout": "99999999H" },
+    { "grpc-encoding": "rot13" },
+    { "x-bin-bin": "%%%" },
+    { "x-big": "x".repeat(100_000) },
+    Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`x-${index}`, "y"])),
+  ];
+  for (const extra of odd) {
+    const known = await session(rig, rig.clientLeaf);
+    const headers = { ":method": "POST", ":path": UNARY, "content-type": "application/grpc", ...extra };
+    const stream = known.request(headers);
+    stream.on("error", () => undefined);
+    stream.resume();
+    // Flag 1 claims that the message is compressed.
+    stream.end(Buffer.concat([Buffer.from([1]), GOOD.subarray(1)]));
+    await new Promise((resolve) => stream.once("close", resolve));
+  }
+  await rig.echo.unary({});
+  expect(rig.incidents).toEqual([]);
+  await expect.poll(() => rig.server.activeCalls).toBe(0);
 });

@@ -6,18 +6,25 @@ import type { ServerCall } from "./server-call.ts";
 import { isAsyncIterable, SourceReader } from "./source-reader.ts";
 import { decode, encode } from "./wire.ts";
 
-/** How long an admitted peer may take to send the one request of a unary or server streaming call. */
-const REQUEST_MS = 30_000;
-
 /** A handler when its types are no longer known: `Handlers` checked them where the service was added. */
 export type AnyHandler = (request: unknown, ctx: CallContext<unknown>) => unknown;
 
+export interface MethodRun {
+  readonly call: ServerCall;
+  readonly handler: AnyHandler;
+  readonly ctx: CallContext<unknown>;
+  /** For the one request of a unary or server streaming call to arrive. */
+  readonly requestMs: number;
+}
+
 /** Runs the handler and writes what it gives; the caller sends the status. */
-export async function runMethod(call: ServerCall, handler: AnyHandler, ctx: CallContext<unknown>): Promise<void> {
+export async function runMethod({ call, handler, ctx, requestMs }: MethodRun): Promise<void> {
   const { method } = ctx;
+  // It may have ended while it was being let in: then its handler is not to run.
+  ctx.signal.throwIfAborted();
   const takesStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   const givesStream = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
-  const request = takesStream ? requestsOf(call, method) : await onlyRequest(call, method);
+  const request = takesStream ? requestsOf(call, method) : await onlyRequest(call, method, requestMs);
   const result = handler(request, ctx);
   if (givesStream) {
     await writeAll(call, method, result);
@@ -26,9 +33,9 @@ export async function runMethod(call: ServerCall, handler: AnyHandler, ctx: Call
   }
 }
 
-async function onlyRequest(call: ServerCall, method: DescMethod): Promise<unknown> {
+async function onlyRequest(call: ServerCall, method: DescMethod, requestMs: number): Promise<unknown> {
   const late = () => call.end(new HpsError("deadline", `the request of ${method.name} did not arrive in time`));
-  const timer = setTimeout(late, REQUEST_MS);
+  const timer = setTimeout(late, requestMs);
   try {
     const bytes = await call.read();
     if (bytes === undefined || (await call.read()) !== undefined) {

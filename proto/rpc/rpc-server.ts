@@ -2,21 +2,22 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
   type ConnectionInjector,
+  type Metadata,
   Server,
   ServerCredentials,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
-  type ServerOptions,
 } from "@grpc/grpc-js";
 import { type ErrorCode, HpsError } from "../values/hps-error.ts";
+import { ActiveCalls, type AdmittedCall } from "./active-calls.ts";
 import { admit, endWith, type Incident, textOf } from "./call-gate.ts";
 import { type Handlers, type IncomingCall, pathOf } from "./handlers.ts";
 import { catchUnknownMethods, peerOf, streamOf } from "./http2-stream.ts";
-import { Listener, type ListenerLimits, type ServerCertificate } from "./listener.ts";
+import { Listener, type ServerCertificate } from "./listener.ts";
 import { type AnyHandler, runMethod } from "./method-runner.ts";
 import { ServerCall } from "./server-call.ts";
-import { settlesWithin } from "./time-limit.ts";
-import { MAX_MESSAGE_BYTES } from "./wire.ts";
+import { DEFAULT_LIMITS, type RpcServerLimits, transportOptions } from "./server-limits.ts";
+import { callAt, settlesWithin } from "./time-limit.ts";
 
 /** One ended call; `method` is "unknown" for one this server does not have. */
 export interface CallObservation {
@@ -25,16 +26,11 @@ export interface CallObservation {
   readonly durationMs: number;
 }
 
-export interface RpcServerLimits extends ListenerLimits {
-  /** Calls at one time on one connection. */
-  readonly streams: number;
-  /** For `authorize` to decide. */
-  readonly authorizeMs: number;
-}
-
 export interface RpcServerOptions<P> {
   /** Decides for every call, known method or not, before a byte of its request is read: gives a principal, or throws. */
   readonly authorize: (call: IncomingCall) => Promise<P>;
+  /** When the principal's right ends: its calls end then, with `unauthenticated`. */
+  readonly expiry?: (principal: P) => Date | undefined;
   /** Must not throw. */
   readonly onError: (incident: Incident) => void;
   /** Called once for each ended call; must not throw. */
@@ -54,16 +50,17 @@ interface Entry {
   readonly handler: AnyHandler;
 }
 
-const DEFAULT_LIMITS: RpcServerLimits = {
-  connections: 20_000,
-  connectionsPerAddress: 256,
-  handshakeMs: 10_000,
-  streams: 128,
-  authorizeMs: 10_000,
-};
-
 /** The part of the grace left to connections after their calls have ended. */
 const CLOSING_SHARE = 0.2;
+
+/** A call as the transport gave it. */
+interface Arrival {
+  readonly call: ServerCall;
+  readonly path: string;
+  readonly raw: ServerInterceptingCallInterface;
+  readonly entry: Entry | undefined;
+  readonly metadata: Metadata;
+}
 
 const bytes = (buffer: Buffer) => buffer;
 
@@ -71,12 +68,11 @@ export class RpcServer<P> {
   readonly #options: RpcServerOptions<P>;
   readonly #limits: RpcServerLimits;
   readonly #entries = new Map<string, Entry>();
-  readonly #active = new Map<ServerCall, Entry | undefined>();
+  readonly #active = new ActiveCalls<P>();
   readonly #grpc: Server;
   readonly #injector: ConnectionInjector;
   #listeners: readonly Listener[] = [];
-  #onIdle: (() => void) | undefined;
-  #stopping = false;
+  #stopped: Promise<void> | undefined;
 
   constructor(options: RpcServerOptions<P>) {
     this.#options = options;
@@ -142,16 +138,25 @@ export class RpcServer<P> {
     return this.#listeners.reduce((sum, listener) => sum + listener.connections, 0);
   }
 
+  /** Ends the calls that fit, with this status; also those `authorize` is deciding now, should they turn out to fit. */
+  endCalls(which: (call: AdmittedCall<P>) => boolean, reason: HpsError): void {
+    this.#active.end(which, reason);
+  }
+
   /** Tells streams to go (`unavailable`), lets unary calls finish, closes; after `graceMs` nothing is left of either. */
-  async stop(graceMs: number): Promise<void> {
-    this.#stopping = true;
+  stop(graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     for (const listener of this.#listeners) {
       listener.close();
     }
     this.#injector.drain(graceMs);
-    this.#endCalls((entry) => entry === undefined || entry.method.methodKind !== "unary");
-    await settlesWithin(this.#idle(), graceMs * (1 - CLOSING_SHARE));
-    this.#endCalls(() => true);
+    this.#active.endStreams(stoppingError());
+    await settlesWithin(this.#active.idle(), graceMs * (1 - CLOSING_SHARE));
+    this.#active.endAll(stoppingError());
     const emptied = Promise.all(this.#listeners.map((listener) => listener.emptied()));
     await settlesWithin(emptied, graceMs * CLOSING_SHARE);
     for (const listener of this.#listeners) {
@@ -161,69 +166,62 @@ export class RpcServer<P> {
     this.#grpc.forceShutdown();
   }
 
-  #endCalls(which: (entry: Entry | undefined) => boolean): void {
-    for (const [call, entry] of this.#active) {
-      if (which(entry)) {
-        call.end(stoppingError());
-      }
-    }
-  }
-
-  #idle(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onIdle = resolve;
-      this.#checkIdle();
-    });
-  }
-
-  #checkIdle(): void {
-    if (this.#active.size === 0) {
-      this.#onIdle?.();
-    }
-  }
-
   #accept(path: string, raw: ServerInterceptingCallInterface): void {
     const entry = this.#entries.get(path);
     const startedAt = performance.now();
-    const call = new ServerCall(raw, (code) => {
-      this.#active.delete(call);
-      this.#checkIdle();
+    const onEnd = (code: ErrorCode | "ok") => {
+      this.#active.remove(call);
       const method = entry === undefined ? "unknown" : path;
       this.#options.onCall?.({ method, code, durationMs: performance.now() - startedAt });
-    });
+    };
+    const call = new ServerCall(raw, { onEnd, flushMs: this.#limits.flushMs });
     call.start((metadata) => {
-      this.#active.set(call, entry);
-      void this.#serve(call, path, () => ({
-        path,
-        ...(entry && { method: entry.method }),
-        peer: peerOf(streamOf(raw)),
-        metadata: textOf(metadata),
-        signal: call.signal,
-      }));
+      this.#active.add(call, entry?.method);
+      void this.#serve({ call, path, raw, entry, metadata });
     });
   }
 
-  async #serve(call: ServerCall, path: string, makeIncoming: () => IncomingCall): Promise<void> {
+  async #serve({ call, path, raw, entry, metadata }: Arrival): Promise<void> {
+    let stopClock: (() => void) | undefined;
     try {
-      const incoming = makeIncoming();
-      const entry = this.#entries.get(path);
-      if (this.#stopping) {
+      if (this.#stopped !== undefined) {
         throw stoppingError();
       }
+      const known = { path, metadata: textOf(metadata), signal: call.signal, ...(entry && { method: entry.method }) };
+      const incoming: IncomingCall = { ...known, peer: peerOf(streamOf(raw)) };
       const principal = await admit(this.#options.authorize, incoming, this.#limits.authorizeMs);
       if (entry === undefined) {
         throw new HpsError("unimplemented", "this server has no such method");
       }
+      const { method } = entry;
+      this.#active.admit(call, { method, principal, peer: incoming.peer });
+      stopClock = this.#watchExpiry(call, principal);
       const { deadline } = call;
-      const end = (reason: HpsError) => call.end(reason);
-      const ctx = { ...incoming, method: entry.method, principal, end, ...(deadline && { deadline }) };
-      await runMethod(call, entry.handler, ctx);
+      const ctx = {
+        ...incoming,
+        method,
+        principal,
+        end: (reason: HpsError) => call.end(reason),
+        ...(deadline && { deadline }),
+      };
+      await runMethod({ call, handler: entry.handler, ctx, requestMs: this.#limits.requestMs });
       call.complete();
     } catch (error) {
-      const incident = endWith(call, error);
-      if (incident !== undefined) {
-        this.#options.onError({ id: incident.incidentId, method: path, error });
-      }
+      this.#fail(call, path, error);
+    } finally {
+      stopClock?.();
+    }
+  }
+
+  #watchExpiry(call: ServerCall, principal: P): (() => void) | undefined {
+    const expiry = this.#options.expiry?.(principal);
+    return expiry && callAt(expiry, () => call.end(new HpsError("unauthenticated", "the certificate has expired")));
+  }
+
+  #fail(call: ServerCall, method: string, error: unknown): void {
+    const incident = endWith(call, error);
+    if (incident !== undefined) {
+      this.#options.onError({ id: incident.incidentId, method, error });
     }
   }
 }
@@ -233,19 +231,4 @@ function neverCalled(): void {}
 
 function stoppingError(): HpsError {
   return new HpsError("unavailable", "server is stopping", { hint: "try again, at another server or later" });
-}
-
-function transportOptions(limits: RpcServerLimits): ServerOptions {
-  return {
-    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
-    "grpc.max_concurrent_streams": limits.streams,
-    // MiB an HTTP/2 session may hold before it refuses new streams.
-    "grpc-node.max_session_memory": 32,
-    // A peer that vanished is noticed within 50 s; one that has asked nothing for 10 min is let go.
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 20_000,
-    "grpc.max_connection_idle_ms": 600_000,
-    "grpc.enable_channelz": 0,
-  };
 }

@@ -9,28 +9,31 @@ import { type ErrorCode, HpsError } from "../values/hps-error.ts";
 import { streamOf } from "./http2-stream.ts";
 import { OK_STATUS, statusOfError } from "./status.ts";
 
-/** How long an ended call may wait for a peer that does not read, before its stream is reset. */
-const FLUSH_MS = 30_000;
-
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
 }
 
+export interface ServerCallOptions {
+  /** Called once, when the status is decided. */
+  readonly onEnd: (code: ErrorCode | "ok") => void;
+  /** How long an ended call may wait for a peer that does not read, before its stream is reset. */
+  readonly flushMs: number;
+}
+
 export class ServerCall {
   readonly #call: ServerInterceptingCallInterface;
   readonly #abort = new AbortController();
-  readonly #onEnd: (code: ErrorCode | "ok") => void;
+  readonly #options: ServerCallOptions;
   #timer: NodeJS.Timeout | undefined;
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
   #halfClosed = false;
   #done = false;
 
-  /** `onEnd` is called once, when the status is decided. */
-  constructor(call: ServerInterceptingCallInterface, onEnd: (code: ErrorCode | "ok") => void) {
+  constructor(call: ServerInterceptingCallInterface, options: ServerCallOptions) {
     this.#call = call;
-    this.#onEnd = onEnd;
+    this.#options = options;
   }
 
   /** Begins the call; `onMetadata` may read and write at once. */
@@ -142,14 +145,14 @@ export class ServerCall {
     const reason = error ?? new HpsError("cancelled", "the call is over");
     this.#reader?.reject(reason);
     this.#writer?.reject(reason);
-    this.#onEnd(code);
+    this.#options.onEnd(code);
     return true;
   }
 
   /** A peer that neither reads its status nor stops sending would keep the stream for ever. */
   #resetUnlessFlushed(): void {
     const stream = streamOf(this.#call);
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), FLUSH_MS);
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), this.#options.flushMs);
     timer.unref();
     stream.once("close", () => clearTimeout(timer));
   }

@@ -35,7 +35,7 @@ export async function rawCall(session: ClientHttp2Session, path: string, body: B
   stream.on("trailers", (seen) => found.push(seen));
   stream.resume();
   stream.end(body);
-  await once(stream, "close");
+  await new Promise((resolve) => stream.once("close", resolve));
   const last = found.find((seen) => seen["grpc-status"] !== undefined);
   return { status: Number(last?.["grpc-status"] ?? -1), message: decodeURI(String(last?.["grpc-message"] ?? "")) };
 }
