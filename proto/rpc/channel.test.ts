@@ -82,11 +82,15 @@ test("an environment that switches verification off is not heard", async () => {
   }
 });
 
-test("the server's name may differ from its address", async () => {
+test("the server's name may differ from its address, and an address may be the name", async () => {
   const rig = await startRig();
   const { key, cert } = rig.clientLeaf;
-  const tls = { ca: rig.root.pem, key, cert, serverName: "localhost" };
-  await client(EchoService, rig.open({ address: `127.0.0.1:${rig.port}`, tls })).unary({});
+  const tls = { ca: rig.root.pem, key, cert };
+  const address = `127.0.0.1:${rig.port}`;
+  await client(EchoService, rig.open({ address, tls: { ...tls, serverName: "localhost" } })).unary({});
+  await client(EchoService, rig.open({ address, tls })).unary({});
+  const elsewhere = rig.open({ address, tls: { ...tls, serverName: "127.0.0.2" } });
+  expect(String(await failure(client(EchoService, elsewhere).unary({})))).toContain("for another name");
 });
 
 test("a lost server is found again, after the configured pause", async () => {

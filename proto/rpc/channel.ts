@@ -1,4 +1,5 @@
 /** A connection to one hpsd: mutually authenticated TLS, made when first needed and made again when lost. */
+import { isIP } from "node:net";
 import {
   checkServerIdentity as checkName,
   createSecureContext,
@@ -53,7 +54,7 @@ export function openChannel(options: ChannelOptions): Channel {
     throw new HpsError("invalid", `"${address}" is not host:port`);
   }
   const target = /^\[|^\d+\.\d+\.\d+\.\d+:/.test(address) ? address : `dns:${address}`;
-  const grpc = new GrpcChannel(target, credentialsOf(options.tls), transportOptions(options));
+  const grpc = new GrpcChannel(target, credentialsOf(options), transportOptions(options));
   const calls: Channel["calls"] = new Set();
   const close = () => {
     for (const call of calls) {
@@ -64,14 +65,26 @@ export function openChannel(options: ChannelOptions): Channel {
   return { address, version, grpc, calls, close };
 }
 
-function credentialsOf(tls: ChannelTls): ChannelCredentials {
-  const checkServerIdentity = (host: string, certificate: PeerCertificate) => {
-    const problem = checkName(host, certificate);
+function credentialsOf({ address, tls }: ChannelOptions): ChannelCredentials {
+  const name = tls.serverName ?? hostOf(address);
+  // The name is ours, not the one the transport passes: that may be the stand-in below.
+  const checkServerIdentity = (_host: string, certificate: PeerCertificate) => {
+    const problem = checkName(name, certificate);
     const further = problem === undefined ? tls.checkServer?.(certificate) : undefined;
     return further === undefined ? problem : serverRefusal(further);
   };
   // rejectUnauthorized is said outright, because an environment variable could switch the default off.
   return ChannelCredentials.createFromSecureContext(contextOf(tls), { checkServerIdentity, rejectUnauthorized: true });
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+/** What is said in the TLS hello, where an IP address is not allowed (RFC 6066 section 3). */
+function helloName({ address, tls }: ChannelOptions): string {
+  const name = tls.serverName ?? hostOf(address);
+  return isIP(name) === 0 ? name : "hpsd.invalid";
 }
 
 function contextOf(tls: ChannelTls) {
@@ -87,7 +100,6 @@ function contextOf(tls: ChannelTls) {
 }
 
 function transportOptions(options: ChannelOptions): GrpcOptions {
-  const { serverName } = options.tls;
   return {
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -103,6 +115,8 @@ function transportOptions(options: ChannelOptions): GrpcOptions {
     "grpc.enable_http_proxy": 0,
     "grpc.service_config_disable_resolution": 1,
     "grpc.enable_channelz": 0,
-    ...(serverName !== undefined && { "grpc.ssl_target_name_override": serverName }),
+    "grpc.ssl_target_name_override": helloName(options),
+    // Bytes on the way to us of one stream: what a reader that pauses lets pile up, and the most a fast one gets in a round trip.
+    "grpc-node.flow_control_window": 512 * 1024,
   };
 }

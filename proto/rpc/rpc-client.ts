@@ -20,7 +20,10 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** A method as its caller sees it. A response stream starts with its first `next()`; leaving its loop cancels the call. */
+/**
+ * A method as its caller sees it. A response stream starts with its first `next()`; leaving its loop cancels the call. When
+ * it ends in an error, a reader that lags may miss the messages just before it: what must not be lost is acknowledged.
+ */
 export type ClientMethod<M extends DescMethod> = {
   unary: (request: MessageInitShape<M["input"]>, options?: CallOptions) => Promise<MessageShape<M["output"]>>;
   server_streaming: (
