@@ -1,0 +1,42 @@
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import { parseImageRef } from "../../../proto/values/image-ref.ts";
+
+const MINUTE = 60_000;
+const SHORTEST_WINDOW = MINUTE;
+const DEFAULT_WINDOW = 60 * MINUTE;
+const LONGEST_WINDOW = 7 * 24 * 60 * MINUTE;
+const MAX_SERIALS = 64;
+/** What a disk calls itself: printable, bounded as in facts. */
+const SERIAL = /^[!-~](?:[ -~]{0,126}[!-~])?$/;
+
+export interface ArmRequest {
+  /** How long a machine may enrol; absent: an hour. */
+  readonly windowMs?: number;
+  /** `name:tag`; empty: no image yet. */
+  readonly image: string;
+  readonly wipeDiskSerials: readonly string[];
+}
+
+/** Checks what an operator asks for; `invalid` names the first thing wrong. */
+export function parseArmRequest({
+  windowMs = DEFAULT_WINDOW,
+  image,
+  wipeDiskSerials,
+}: ArmRequest): Required<ArmRequest> {
+  if (!(windowMs >= SHORTEST_WINDOW && windowMs <= LONGEST_WINDOW)) {
+    throw new HpsError("invalid", `a window of ${Math.round(windowMs / 1000)} s cannot be armed`, {
+      hint: "between 1 minute and 7 days",
+    });
+  }
+  if (wipeDiskSerials.length > MAX_SERIALS) {
+    throw new HpsError("invalid", `${wipeDiskSerials.length} disk serial numbers are more than ${MAX_SERIALS}`);
+  }
+  if (!wipeDiskSerials.every((serial) => SERIAL.test(serial))) {
+    throw new HpsError("invalid", "a disk serial number is not 1 to 128 printable ASCII characters");
+  }
+  return {
+    windowMs: Math.round(windowMs),
+    image: image === "" ? "" : parseImageRef(image),
+    wipeDiskSerials: [...new Set(wipeDiskSerials)],
+  };
+}

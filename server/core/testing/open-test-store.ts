@@ -1,0 +1,61 @@
+/** For tests: hpsd's real store in a folder of its own, gone with the scope. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { newUuid } from "../../../proto/values/uuid.ts";
+import { type HpsStore, MIGRATIONS } from "../../store/database.ts";
+import { openStore } from "../../store/open-store.ts";
+import type { Tables } from "../../store/schema/tables.ts";
+
+export async function openTestStore(): Promise<HpsStore & AsyncDisposable> {
+  const folder = await mkdtemp(path.join(tmpdir(), "hps-core-"));
+  const store = await openStore<Tables>({ file: path.join(folder, "hps.db"), migrations: MIGRATIONS });
+  const dispose = async () => {
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return Object.assign(store, { [Symbol.asyncDispose]: dispose });
+}
+
+/** A cluster of this name (default `lab`); its id. */
+export async function addTestCluster(store: HpsStore, name = "lab"): Promise<string> {
+  const id = newUuid();
+  const history = { created_at: 1, updated_at: 1, revision: 1 };
+  await store.write(async (tx) => {
+    const cluster = { id, name, description: "", domain: `${name}.example.org`, admission: "armed" as const };
+    await tx
+      .insertInto("cluster")
+      .values({ ...cluster, ...history })
+      .execute();
+  });
+  return id;
+}
+
+/** A host of the cluster without MACs; its id. */
+export async function addTestHost(
+  store: HpsStore,
+  clusterId: string,
+  host: Partial<Pick<Tables["host"], "name" | "resume" | "installed_at">> = {},
+): Promise<string> {
+  const id = newUuid();
+  await store.write(async (tx) => {
+    await tx
+      .insertInto("host")
+      .values({
+        id,
+        cluster_id: clusterId,
+        name: `h${id.slice(-8)}`,
+        profile: "",
+        resume: "never",
+        installed_at: null,
+        agent_version: "",
+        boot_json: null,
+        created_at: 1,
+        updated_at: 1,
+        revision: 1,
+        ...host,
+      })
+      .execute();
+  });
+  return id;
+}
