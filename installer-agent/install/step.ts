@@ -1,0 +1,32 @@
+import type { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
+import type { Client } from "../../proto/rpc/rpc-client.ts";
+import type { Facts } from "../../proto/values/facts.ts";
+import type { ClockReport } from "./clock-check.ts";
+import type { HostConfiguration } from "./host-configuration.ts";
+
+/** What all steps of one installation share. */
+export interface Job {
+  /** What was found, and done, before enrolment. */
+  readonly clock: ClockReport;
+  readonly facts: Facts;
+  /** The host's configuration, asked for once; also when the step of that name was done by an earlier run. */
+  readonly configuration: (signal: AbortSignal) => Promise<HostConfiguration>;
+  /** Calls to hpsd over the agent's present connection. */
+  readonly service: () => Client<typeof AgentService>;
+}
+
+/** What one run of one step is given. */
+export interface StepContext {
+  readonly job: Job;
+  /** Aborted when the installation is cancelled or the agent stops. */
+  readonly signal: AbortSignal;
+  /** One line for the console and for the installation's log. */
+  readonly log: (line: string) => void;
+  readonly progress: (done: number, total: number, unit: string) => void;
+}
+
+/** One named part of an installation. To add one: a file in `steps/`, a line in `steps.ts`. `run` throws to fail, and may be run again. */
+export interface Step {
+  readonly name: string;
+  readonly run: (context: StepContext) => Promise<void>;
+}

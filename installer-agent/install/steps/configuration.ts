@@ -1,0 +1,17 @@
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { Step } from "../step.ts";
+
+/** Fetches the host's configuration and makes sure that it is meant for this machine, before anything is changed by it. */
+export const configuration: Step = {
+  name: "configuration",
+  run: async ({ job, signal, log }) => {
+    const { hostName, cluster, domain, macs, image } = await job.configuration(signal);
+    const own: readonly string[] = job.facts.macs;
+    if (macs.length > 0 && !macs.some((mac) => own.includes(mac))) {
+      throw new HpsError("precondition", `the configuration of ${hostName} is for another machine`, {
+        hint: `it is for ${macs.join(", ")}; this machine has ${own.slice(0, 8).join(", ")}`,
+      });
+    }
+    log(`this is ${hostName}${domain === "" ? "" : `.${domain}`} in cluster ${cluster}, image ${image || "none"}`);
+  },
+};
