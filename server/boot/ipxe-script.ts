@@ -10,10 +10,9 @@ export function askUrl(bootUrl: string): string {
 
 /** First contact: iPXE's own words about the machine, made fit for a URL by iPXE; unauthenticated, for the server to bound. */
 export function firstContactUrl(bootUrl: string): string {
-  const inventory = ["uuid", "manufacturer", "product", "serial", "asset"].map(
-    (name) => `${name}=\${${name}:uristring}`,
-  );
-  const more = ["platform", "buildarch"].map((name) => `${name}=\${${name}}`);
+  const inventory = ["manufacturer", "product", "serial", "asset"].map((name) => `${name}=\${${name}:uristring}`);
+  // A UUID as `uristring` would be its raw bytes, and the URL would end at a zero among them (seen under QEMU).
+  const more = ["uuid", "platform", "buildarch"].map((name) => `${name}=\${${name}}`);
   return `${ipxeWord(bootUrl)}/boot/v1/first-contact?mac=\${netX/mac}&${[...inventory, ...more].join("&")}`;
 }
 

@@ -70,7 +70,7 @@ test("the files of a server", () => {
     dhcp-match=set:efi,option:client-arch,9
     dhcp-boot=tag:!ipxe,tag:efi,ipxe.efi,,10.77.0.1
     ",
-      "dhcpHosts": "52:54:00:00:00:01,52:54:00:00:00:02,10.77.0.11,web01.a.test,43200
+      "dhcpHosts": "52:54:00:00:00:01,52:54:00:00:00:02,10.77.0.11,web01,43200
     ",
       "dhcpOptions": "option:router
     option:dns-server,10.77.0.1
@@ -134,6 +134,7 @@ test("without DNS the port is closed; strangers are ignored when the plan says s
 test("two clusters on one wire: full names for both, a shared short name for neither", () => {
   const files = render(other({ name: "web01", domain: "b.test", address: "10.77.0.12" }));
   expect(files.hosts).toBe("10.77.0.1 hps.a.test\n10.77.0.11 web01.a.test\n10.77.0.12 web01.b.test\n");
+  expect(files.dhcpHosts).not.toContain("web01");
   expect(files.conf).toContain("local=/a.test/\nlocal=/b.test/\n");
 });
 

@@ -26,11 +26,12 @@ export function renderDnsmasq(plan: DnsmasqPlan, paths: DnsmasqPaths): DnsmasqFi
   checkPlan(plan);
   const domains = [...new Set(plan.hosts.map((host) => host.domain))].sort();
   const server = plan.dhcp.mode === "server" ? plan.dhcp : undefined;
+  const short = shortNames(plan.hosts);
   return {
     conf: text([...base(plan, paths), ...dns(plan, domains, paths), ...dhcp(plan, paths), ...boot(plan)]),
-    dhcpHosts: text(server === undefined ? [] : plan.hosts.map((host) => dhcpHost(host, server))),
+    dhcpHosts: text(server === undefined ? [] : plan.hosts.map((host) => dhcpHost(host, server, short(host)))),
     dhcpOptions: text(server === undefined ? [] : dhcpOptions(plan, domains, server)),
-    hosts: text(names(plan)),
+    hosts: text(names(plan, short)),
   };
 }
 
@@ -118,13 +119,12 @@ function proxyServices({ service, architectures, file }: (typeof FIRMWARE)[numbe
 }
 
 /**
- * The full name, or dnsmasq would not know its domain. No `set:` tags here: after a client has used a host with one,
- * dnsmasq up to 2.90 crashes when it reads the file again (https://github.com/imp/dnsmasq/pull/20).
+ * The short name only: a domain dnsmasq would ignore, with a line in the log for each lease. No `set:` tags here: after a client has used a
+ * host with one, dnsmasq up to 2.90 crashes when it reads the file again (https://github.com/imp/dnsmasq/pull/20).
  */
-function dhcpHost(host: PlannedHost, mode: ServerMode): string {
+function dhcpHost(host: PlannedHost, mode: ServerMode, name: readonly string[]): string {
   const fixed = host.address === undefined ? [] : [address(host.address)];
-  const parts = [...host.macs, ...fixed, dnsDomain(`${host.name}.${host.domain}`), String(mode.hostLeaseSeconds)];
-  return parts.map(dnsmasqText).join(",");
+  return [...host.macs, ...fixed, ...name, String(mode.hostLeaseSeconds)].map(dnsmasqText).join(",");
 }
 
 function dhcpOptions(plan: DnsmasqPlan, domains: readonly string[], mode: ServerMode): readonly string[] {
@@ -140,13 +140,17 @@ function dhcpOptions(plan: DnsmasqPlan, domains: readonly string[], mode: Server
   ];
 }
 
-/** Full names first: they are what the reverse lookup gives. A short name two clusters share is nobody's. */
-function names(plan: DnsmasqPlan): readonly string[] {
-  const shorts = Map.groupBy(plan.hosts, (host) => host.name);
+/** A host's short name, in a list of one; of none when two clusters share it: then it is nobody's. */
+function shortNames(hosts: readonly PlannedHost[]): (host: PlannedHost) => readonly string[] {
+  const bearers = Map.groupBy(hosts, (host) => host.name);
+  return ({ name }) => (bearers.get(name)?.length === 1 ? [dnsLabel(name)] : []);
+}
+
+/** Full names first: they are what the reverse lookup gives. */
+function names(plan: DnsmasqPlan, short: (host: PlannedHost) => readonly string[]): readonly string[] {
   const hosts = plan.hosts.flatMap((host) => {
-    if (host.address === undefined) return [];
-    const short = shorts.get(host.name)?.length === 1 ? [dnsLabel(host.name)] : [];
-    return [[address(host.address), dnsDomain(`${host.name}.${host.domain}`), ...short].join(" ")];
+    const full = dnsDomain(`${host.name}.${host.domain}`);
+    return host.address === undefined ? [] : [[address(host.address), full, ...short(host)].join(" ")];
   });
   const own = plan.dns?.serverNames ?? [];
   return own.length === 0 ? hosts : [[address(plan.serverAddress), ...own.map(dnsDomain)].join(" "), ...hosts];
