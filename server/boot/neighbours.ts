@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import type { Ipv4Address } from "../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
 
 const TABLE = "/proc/self/net/arp";
@@ -8,7 +9,7 @@ const COMPLETE = 0x2;
 const ETHERNET = 0x1;
 
 /** The MAC of an address in the kernel's table text (proc(5), /proc/net/arp): `address type flags MAC mask device`. */
-export function neighbourIn(table: string, address: string): Mac | undefined {
+export function neighbourIn(table: string, address: Ipv4Address): Mac | undefined {
   for (const line of table.split("\n").slice(1)) {
     const [ip, type = "", flags = "", mac = ""] = line.split(/\s+/);
     if (ip !== address || Number(type) !== ETHERNET || (Number(flags) & COMPLETE) === 0) continue;
@@ -21,13 +22,8 @@ export function neighbourIn(table: string, address: string): Mac | undefined {
   return undefined;
 }
 
-/** `10.0.0.1` from what a socket says, which may be `::ffff:10.0.0.1`. */
-export function plainAddress(remote: string): string {
-  return remote.replace(/^::ffff:(?=\d+\.)/i, "");
-}
-
-/** Which MAC the kernel answers to an IPv4 address on our links. While a connection is open its sender has an entry. */
-export async function neighbourOf(remote: string): Promise<Mac | undefined> {
+/** Which MAC the kernel believes to have the address on our links. While a connection is open its sender has an entry. */
+export async function neighbourOf(address: Ipv4Address): Promise<Mac | undefined> {
   const table = await open(TABLE).catch(() => undefined);
   if (table === undefined) return undefined;
   try {
@@ -38,7 +34,7 @@ export async function neighbourOf(remote: string): Promise<Mac | undefined> {
       if (size > LIMIT) return undefined;
       chunks.push(Buffer.from(chunk));
     }
-    return neighbourIn(Buffer.concat(chunks).toString("latin1"), plainAddress(remote));
+    return neighbourIn(Buffer.concat(chunks).toString("latin1"), address);
   } finally {
     await table.close();
   }

@@ -80,7 +80,7 @@ test("hosts added, renamed and removed while it runs: address, names, reverse an
   expect(await lookup(lab.rack, "db01.example.test")).toBe("10.77.0.12");
   expect(await lookup(lab.rack, "10.77.0.12")).toBe("db01.example.test");
 
-  await lab.dnsmasq.update(labPlan([web, { ...db, name: "db02" }]));
+  await lab.dnsmasq.update(labPlan([web, labHost("db02", [DB], "10.77.0.12")]));
   expect(await client.dhcp()).toMatchObject({ bound: true, lease: { address: "10.77.0.12", hostname: "db02" } });
   expect(await lookup(lab.rack, "db01.example.test")).toBeUndefined();
   expect(await lookup(lab.rack, "10.77.0.12")).toBe("db02.example.test");
@@ -102,7 +102,7 @@ test("strangers get no answer where the plan says so; the address of a removed h
   await using lab = await startDnsmasqRack([WEB, DB], labPlan([web], { dhcp: quiet }));
   expect(await lab.rack.client(1).dhcp({ tries: 2 })).toMatchObject({ bound: false });
   expect(await lab.rack.client(0).dhcp()).toMatchObject({ bound: true });
-  await lab.dnsmasq.update(labPlan([{ ...db, address: "10.77.0.11" }], { dhcp: quiet }));
+  await lab.dnsmasq.update(labPlan([labHost("db01", [DB], "10.77.0.11")], { dhcp: quiet }));
   expect(await lab.rack.client(1).dhcp()).toMatchObject({ bound: true, lease: { address: "10.77.0.11" } });
   expect(await lab.rack.client(0).dhcp({ tries: 2 })).toMatchObject({ bound: false });
 });

@@ -1,6 +1,11 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseDomainName } from "../../proto/values/domain-name.ts";
+import { parseHostName } from "../../proto/values/host-name.ts";
+import { parseInterfaceName } from "../../proto/values/interface-name.ts";
+import { parseIpv4 } from "../../proto/values/ip-address.ts";
+import { parseIpv4Network } from "../../proto/values/ipv4-network.ts";
 import { parseMac } from "../../proto/values/mac.ts";
 import type { DnsmasqPlan, PlannedHost } from "../../server/services/dnsmasq/dnsmasq-plan.ts";
 import type { LeaseEvent } from "../../server/services/dnsmasq/lease-event.ts";
@@ -11,16 +16,16 @@ import { createRack, type Rack } from "./rack.ts";
 /** The plan most tests start from: `web01` and `db01` reserved, `.100` to `.119` for strangers. */
 export function labPlan(hosts: readonly PlannedHost[], more: Partial<DnsmasqPlan> = {}): DnsmasqPlan {
   return {
-    interface: "br0",
-    serverAddress: "10.77.0.1",
-    network: "10.77.0.0/24",
+    interface: parseInterfaceName("br0"),
+    serverAddress: parseIpv4("10.77.0.1"),
+    network: parseIpv4Network("10.77.0.0/24"),
     dhcp: {
       mode: "server",
-      range: { first: "10.77.0.100", last: "10.77.0.119", leaseSeconds: 120 },
+      range: { from: parseIpv4("10.77.0.100"), to: parseIpv4("10.77.0.119"), leaseSeconds: 120 },
       hostLeaseSeconds: 3600,
       unknown: "lease",
     },
-    dns: { upstream: [], serverNames: ["hps.example.test"] },
+    dns: { upstream: [], serverNames: [parseDomainName("hps.example.test")] },
     ipxeUrl: "http://10.77.0.1:7080/boot/v1/ipxe?mac=$" + "{netX/mac}",
     hosts,
     user: "nobody",
@@ -29,7 +34,12 @@ export function labPlan(hosts: readonly PlannedHost[], more: Partial<DnsmasqPlan
 }
 
 export function labHost(name: string, macs: readonly string[], address: string): PlannedHost {
-  return { name, domain: "example.test", macs: macs.map(parseMac), address };
+  return {
+    name: parseHostName(name),
+    domain: parseDomainName("example.test"),
+    macs: macs.map(parseMac),
+    address: parseIpv4(address),
+  };
 }
 
 export interface DnsmasqRack {

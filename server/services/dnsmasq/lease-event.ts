@@ -1,9 +1,9 @@
+import { type Ipv4Address, parseIpv4 } from "../../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../../proto/values/mac.ts";
-import { formatIpv4, parseIpv4 } from "./ipv4.ts";
 
 export interface Lease {
   readonly mac: Mac;
-  readonly address: string;
+  readonly address: Ipv4Address;
   /** UTC milliseconds; Infinity for a lease without end. */
   readonly expiresAt: number;
 }
@@ -82,7 +82,7 @@ export function parseLease(mac: string, address: string, expires: string): Lease
   if (!/^\d{0,12}$/.test(expires)) return undefined;
   const expiresAt = expires === "0" ? Number.POSITIVE_INFINITY : Number(expires) * 1000;
   try {
-    return { mac: parseMac(mac), address: formatIpv4(parseIpv4(address)), expiresAt };
+    return { mac: parseMac(mac), address: parseIpv4(address), expiresAt };
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
+import { netmask, networkRange, rangeSize } from "../../../proto/values/ipv4-network.ts";
 import { checkPlan, type DnsmasqPlan, type PlannedHost, type ServerMode } from "./dnsmasq-plan.ts";
-import { dnsDomain, dnsLabel, dnsmasqText } from "./dnsmasq-text.ts";
-import { formatIpv4, maskOf, parseIpv4, parseNetwork4 } from "./ipv4.ts";
+import { dnsmasqText } from "./dnsmasq-text.ts";
 
 /** Where the files lie; dnsmasq needs whole paths. */
 export interface DnsmasqPaths {
@@ -21,7 +21,10 @@ export interface DnsmasqFiles {
   readonly hosts: string;
 }
 
-/** Renders the plan, checked first; the same plan always gives the same text. */
+/**
+ * Renders the plan, checked first. Names and addresses are parsed values that no syntax here can misread; all else goes through
+ * `dnsmasqText`. The same plan always gives the same text.
+ */
 export function renderDnsmasq(plan: DnsmasqPlan, paths: DnsmasqPaths): DnsmasqFiles {
   checkPlan(plan);
   const domains = [...new Set(plan.hosts.map((host) => host.domain))].sort();
@@ -36,7 +39,6 @@ export function renderDnsmasq(plan: DnsmasqPlan, paths: DnsmasqPaths): DnsmasqFi
 }
 
 const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
-const address = (value: string) => formatIpv4(parseIpv4(value));
 
 function base(plan: DnsmasqPlan, paths: DnsmasqPaths): readonly string[] {
   return [
@@ -58,25 +60,24 @@ function dns(plan: DnsmasqPlan, domains: readonly string[], paths: DnsmasqPaths)
     "domain-needed",
     "bogus-priv",
     `addn-hosts=${dnsmasqText(paths.hosts)}`,
-    ...domains.map((domain) => `local=/${dnsDomain(domain)}/`),
-    ...plan.dns.upstream.map((upstream) => `server=${address(upstream)}`),
+    ...domains.map((domain) => `local=/${domain}/`),
+    ...plan.dns.upstream.map((upstream) => `server=${upstream}`),
   ];
 }
 
 function dhcp(plan: DnsmasqPlan, paths: DnsmasqPaths): readonly string[] {
-  const network = parseNetwork4(plan.network);
-  const [first, mask] = [formatIpv4(network.base), formatIpv4(maskOf(network.prefix))];
+  const [network, mask] = [networkRange(plan.network), netmask(plan.network)];
   const shared = [
     `dhcp-hostsfile=${dnsmasqText(paths.dhcpHosts)}`,
     `dhcp-optsfile=${dnsmasqText(paths.dhcpOptions)}`,
     `dhcp-leasefile=${dnsmasqText(paths.leases)}`,
   ];
-  if (plan.dhcp.mode === "proxy") return [...shared, `dhcp-range=${first},proxy,${mask}`];
+  if (plan.dhcp.mode === "proxy") return [...shared, `dhcp-range=${network.from},proxy,${mask}`];
   const { range, hostLeaseSeconds, unknown } = plan.dhcp;
-  const pool = range && `${address(range.first)},${address(range.last)},${mask},${range.leaseSeconds}`;
+  const pool = range && `${range.from},${range.to},${mask},${range.leaseSeconds}`;
   return [
     ...shared,
-    `dhcp-range=${pool ?? `${first},static,${mask},${hostLeaseSeconds}`}`,
+    `dhcp-range=${pool ?? `${network.from},static,${mask},${hostLeaseSeconds}`}`,
     ...(unknown === "ignore" ? ["dhcp-ignore=tag:!known"] : []),
     `dhcp-script=${dnsmasqText(paths.script)}`,
     "script-on-renewal",
@@ -88,7 +89,7 @@ function dhcp(plan: DnsmasqPlan, paths: DnsmasqPaths): readonly string[] {
     // Probing an address before offering it takes 3 s in which nobody else is served: unknown MACs could starve known hosts.
     "no-ping",
     // Room for every address there is: the range bounds the strangers, and reservations lie outside of it.
-    `dhcp-lease-max=${2 ** (32 - network.prefix)}`,
+    `dhcp-lease-max=${rangeSize(network)}`,
   ];
 }
 
@@ -104,7 +105,7 @@ function boot(plan: DnsmasqPlan): readonly string[] {
   if (plan.tftpRoot === undefined) return ipxe;
   const tftp = ["enable-tftp", `tftp-root=${dnsmasqText(plan.tftpRoot)}`, "tftp-no-fail"];
   if (plan.dhcp.mode === "proxy") return [...ipxe, ...tftp, ...FIRMWARE.flatMap(proxyServices)];
-  const server = address(plan.serverAddress);
+  const server = plan.serverAddress;
   const matches = FIRMWARE.flatMap(({ name, architectures, file }) => [
     ...architectures.map((number) => `dhcp-match=set:${name},option:client-arch,${number}`),
     `dhcp-boot=tag:!ipxe,tag:${name},${file},,${server}`,
@@ -123,12 +124,12 @@ function proxyServices({ service, architectures, file }: (typeof FIRMWARE)[numbe
  * host with one, dnsmasq up to 2.90 crashes when it reads the file again (https://github.com/imp/dnsmasq/pull/20).
  */
 function dhcpHost(host: PlannedHost, mode: ServerMode, name: readonly string[]): string {
-  const fixed = host.address === undefined ? [] : [address(host.address)];
+  const fixed = host.address === undefined ? [] : [host.address];
   return [...host.macs, ...fixed, ...name, String(mode.hostLeaseSeconds)].map(dnsmasqText).join(",");
 }
 
 function dhcpOptions(plan: DnsmasqPlan, domains: readonly string[], mode: ServerMode): readonly string[] {
-  const list = (name: string, values: readonly string[]) => [`option:${name}`, ...values.map(address)].join(",");
+  const list = (name: string, values: readonly string[]) => [`option:${name}`, ...values].join(",");
   const own = plan.dns === undefined ? [] : [plan.serverAddress];
   const dnsServers = mode.dnsServers ?? own;
   return [
@@ -136,22 +137,22 @@ function dhcpOptions(plan: DnsmasqPlan, domains: readonly string[], mode: Server
     list("dns-server", dnsServers),
     ...(mode.ntpServers === undefined ? [] : [list("ntp-server", mode.ntpServers)]),
     // It could differ by host only with tags; where there are several, a host learns its own from hpsd.
-    ...(domains.length === 1 ? domains.map((domain) => `option:domain-name,${dnsDomain(domain)}`) : []),
+    ...(domains.length === 1 ? domains.map((domain) => `option:domain-name,${domain}`) : []),
   ];
 }
 
 /** A host's short name, in a list of one; of none when two clusters share it: then it is nobody's. */
 function shortNames(hosts: readonly PlannedHost[]): (host: PlannedHost) => readonly string[] {
   const bearers = Map.groupBy(hosts, (host) => host.name);
-  return ({ name }) => (bearers.get(name)?.length === 1 ? [dnsLabel(name)] : []);
+  return ({ name }) => (bearers.get(name)?.length === 1 ? [name] : []);
 }
 
 /** Full names first: they are what the reverse lookup gives. */
 function names(plan: DnsmasqPlan, short: (host: PlannedHost) => readonly string[]): readonly string[] {
   const hosts = plan.hosts.flatMap((host) => {
-    const full = dnsDomain(`${host.name}.${host.domain}`);
-    return host.address === undefined ? [] : [[address(host.address), full, ...short(host)].join(" ")];
+    const full = `${host.name}.${host.domain}`;
+    return host.address === undefined ? [] : [[host.address, full, ...short(host)].join(" ")];
   });
   const own = plan.dns?.serverNames ?? [];
-  return own.length === 0 ? hosts : [[address(plan.serverAddress), ...own.map(dnsDomain)].join(" "), ...hosts];
+  return own.length === 0 ? hosts : [[plan.serverAddress, ...own].join(" "), ...hosts];
 }

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { rangeContains } from "../../../proto/values/ipv4-network.ts";
 import { Service, type ServiceState } from "../supervise.ts";
 import { pathsIn, prepareFolder, replaceFile, testFiles } from "./dnsmasq-files.ts";
 import type { DnsmasqPlan } from "./dnsmasq-plan.ts";
-import { parseIpv4 } from "./ipv4.ts";
 import { type Lease, type LeaseEvent, NO_WORDS, parsePxeLine } from "./lease-event.ts";
 import { parseLeaseFile, withoutLeases } from "./lease-file.ts";
 import { openLeasePipe } from "./lease-pipe.ts";
@@ -183,9 +183,5 @@ class Runner {
 function foreignTo(plan: DnsmasqPlan): (lease: Lease) => boolean {
   const owners = new Map(plan.hosts.flatMap((host) => host.macs.map((mac) => [mac, host.address])));
   const range = plan.dhcp.mode === "server" ? plan.dhcp.range : undefined;
-  const [first, last] = range === undefined ? [1, 0] : [parseIpv4(range.first), parseIpv4(range.last)];
-  return ({ mac, address }) => {
-    const value = parseIpv4(address);
-    return owners.get(mac) !== address && (value < first || value > last);
-  };
+  return ({ mac, address }) => owners.get(mac) !== address && !(range !== undefined && rangeContains(range, address));
 }
