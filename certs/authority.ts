@@ -38,15 +38,24 @@ export async function createRoot(options: AuthorityOptions & { readonly trustDom
 /** Makes an issuing intermediate, with a new key, under `root`. It may sign leaves only and never outlives the root. */
 export async function createIntermediate(root: Authority, options: AuthorityOptions): Promise<Authority> {
   const { publicKey, privateKey } = makeKey();
+  const certificate = await signIntermediate(root, publicKey, options);
+  return { certificate, privateKey, trustDomain: root.trustDomain };
+}
+
+/** The same for a key that stays where it was made. */
+export async function signIntermediate(
+  root: Authority,
+  publicKey: KeyObject,
+  options: AuthorityOptions,
+): Promise<X509Certificate> {
   const content = authorityContent(options, root.trustDomain);
-  const certificate = await signCertificate(signerOf(root.certificate, root.privateKey), {
+  return await signCertificate(signerOf(root.certificate, root.privateKey), {
     ...content,
     notAfter: boundedEnd(root, options.now, content.notAfter),
     commonName: authorityName(options.name, publicKey),
     publicKey,
     role: { pathLength: 0 },
   });
-  return { certificate, privateKey, trustDomain: root.trustDomain };
 }
 
 /** Puts a stored authority together again; refuses a key of another certificate and a certificate that may not sign. */

@@ -54,8 +54,7 @@ export class Audit {
   }
 
   /** Answers with the incident id to show to the asker. */
-  async refused(who: AuditActor, subject: AuditSubject): Promise<string> {
-    const incident = newIncident();
+  async refused(who: AuditActor, subject: AuditSubject, incident = newIncident()): Promise<string> {
     const row = rowOf(this.#clock(), who, subject);
     await this.#store.write((tx) => insertAudit(tx, { ...row, outcome: "refused", incident }));
     return incident;

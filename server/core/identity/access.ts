@@ -2,8 +2,9 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { safeText } from "../../../proto/values/safe-text.ts";
 import type { Db, HpsStore } from "../../store/database.ts";
 import { type Located, locateCluster, locateHost, locateHostByName, locateRecord } from "../../store/lookup.ts";
-import { type Audit, actorOfCaller } from "../audit/audit.ts";
+import { actorOfCaller } from "../audit/audit.ts";
 import { atLeast, type Caller, clustersOf, type Principal, roleIn } from "./principal.ts";
+import type { RecordsRefusals } from "./refusals.ts";
 
 /** Clusters a list may show: their ids, or `all`. */
 export type VisibleClusters = "all" | readonly string[];
@@ -16,11 +17,11 @@ type Verdict = "allowed" | "hidden" | "role";
  */
 export class Access {
   readonly #store: HpsStore;
-  readonly #audit: Audit;
+  readonly #refusals: RecordsRefusals;
 
-  constructor(store: HpsStore, audit: Audit) {
+  constructor(store: HpsStore, refusals: RecordsRefusals) {
     this.#store = store;
-    this.#audit = audit;
+    this.#refusals = refusals;
   }
 
   /** By name. */
@@ -60,20 +61,23 @@ export class Access {
     const found = await this.#store.read(locate);
     const verdict = found === undefined ? "hidden" : judge(caller, what, found);
     if (found !== undefined && verdict === "allowed") return found;
-    const error =
-      verdict === "role"
-        ? new HpsError("denied", `${what} ${safeText(name)} needs role ${caller.needs}`, {
-            hint: "ask an admin of the cluster",
-          })
-        : new HpsError("not-found", `no ${what} ${safeText(name)}`, { hint: `hpsctl ${what} ls shows what there is` });
-    if (found !== undefined) await this.#refuse(caller, `${what}:${found.id}`, found.clusterId);
-    throw error;
+    const incident = found && (await this.#refuse(caller, `${what}:${found.id}`, found.clusterId));
+    if (verdict !== "role" || incident === undefined) throw hidden(what, name);
+    throw new HpsError("denied", `${what} ${safeText(name)} needs role ${caller.needs}`, {
+      hint: "ask an admin of the cluster",
+      details: { reason: "role", incident },
+    });
   }
 
-  async #refuse(caller: Caller, target: string, clusterId: string): Promise<void> {
+  async #refuse(caller: Caller, target: string, clusterId: string): Promise<string> {
     const reason = `needs role ${caller.needs} in its cluster, or to be its own`;
-    await this.#audit.refused(actorOfCaller(caller), { target, clusterId, reason });
+    return await this.#refusals.refused(actorOfCaller(caller), { target, clusterId, reason });
   }
+}
+
+/** No incident id: having one would tell that the object exists. */
+function hidden(what: string, name: string): HpsError {
+  return new HpsError("not-found", `no ${what} ${safeText(name)}`, { hint: `hpsctl ${what} ls shows what there is` });
 }
 
 /** Who may have what: an operator by its role in the object's cluster, an agent what is its own. */

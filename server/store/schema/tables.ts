@@ -184,7 +184,10 @@ interface CertificateTable {
   issued_at: number;
   revoked_at: number | null;
   revoke_reason: string;
+  /** Leaf and intermediate, as a peer presents them. */
   pem: string;
+  /** Serial of the certificate this one renews; that one is revoked when this one is first used. */
+  replaces: string | null;
 }
 
 /** Keys lie in the state folder as `ca/<id>.key`, 0600. */

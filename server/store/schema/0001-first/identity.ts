@@ -48,6 +48,7 @@ export async function certificates(db: Db): Promise<void> {
       revoked_at: optionalBig,
       revoke_reason: text,
       pem: text,
+      replaces: optionalText,
     },
     { indexes: [["kind", "subject"], ["host_id"], ["issued_at"]] },
   );
