@@ -59,7 +59,7 @@ function objectionTo(principal: Principal, rule: MethodRule): HpsError | undefin
         })
       : new HpsError("denied", `not for ${kind === "operator" ? "an" : "a"} ${kind}`, { details: { reason: "kind" } });
   }
-  if (kind === "host" && principal.waiting && !rule.waiting) {
+  if (kind === "host" && principal.waiting === true && !rule.waiting) {
     return new HpsError("unauthenticated", "your certificate is not in use yet: attach first", {
       details: { reason: "waiting" },
     });

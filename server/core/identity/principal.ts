@@ -30,8 +30,8 @@ export interface HostPrincipal {
   readonly kind: "host";
   readonly hostId: string;
   readonly clusterId: string;
-  /** Its certificate is good for one thing yet: to attach, which makes it good for all. */
-  readonly waiting: boolean;
+  /** Set while its certificate is good for one thing only: to attach, which makes it good for all. */
+  readonly waiting?: boolean;
   readonly certificate: VerifiedPeer;
 }
 
