@@ -1,0 +1,87 @@
+import { createHash, randomBytes } from "node:crypto";
+import { afterEach, expect, test } from "vitest";
+import { processesOf } from "./process-session.ts";
+import { type SessionRig, startSession } from "./testing/session-rig.ts";
+
+const rigs: SessionRig[] = [];
+afterEach(async () => {
+  await Promise.all(rigs.splice(0).map(({ sessions }) => sessions.close()));
+});
+
+async function command(...argv: string[]): Promise<SessionRig> {
+  const rig = await startSession(argv);
+  rigs.push(rig);
+  return rig;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+test("1 MB of noise comes out as it was, standard error apart", async () => {
+  const rig = await command("sh", "-c", "f=$(mktemp); head -c 1000000 /dev/urandom >$f; cat $f; cat $f >&2; rm $f");
+  expect(await rig.exit).toMatchObject({ code: 0 });
+  expect(rig.output().length).toBe(1_000_000);
+  expect(sha256(rig.errorOutput())).toBe(sha256(rig.output()));
+});
+
+test("1 MB of noise goes in and comes back", async () => {
+  const noise = randomBytes(1_000_000);
+  const rig = await command("cat");
+  for (let offset = 0; offset < noise.length; offset += 50_000) {
+    await rig.send({ case: "input", value: noise.subarray(offset, offset + 50_000) });
+  }
+  await rig.send({ case: "endOfInput", value: {} });
+  expect(await rig.exit).toMatchObject({ code: 0 });
+  expect(sha256(rig.output())).toBe(sha256(noise));
+});
+
+test.each([
+  [["sh", "-c", "exit 7"], { code: 7, signal: 0, reason: "" }],
+  [["sh", "-c", "kill -9 $$"], { code: 137, signal: 9, reason: "" }],
+  [["no-such-program", "x"], { code: 127, signal: 0, reason: 'no program "no-such-program" on this machine' }],
+  [["/etc/passwd"], { code: 126, signal: 0, reason: 'the program "/etc/passwd" cannot be run: EACCES' }],
+])("%j ends as %j", async (argv, exit) => {
+  const rig = await command(...argv);
+  expect(await rig.exit).toMatchObject(exit);
+});
+
+test("arguments arrive as they are, without a shell between", async () => {
+  const rig = await command("printf", "[%s]", "a b", "$HOME", "", "'\"\\", "\n", "Ω😀");
+  await rig.exit;
+  expect(rig.output().toString()).toBe(`[a b][$HOME][]['"\\][\n][Ω😀]`);
+});
+
+test("a background child that holds the pipes open delays nothing and is gone afterwards", async () => {
+  const rig = await command("sh", "-c", "sleep 1005 & echo $$; exit 6");
+  expect(await rig.exit).toMatchObject({ code: 6 });
+  const session = Number(rig.output().toString());
+  expect(session).toBeGreaterThan(1);
+  await expect.poll(() => rig.sessions.count, { timeout: 5000 }).toBe(0);
+  expect(await processesOf(session)).toEqual([]);
+});
+
+test("a program that closes its input early is no failure", async () => {
+  const rig = await command("sh", "-c", "exec 0<&-; sleep 0.3; echo done");
+  for (let count = 0; count < 10; count += 1) await rig.send({ case: "input", value: Buffer.alloc(100_000) });
+  expect(await rig.exit).toMatchObject({ code: 0 });
+  expect(rig.output().toString()).toBe("done\n");
+});
+
+test("a signal reaches the whole group", async () => {
+  const rig = await command("sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; sleep 1006 & wait");
+  await rig.shows(/ready/);
+  await rig.send({ case: "signal", value: 2 });
+  expect(await rig.exit).toMatchObject({ code: 9 });
+  expect(rig.output().toString()).toContain("caught");
+});
+
+test("a flood nobody reads waits in the program", async () => {
+  const rig = await command("sh", "-c", "head -c 20000000 /dev/zero");
+  rig.pause();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(rig.received()).toBeLessThan(1024 * 1024);
+  rig.resume();
+  expect(await rig.exit).toMatchObject({ code: 0 });
+  expect(rig.output().length).toBe(20_000_000);
+});

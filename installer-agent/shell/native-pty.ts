@@ -1,0 +1,54 @@
+/**
+ * The native half of node-pty, without its JavaScript. That one destroys the terminal 200 ms after the program's exit,
+ * so output a slow reader has not taken is lost; its writes queue without bound and spin while the program does not read.
+ */
+import { native } from "node-pty";
+import { HpsError } from "../../proto/values/hps-error.ts";
+
+declare module "node-pty" {
+  /** Exported by node-pty but not in its types; `master` is non-blocking. */
+  export const native: {
+    fork(
+      file: string,
+      args: readonly string[],
+      env: readonly string[],
+      cwd: string,
+      columns: number,
+      rows: number,
+      uid: number,
+      gid: number,
+      utf8: boolean,
+      helperPath: string,
+      onExit: (code: number, signal: number) => void,
+    ): { readonly fd: number; readonly pid: number };
+    resize(fd: number, columns: number, rows: number): void;
+  };
+}
+
+/** Keeps the ids of this process. */
+const SAME = -1;
+
+export interface ForkOptions {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly onExit: (code: number, signal: number) => void;
+}
+
+/** Starts a program as leader of a new process session on a new terminal; gives the terminal's other end. `unavailable` when there is none. */
+export function forkPty(options: ForkOptions): { readonly fd: number; readonly pid: number } {
+  const { file, args, cwd, rows, columns, onExit } = options;
+  const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+  try {
+    return native.fork(file, args, env, cwd, columns, rows, SAME, SAME, true, "", onExit);
+  } catch (cause) {
+    throw new HpsError("unavailable", "this machine gives no terminal", { hint: "is /dev/pts mounted?", cause });
+  }
+}
+
+export function resizePty(fd: number, rows: number, columns: number): void {
+  native.resize(fd, columns, rows);
+}
