@@ -28,6 +28,7 @@ export async function insertAudit(tx: Tx, { clusterId, details, ...row }: NewAud
 /** What to list: of these clusters (`all` includes what belongs to none), narrowed by each field that is set. */
 export interface AuditQuery {
   readonly clusters: "all" | readonly string[];
+  /** UTC milliseconds: from this one on, and only before that one. */
   readonly from?: number;
   readonly to?: number;
   readonly actor?: string;
@@ -40,38 +41,67 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
+/** An event, and the name its cluster has now; empty when it has none. */
+export type AuditRecord = AuditRow & { readonly cluster: string };
+
 /** Newest first, or oldest first when `after` is set. */
-export async function selectAudit(db: Db, query: AuditQuery): Promise<AuditRow[]> {
-  let select = db.selectFrom("audit").selectAll().limit(query.limit);
-  if (query.clusters !== "all") select = select.where("cluster_id", "in", [...query.clusters]);
-  if (query.from !== undefined) select = select.where("at", ">=", query.from);
-  if (query.to !== undefined) select = select.where("at", "<", query.to);
+export async function selectAudit(db: Db, query: AuditQuery): Promise<AuditRecord[]> {
+  if (query.clusters.length === 0) return [];
+  let select = db
+    .selectFrom("audit")
+    .leftJoin("cluster", "cluster.id", "audit.cluster_id")
+    .selectAll("audit")
+    .select("cluster.name as cluster")
+    .limit(query.limit);
+  if (query.clusters !== "all") select = select.where("audit.cluster_id", "in", [...query.clusters]);
+  if (query.from !== undefined) select = select.where("audit.at", ">=", query.from);
+  if (query.to !== undefined) select = select.where("audit.at", "<", query.to);
   for (const field of ["actor", "target", "incident", "outcome"] as const) {
     const value = query[field];
-    if (value !== undefined) select = select.where(field, "=", value);
+    if (value !== undefined) select = select.where(`audit.${field}`, "=", value);
   }
-  if (query.before !== undefined) select = select.where("sequence", "<", query.before);
+  if (query.before !== undefined) select = select.where("audit.sequence", "<", query.before);
   select =
     query.after === undefined
-      ? select.orderBy("sequence", "desc")
-      : select.where("sequence", ">", query.after).orderBy("sequence", "asc");
-  const rows = await select.execute();
-  return rows.map(({ cluster_id, details_json, ...row }) => ({
+      ? select.orderBy("audit.sequence", "desc")
+      : select.where("audit.sequence", ">", query.after).orderBy("audit.sequence", "asc");
+  return (await select.execute()).map(({ cluster_id, details_json, cluster, ...row }) => ({
     ...row,
     clusterId: cluster_id,
+    cluster: cluster ?? "",
     details: JSON.parse(details_json),
   }));
 }
 
-/** Forgets the oldest: all before `at`, and all but the newest `keep`. */
-export async function pruneAudit(tx: Tx, at: number, keep: number): Promise<void> {
-  await tx.deleteFrom("audit").where("at", "<", at).execute();
-  const last = await tx
+/** The lowest and highest sequence kept; 0 and 0 when there is none. */
+export async function auditBounds(db: Db): Promise<{ readonly first: number; readonly last: number }> {
+  const row = await db
     .selectFrom("audit")
-    .select("sequence")
-    .orderBy("sequence", "desc")
-    .offset(keep)
-    .limit(1)
+    .select(({ fn }) => [fn.min("sequence").as("first"), fn.max("sequence").as("last")])
     .executeTakeFirst();
-  if (last) await tx.deleteFrom("audit").where("sequence", "<=", last.sequence).execute();
+  return { first: row?.first ?? 0, last: row?.last ?? 0 };
+}
+
+export interface AuditRetention {
+  /** UTC milliseconds; what is older goes. */
+  readonly before: number;
+  /** All but about so many of the newest go. */
+  readonly keep: number;
+  /** At most so many go at once, so that the writer is not held for long. */
+  readonly batch: number;
+}
+
+/** Forgets the oldest, but never the very newest, so that numbers are never given twice. Answers how many went. */
+export async function pruneAudit(tx: Tx, { before, keep, batch }: AuditRetention): Promise<number> {
+  const { last } = await auditBounds(tx);
+  const some = tx.selectFrom("audit").select("sequence").where("sequence", "<", last).limit(batch);
+  // Two statements, because each has its index; an "or" of both would read the whole table when nothing is to go.
+  const old = some.where("at", "<", before).orderBy("at");
+  const surplus = some.where("sequence", "<=", last - keep).orderBy("sequence");
+  let pruned = 0;
+  for (const which of [old, surplus]) {
+    const { numDeletedRows } = await tx.deleteFrom("audit").where("sequence", "in", which).executeTakeFirstOrThrow();
+    pruned += Number(numDeletedRows);
+  }
+  return pruned;
 }

@@ -54,11 +54,17 @@ export async function changeBounds(db: Db): Promise<{ readonly first: number; re
   return { first: row?.first ?? 0, last: row?.last ?? 0 };
 }
 
-/** Forgets all but the newest `keep`; the very newest stays always, so that numbers are never given twice. */
-export async function pruneChanges(tx: Tx, keep: number): Promise<void> {
-  const { last } = await changeBounds(tx);
-  await tx
-    .deleteFrom("change")
-    .where("sequence", "<=", last - Math.max(keep, 1))
-    .execute();
+export interface ChangeRetention {
+  /** All but so many of the newest go. */
+  readonly keep: number;
+  /** At most so many go at once, so that the writer is not held for long. */
+  readonly batch: number;
+}
+
+/** Forgets the oldest, but never the very newest, so that numbers are never given twice. Answers how many went. */
+export async function pruneChanges(tx: Tx, { keep, batch }: ChangeRetention): Promise<number> {
+  const { first, last } = await changeBounds(tx);
+  const to = Math.min(last - Math.max(keep, 1), first + batch - 1);
+  const { numDeletedRows } = await tx.deleteFrom("change").where("sequence", "<=", to).executeTakeFirstOrThrow();
+  return Number(numDeletedRows);
 }

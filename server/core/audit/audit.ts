@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { insertAudit, type NewAuditRow } from "../../store/audit.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
+import { Wakes } from "../changes/wakes.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
 
 /** UTC milliseconds. */
@@ -40,6 +41,8 @@ export function actorOfCaller(caller: Caller): AuditActor {
 
 /** Writes the audit log. A change is recorded in its own transaction; a refusal in one of its own, before it is answered. */
 export class Audit {
+  /** Woken by every event, once it is durable. */
+  readonly written = new Wakes();
   readonly #store: HpsStore;
   readonly #clock: Clock;
 
@@ -50,13 +53,18 @@ export class Audit {
 
   /** In the transaction of the change, so that neither exists without the other. */
   async allowed(tx: Tx, who: AuditActor, subject: AuditSubject): Promise<void> {
-    await insertAudit(tx, { ...rowOf(this.#clock(), who, subject), outcome: "allowed", incident: "" });
+    await this.#insert(tx, { ...rowOf(this.#clock(), who, subject), outcome: "allowed", incident: "" });
   }
 
   /** Answers with the incident id to show to the asker. */
   async refused(who: AuditActor, subject: AuditSubject, incident = newIncident()): Promise<string> {
     const row = rowOf(this.#clock(), who, subject);
-    await this.#store.write((tx) => insertAudit(tx, { ...row, outcome: "refused", incident }));
+    await this.#store.write((tx) => this.#insert(tx, { ...row, outcome: "refused", incident }));
     return incident;
+  }
+
+  async #insert(tx: Tx, row: NewAuditRow): Promise<void> {
+    await insertAudit(tx, row);
+    tx.afterCommit(() => this.written.wake());
   }
 }

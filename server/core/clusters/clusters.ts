@@ -1,0 +1,122 @@
+import type { DomainName } from "../../../proto/values/domain-name.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { ObjectName } from "../../../proto/values/object-name.ts";
+import { newUuid } from "../../../proto/values/uuid.ts";
+import {
+  type Admission,
+  type ClusterQuery,
+  type ClusterRecord,
+  clusterById,
+  countHostsOf,
+  deleteCluster,
+  insertCluster,
+  selectClusters,
+  updateCluster,
+} from "../../store/clusters.ts";
+import type { Db, HpsStore, Tx } from "../../store/database.ts";
+import { locateCluster } from "../../store/lookup.ts";
+import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
+import type { Changes } from "../changes/changes.ts";
+import { checkEtag } from "../changes/etag.ts";
+import type { Caller } from "../identity/principal.ts";
+
+/** What may change; text was checked where it came in. */
+export interface ClusterSettings {
+  readonly description: string;
+  readonly domain: DomainName;
+  readonly admission: Admission;
+}
+
+export interface ClusterPage {
+  readonly clusters: readonly ClusterRecord[];
+  /** The name the next page begins after; absent on the last. */
+  readonly next?: string;
+}
+
+interface Deps {
+  readonly store: HpsStore;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  readonly changes: Changes;
+}
+
+/** The clusters. Who may have which is decided before: ids come from Access. */
+export class Clusters {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  async get(id: string): Promise<ClusterRecord> {
+    return await this.#deps.store.read((db) => existing(db, id));
+  }
+
+  /** By name. */
+  async list(query: ClusterQuery): Promise<ClusterPage> {
+    if (query.clusters.length === 0) return { clusters: [] };
+    const found = await this.#deps.store.read((db) => selectClusters(db, { ...query, limit: query.limit + 1 }));
+    const clusters = found.slice(0, query.limit);
+    const last = clusters.at(-1);
+    return { clusters, ...(found.length > query.limit && last && { next: last.name }) };
+  }
+
+  /** `exists` when the name is taken. */
+  async create(caller: Caller, name: ObjectName, settings: ClusterSettings): Promise<ClusterRecord> {
+    const id = newUuid();
+    return await this.#deps.store.write(async (tx) => {
+      if ((await locateCluster(tx, name)) !== undefined) throw new HpsError("exists", `cluster ${name} exists already`);
+      await insertCluster(tx, { id, name, ...settings, at: this.#deps.clock() });
+      return await this.#changed(tx, caller, id);
+    });
+  }
+
+  /** `aborted` when the etag is neither empty nor the current one. */
+  async update(caller: Caller, id: string, change: Partial<ClusterSettings>, etag: string): Promise<ClusterRecord> {
+    return await this.#deps.store.write(async (tx) => {
+      const { name, description, domain, admission, revision } = await existing(tx, id);
+      checkEtag({ revision }, etag, `cluster ${name}`);
+      await updateCluster(tx, id, { description, domain, admission, ...change, at: this.#deps.clock() });
+      return await this.#changed(tx, caller, id);
+    });
+  }
+
+  /** `precondition` while hosts are in it. */
+  async delete(caller: Caller, id: string, etag: string): Promise<void> {
+    const { store, audit, changes } = this.#deps;
+    await store.write(async (tx) => {
+      const cluster = await existing(tx, id);
+      checkEtag(cluster, etag, `cluster ${cluster.name}`);
+      const hosts = await countHostsOf(tx, id);
+      if (hosts > 0) throw stillInUse(cluster.name, hosts);
+      await deleteCluster(tx, id);
+      await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: true });
+      const details = { name: cluster.name };
+      await audit.allowed(tx, actorOfCaller(caller), { target: `cluster:${id}`, clusterId: id, details });
+    });
+  }
+
+  async #changed(tx: Tx, caller: Caller, id: string): Promise<ClusterRecord> {
+    const { audit, changes } = this.#deps;
+    const cluster = await existing(tx, id);
+    const { name, domain, admission } = cluster;
+    await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: false });
+    const details = { name, domain, admission };
+    await audit.allowed(tx, actorOfCaller(caller), { target: `cluster:${id}`, clusterId: id, details });
+    return cluster;
+  }
+}
+
+/** It was there when access was decided; it may have been deleted since. */
+async function existing(db: Db, id: string): Promise<ClusterRecord> {
+  const cluster = await clusterById(db, id);
+  if (cluster === undefined) throw new HpsError("not-found", "the cluster was just deleted");
+  return cluster;
+}
+
+function stillInUse(name: string, hosts: number): HpsError {
+  const what = hosts === 1 ? "1 host is" : `${hosts} hosts are`;
+  return new HpsError("precondition", `cluster ${name} cannot be deleted: ${what} in it`, {
+    hint: `delete its hosts first: hpsctl host ls --cluster ${name}`,
+  });
+}
