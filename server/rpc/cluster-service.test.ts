@@ -1,0 +1,124 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { Admission, ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { allPages } from "./testing/collect.ts";
+import { type InventoryRig, startInventoryRig } from "./testing/inventory-rig.ts";
+
+const LAB = { name: "lab", description: "the lab", domain: "lab.example", admission: Admission.ARMED };
+
+async function withLab() {
+  const rig = await startInventoryRig();
+  return Object.assign(rig, { lab: await rig.clusters.createCluster({ cluster: LAB }, rig.root) });
+}
+
+async function update(rig: InventoryRig, cluster: Partial<typeof LAB> & { etag?: string }, paths: readonly string[]) {
+  return await rig.clusters.updateCluster(
+    { cluster: { name: "lab", ...cluster }, updateMask: { paths: [...paths] } },
+    rig.root,
+  );
+}
+
+test("a cluster is made, read, changed and deleted; each is audited and noted", async () => {
+  await using rig = await withLab();
+  const { lab } = rig;
+  expect(lab).toMatchObject({ ...LAB, etag: '"1"' });
+  expect(lab.createTime).toEqual(lab.updateTime);
+  expect(await rig.clusters.getCluster({ name: "lab" }, rig.root)).toEqual(lab);
+  const changed = await update(rig, { domain: "Lab.Example.ORG.", etag: lab.etag, description: "not in the mask" }, [
+    "domain",
+  ]);
+  expect(changed).toMatchObject({ description: "the lab", domain: "lab.example.org", etag: '"2"', id: lab.id });
+  await rig.clusters.deleteCluster({ name: "lab", etag: changed.etag }, rig.root);
+  await expect(rig.clusters.getCluster({ name: "lab" }, rig.root)).rejects.toMatchObject({ code: "not-found" });
+  const { events } = await rig.audit.listAuditEvents({}, rig.root);
+  expect(events.map(({ action, target }) => `${action} ${target}`)).toEqual(
+    ["DeleteCluster", "UpdateCluster", "CreateCluster"].map(
+      (name) => `hps.v1.ClusterService/${name} cluster:${lab.id}`,
+    ),
+  );
+  expect(events.map(({ actor, address }) => ({ actor, address }))[0]).toEqual({
+    actor: "spiffe://test.example/operator/root",
+    address: "192.0.2.99",
+  });
+  expect(await rig.inventory.changes.last()).toBe(3);
+  expect(rig.inventory.incidents).toEqual([]);
+});
+
+test("without a word about admission nothing is made, and the hint explains the choice", async () => {
+  await using rig = await startInventoryRig();
+  for (const admission of [Admission.UNSPECIFIED, 3, 99]) {
+    const cluster = Object.assign(create(ClusterSchema, LAB), { admission });
+    const wish = rig.clusters.createCluster({ cluster }, rig.root);
+    const error: unknown = await wish.catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "invalid", message: expect.stringContaining("admission") });
+    expect(error).toMatchObject({ hint: expect.stringMatching(/armed: .*; approve: .*tpm is refused until/) });
+  }
+  expect((await rig.clusters.listClusters({}, rig.root)).clusters).toEqual([]);
+});
+
+describe("what is not right is refused and changes nothing", () => {
+  test.each([
+    [{ name: "Lab" }, "not a cluster's name"],
+    [{ name: "" }, "not a cluster's name"],
+    [{ domain: "" }, "not a domain name"],
+    [{ domain: "-.example" }, "not a domain name"],
+    [{ description: "é".repeat(513) }, "1026 bytes is longer than 1024"],
+  ])("%j", async (wrong, message) => {
+    await using rig = await startInventoryRig();
+    const wish = rig.clusters.createCluster({ cluster: { ...LAB, ...wrong } }, rig.root);
+    await expect(wish).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining(message) });
+    expect(await rig.inventory.changes.last()).toBe(0);
+  });
+
+  test("a name that is taken, a request of nothing, an update of nothing or of what never changes", async () => {
+    await using rig = await withLab();
+    await expect(rig.clusters.createCluster({ cluster: LAB }, rig.root)).rejects.toMatchObject({ code: "exists" });
+    await expect(rig.clusters.createCluster({}, rig.root)).rejects.toMatchObject({ code: "invalid" });
+    await expect(update(rig, {}, [])).rejects.toMatchObject({
+      code: "invalid",
+      hint: expect.stringContaining("domain"),
+    });
+    await expect(update(rig, {}, ["name"])).rejects.toMatchObject({ message: `an update cannot change "name"` });
+    await expect(update(rig, LAB, ["*"])).resolves.toMatchObject({ etag: '"2"' });
+  });
+});
+
+test("who saw an older cluster neither changes nor deletes it", async () => {
+  await using rig = await withLab();
+  await update(rig, { description: "newer" }, ["description"]);
+  const late = update(rig, { description: "late", etag: rig.lab.etag }, ["description"]);
+  await expect(late).rejects.toMatchObject({ code: "aborted", hint: expect.stringContaining("read it again") });
+  const gone = rig.clusters.deleteCluster({ name: "lab", etag: rig.lab.etag }, rig.root);
+  await expect(gone).rejects.toMatchObject({ code: "aborted" });
+  expect(await rig.clusters.getCluster({ name: "lab" }, rig.root)).toMatchObject({ description: "newer" });
+});
+
+test("of two who change the same etag at once, one wins", async () => {
+  await using rig = await withLab();
+  const { etag } = rig.lab;
+  const wishes = ["a", "b", "c"].map((description) => update(rig, { description, etag }, ["description"]));
+  const results = await Promise.allSettled(wishes);
+  expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected", "rejected"]);
+});
+
+test("a cluster with hosts is not deleted", async () => {
+  await using rig = await withLab();
+  await rig.hosts.createHost({ host: { cluster: "lab", name: "web01", macs: ["52:54:00:00:00:01"] } }, rig.root);
+  await expect(rig.clusters.deleteCluster({ name: "lab" }, rig.root)).rejects.toMatchObject({
+    code: "precondition",
+    message: "cluster lab cannot be deleted: 1 host is in it",
+  });
+});
+
+test("lists come by name, in pages that new clusters do not disturb", async () => {
+  await using rig = await startInventoryRig();
+  const make = async (name: string) => await rig.clusters.createCluster({ cluster: { ...LAB, name } }, rig.root);
+  for (const name of ["e", "c", "a", "d", "b"]) await make(name);
+  const page = async (pageToken: string) => {
+    const answer = await rig.clusters.listClusters({ pageSize: 2, pageToken }, rig.root);
+    if (pageToken === "") await make("aa");
+    return answer;
+  };
+  const names = (await allPages(page, ({ clusters }) => clusters)).map(({ name }) => name);
+  expect(names).toEqual(["a", "b", "c", "d", "e"]);
+});

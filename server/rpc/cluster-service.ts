@@ -1,0 +1,110 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  Admission,
+  type Cluster,
+  type ClusterSchema,
+  type ClusterService,
+  type UpdateClusterRequest,
+} from "../../proto/gen/hps/v1/cluster_pb.ts";
+import type { Handlers } from "../../proto/rpc/handlers.ts";
+import { parseDomainName } from "../../proto/values/domain-name.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseObjectName } from "../../proto/values/object-name.ts";
+import { etagOf } from "../core/changes/etag.ts";
+import type { ClusterSettings, Clusters } from "../core/clusters/clusters.ts";
+import type { Access } from "../core/identity/access.ts";
+import type { Caller } from "../core/identity/principal.ts";
+import { boundedText, maskOf, required, wordOf } from "./fields.ts";
+import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
+
+const MAX_DESCRIPTION_BYTES = 1024;
+const ADMISSIONS = { armed: Admission.ARMED, approve: Admission.APPROVE } as const;
+const SETTINGS = ["description", "domain", "admission"] as const;
+const LIST = ["clusters"];
+
+interface Deps {
+  readonly access: Access;
+  readonly clusters: Clusters;
+}
+
+export function clusterService({ access, clusters }: Deps): Handlers<typeof ClusterService, Caller> {
+  return {
+    getCluster: async ({ name }, { principal: caller }) =>
+      messageOf(await clusters.get((await access.cluster(caller, name)).id)),
+
+    listClusters: async (request, { principal: caller }) => {
+      const visible = await access.visible(caller, "");
+      const [after] = pageStart(request, LIST, ["string"]) ?? [];
+      const begin = typeof after === "string" && { after };
+      const page = await clusters.list({ clusters: visible, limit: pageLimit(request), ...begin });
+      const nextToken = nextPageToken(page.next === undefined ? undefined : [page.next], LIST);
+      return { clusters: page.clusters.map(messageOf), nextPageToken: nextToken };
+    },
+
+    createCluster: async (request, { principal: caller }) => {
+      const cluster = required(request.cluster, "cluster");
+      const name = parseObjectName(cluster.name, "cluster's name");
+      return messageOf(await clusters.create(caller, name, settingsOf(cluster)));
+    },
+
+    updateCluster: async (request, { principal: caller }) => {
+      const cluster = required(request.cluster, "cluster");
+      const { id } = await access.cluster(caller, cluster.name);
+      return messageOf(await clusters.update(caller, id, changeOf(request, cluster), cluster.etag));
+    },
+
+    deleteCluster: async ({ name, etag }, { principal: caller }) => {
+      await clusters.delete(caller, (await access.cluster(caller, name)).id, etag);
+      return {};
+    },
+  };
+}
+
+function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitShape<typeof ClusterSchema> {
+  const { name, id, description, domain } = cluster;
+  return {
+    name,
+    id,
+    description,
+    domain,
+    admission: ADMISSIONS[cluster.admission],
+    createTime: timestampFromMs(cluster.createdAt),
+    updateTime: timestampFromMs(cluster.updatedAt),
+    etag: etagOf(cluster),
+  };
+}
+
+/** One reader a field, so that an update reads only those it changes. */
+const READ: { readonly [F in keyof ClusterSettings]: (cluster: Cluster) => ClusterSettings[F] } = {
+  description: ({ description }) => boundedText(description, MAX_DESCRIPTION_BYTES, "a description"),
+  domain: ({ domain }) => parseDomainName(domain),
+  admission: ({ admission }) => admissionOf(admission),
+};
+
+function settingsOf(cluster: Cluster): ClusterSettings {
+  return { description: READ.description(cluster), domain: READ.domain(cluster), admission: READ.admission(cluster) };
+}
+
+function changeOf({ updateMask }: UpdateClusterRequest, cluster: Cluster): Partial<ClusterSettings> {
+  const mask = maskOf(updateMask, SETTINGS);
+  return {
+    ...(mask.has("description") && { description: READ.description(cluster) }),
+    ...(mask.has("domain") && { domain: READ.domain(cluster) }),
+    ...(mask.has("admission") && { admission: READ.admission(cluster) }),
+  };
+}
+
+/** Without a default: what it decides is whom to trust, and that is said by the one who runs the network. */
+function admissionOf(admission: Admission): ClusterSettings["admission"] {
+  try {
+    return wordOf(ADMISSIONS, admission, "admission");
+  } catch (error) {
+    if (!(error instanceof HpsError)) throw error;
+    throw new HpsError("invalid", error.message, { hint: ADMISSION_HINT });
+  }
+}
+
+const ADMISSION_HINT =
+  "armed: whoever holds the claim of an armed host is let in, which trusts everyone on that segment for the window; " +
+  "approve: an operator compares the agent's fingerprint first; tpm is refused until credential activation exists";
