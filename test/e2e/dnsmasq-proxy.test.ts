@@ -29,5 +29,5 @@ test("beside another DHCP server it gives no address, tells PXE clients what to 
   expect(bios.reply?.options.get(60)?.toString()).toBe("PXEClient");
   expect(bios.reply?.options.get(43)?.toString("latin1")).toContain("HPS"); // the boot menu of PXE 2.1, of one entry
   expect((await ask(ipxeClient(0))).file).toBe(plan.ipxeUrl);
-  await expect.poll(() => lab.events).toContainEqual({ kind: "pxe", mac: WEB });
+  await expect.poll(() => lab.events).toContainEqual({ kind: "pxe", mac: WEB, seenAt: expect.any(Number) });
 });

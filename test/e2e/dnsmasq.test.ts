@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { parseInterfaceName } from "../../proto/values/interface-name.ts";
 import { parseMac } from "../../proto/values/mac.ts";
 import { ipxeClient, pxeClient } from "../lab/dhcp-client.ts";
 import { labHost, labPlan, startDnsmasqRack } from "../lab/dnsmasq-rack.ts";
@@ -137,10 +138,17 @@ test("killed, it comes back with its leases; a new start tells of them and ends 
   });
   try {
     expect(told[0]).toMatchObject({ kind: "old", mac: parseMac(STRANGER), address });
+    expect((await stat(join(lab.folder, "state", "lease-pipe"))).mode & 0o777).toBe(0o600);
     expect(await orphan.ended).toBe(0);
   } finally {
     await again.stop();
   }
+});
+
+test("one that cannot start says why, at once and in its own words", async () => {
+  const broken = { ...labPlan([web]), interface: parseInterfaceName("nope0") };
+  const refused = await startDnsmasqRack([], broken).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "unavailable", hint: expect.stringContaining("unknown interface nope0") });
 });
 
 test("it serves its one interface and nothing else", async () => {

@@ -17,7 +17,7 @@ export interface DhcpOptions {
   readonly tries?: number;
 }
 
-export interface DhcpLease {
+interface DhcpLease {
   readonly address: string;
   readonly mask: string;
   readonly server: string;

@@ -84,7 +84,7 @@ export async function startDnsmasqRack(macs: readonly string[], plan: DnsmasqPla
 }
 
 /** A program that is dnsmasq in that namespace, for a caller outside of it. */
-export async function dnsmasqIn(ns: string, folder: string): Promise<string> {
+async function dnsmasqIn(ns: string, folder: string): Promise<string> {
   const program = join(folder, "dnsmasq");
   await writeFile(program, `#!/bin/sh\nexec nsenter --net=/run/netns/${ns} -- dnsmasq "$@"\n`, { mode: 0o755 });
   return program;

@@ -35,7 +35,7 @@ export interface ServerMode {
 }
 
 /** Another server gives the addresses; ours adds what to boot (PXE 2.1, proxyDHCP). No leases, no reservations. */
-export interface ProxyMode {
+interface ProxyMode {
   readonly mode: "proxy";
 }
 

@@ -16,10 +16,13 @@ export interface ClientWords {
   readonly userClass: string;
 }
 
-/** `old` repeats a lease that is (start, reload, renewal); `pxe` is a PXE exchange answered in proxy mode. */
-export type LeaseEvent =
+/** What dnsmasq tells: `old` repeats a lease that is (start, reload, renewal); `pxe` is a PXE exchange answered in proxy mode. */
+export type LeaseNews =
   | (Lease & { readonly kind: "add" | "old" | "del"; readonly client: ClientWords })
   | { readonly kind: "pxe"; readonly mac: Mac };
+
+/** The news, and when the machine itself spoke DHCP or PXE last, UTC milliseconds: a repetition does not move it. */
+export type LeaseEvent = LeaseNews & { readonly seenAt: number };
 
 const VARIABLES = ["CLIENT_ID", "SUPPLIED_HOSTNAME", "VENDOR_CLASS", "USER_CLASS0"] as const;
 export const NO_WORDS: ClientWords = { clientId: "", hostname: "", vendorClass: "", userClass: "" };
@@ -64,7 +67,7 @@ export class LeaseRecords {
 }
 
 /** Reads one record; undefined for what is none of ours (another kind of network, a cut line). Never throws. */
-export function parseLeaseRecord(record: Buffer): LeaseEvent | undefined {
+export function parseLeaseRecord(record: Buffer): LeaseNews | undefined {
   const fields = record.toString("utf8").split("\0");
   if (fields.length !== 4 + VARIABLES.length || fields.some((field) => !field.startsWith("="))) return undefined;
   const [kind, mac = "", address = "", expires = "", ...words] = fields.map((field) => field.slice(1));
@@ -91,7 +94,7 @@ export function parseLease(mac: string, address: string, expires: string): Lease
 const PXE_LINE = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?PXE\(([^\s()]+)\) (?:[\d.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: |$)/;
 
 /** In proxy mode there are no leases, only dnsmasq's log tells whom it answered. Its line holds nothing a client wrote. */
-export function parsePxeLine(line: string): LeaseEvent | undefined {
+export function parsePxeLine(line: string): LeaseNews | undefined {
   const mac = PXE_LINE.exec(line)?.[2];
   try {
     return mac === undefined ? undefined : { kind: "pxe", mac: parseMac(mac) };

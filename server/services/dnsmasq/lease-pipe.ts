@@ -4,16 +4,16 @@ import { rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { promisify } from "node:util";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { type LeaseEvent, LeaseRecords, parseLeaseRecord } from "./lease-event.ts";
+import { type LeaseNews, LeaseRecords, parseLeaseRecord } from "./lease-event.ts";
 
 export interface LeasePipeOptions {
   readonly path: string;
-  readonly onEvent: (event: LeaseEvent) => void;
+  readonly onNews: (news: LeaseNews) => void;
   readonly log: (line: string) => void;
 }
 
 /** Makes the named pipe (0600) that the lease script writes to, and reads it until closed. */
-export async function openLeasePipe({ path, onEvent, log }: LeasePipeOptions): Promise<{ close(): void }> {
+export async function openLeasePipe({ path, onNews, log }: LeasePipeOptions): Promise<{ close(): void }> {
   await rm(path, { force: true });
   try {
     await promisify(execFile)("mkfifo", ["-m", "600", path], { timeout: 10_000 });
@@ -28,7 +28,7 @@ export async function openLeasePipe({ path, onEvent, log }: LeasePipeOptions): P
     for (const record of records.push(chunk)) {
       const event = parseLeaseRecord(record);
       if (event === undefined) log("a lease event that is none was dropped");
-      else onEvent(event);
+      else onNews(event);
     }
   });
   socket.on("error", (error) => log(`the lease pipe broke: ${"code" in error ? error.code : "error"}`));

@@ -4,7 +4,8 @@ import { rangeContains } from "../../../proto/values/ipv4-network.ts";
 import { Service, type ServiceState } from "../supervise.ts";
 import { pathsIn, prepareFolder, replaceFile, testFiles } from "./dnsmasq-files.ts";
 import type { DnsmasqPlan } from "./dnsmasq-plan.ts";
-import { type Lease, type LeaseEvent, NO_WORDS, parsePxeLine } from "./lease-event.ts";
+import { LastExchange } from "./last-exchange.ts";
+import { type Lease, type LeaseEvent, type LeaseNews, NO_WORDS, parsePxeLine } from "./lease-event.ts";
 import { parseLeaseFile, withoutLeases } from "./lease-file.ts";
 import { openLeasePipe } from "./lease-pipe.ts";
 import { endOrphan } from "./orphan.ts";
@@ -59,6 +60,7 @@ class Runner {
   readonly #paths: ReturnType<typeof pathsIn>;
   readonly #program: string;
   #plan: DnsmasqPlan;
+  readonly #exchanges = new LastExchange();
   #pipe: { close(): void } | undefined;
   #waiting = new Set<{ readonly line: RegExp; readonly done: (arrived: boolean) => void }>();
 
@@ -73,22 +75,22 @@ class Runner {
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HPS_LEASE_PIPE: this.#paths.pipe },
       readyLine: READY,
       onLine: (line) => this.#onLine(line),
-      onState: options.onState,
+      onState: (state) => this.#onState(state),
     });
   }
 
   async start(): Promise<void> {
-    const { plan, stateDir, onLease, log } = this.#options;
+    const { plan, stateDir, log } = this.#options;
     const files = renderDnsmasq(plan, this.#paths);
     await prepareFolder(stateDir, this.#paths.script, plan.user);
     await testFiles(this.#program, files, stateDir);
     await endOrphan(this.#paths.pid, this.#paths.conf);
-    this.#pipe = await openLeasePipe({ path: this.#paths.pipe, onEvent: onLease, log });
+    this.#pipe = await openLeasePipe({ path: this.#paths.pipe, onNews: (news) => this.#tell(news), log });
     await this.#write(files);
     await this.#dropLeases();
     const now = Date.now();
     for (const lease of await this.#leases()) {
-      if (lease.expiresAt > now) onLease({ kind: "old", ...lease, client: NO_WORDS });
+      if (lease.expiresAt > now) this.#tell({ kind: "old", ...lease, client: NO_WORDS });
     }
     await this.#launch();
   }
@@ -154,7 +156,19 @@ class Runner {
     const foreign = parseLeaseFile(text).filter(foreignTo(this.#plan));
     if (foreign.length === 0) return;
     await replaceFile(this.#paths.leases, withoutLeases(text, foreignTo(this.#plan)));
-    for (const lease of foreign) this.#options.onLease({ kind: "del", ...lease, client: NO_WORDS });
+    for (const lease of foreign) this.#tell({ kind: "del", ...lease, client: NO_WORDS });
+  }
+
+  #tell(news: LeaseNews): void {
+    const { dhcp } = this.#plan;
+    const longest = dhcp.mode === "server" ? Math.max(dhcp.hostLeaseSeconds, dhcp.range?.leaseSeconds ?? 0) : 0;
+    this.#options.onLease(this.#exchanges.date(news, Date.now(), longest));
+  }
+
+  /** When it ends there is no line to wait for any more. */
+  #onState(state: ServiceState): void {
+    this.#options.onState(state);
+    if ("reason" in state) for (const waiter of [...this.#waiting]) waiter.done(false);
   }
 
   #onLine(line: string): void {
@@ -162,7 +176,7 @@ class Runner {
     for (const waiter of [...this.#waiting]) if (waiter.line.test(line)) waiter.done(true);
     if (this.#plan.dhcp.mode !== "proxy") return;
     const event = parsePxeLine(line);
-    if (event !== undefined) this.#options.onLease(event);
+    if (event !== undefined) this.#tell(event);
   }
 
   #line(line: RegExp): Promise<boolean> {
