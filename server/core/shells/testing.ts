@@ -1,0 +1,101 @@
+/** For tests: the real Shells over a real store, an agent and an operator in memory. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { ShellExitSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import { parseTerminalType } from "../../../proto/values/terminal.ts";
+import { selectAudit } from "../../store/audit.ts";
+import type { HpsStore } from "../../store/database.ts";
+import { Audit } from "../audit/audit.ts";
+import { Changes } from "../changes/changes.ts";
+import { operatorCaller } from "../testing/callers.ts";
+import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
+import type { OperatorOutput, ShellSession } from "./shell-session.ts";
+import type { ShellStart } from "./shell-start.ts";
+import { Shells, type ShellsDeps } from "./shells.ts";
+
+export const TERMINAL: ShellStart = {
+  command: [],
+  terminal: { term: parseTerminalType("xterm"), rows: 24, columns: 80 },
+  reason: "disk is not found",
+};
+
+export function commandStart(...command: readonly string[]): ShellStart {
+  return { command, reason: "" };
+}
+
+type OpenShell = Parameters<ShellsDeps["presence"]["send"]>[1]["value"];
+
+export interface ShellsRig extends AsyncDisposable {
+  readonly store: HpsStore;
+  readonly deps: ShellsDeps;
+  readonly shells: Shells;
+  readonly hostId: string;
+  readonly folder: string;
+  readonly errors: unknown[];
+  /** What was sent to the agent. */
+  readonly asked: OpenShell[];
+  readonly open: (start?: ShellStart, signal?: AbortSignal) => Promise<ShellSession>;
+  readonly file: (session: ShellSession, extension: string) => Promise<Buffer>;
+  readonly audit: () => ReturnType<typeof selectAudit>;
+}
+
+export interface RigOptions extends Partial<Pick<ShellsDeps, "recording" | "limits" | "folder">> {
+  /** What the agent does with the command; by default it serves the session at once. */
+  readonly agent?: (id: string, shells: Shells) => Promise<void>;
+  readonly attached?: boolean;
+}
+
+export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig> {
+  const store = await openTestStore();
+  const home = await mkdtemp(path.join(tmpdir(), "hps-shells-"));
+  const hostId = await addTestHost(store, await addTestCluster(store), { name: "h1" });
+  const folder = options.folder ?? path.join(home, "sessions");
+  const errors: unknown[] = [];
+  const asked: OpenShell[] = [];
+  const { agent = async (id, shells) => void shells.serve(id), attached = true, recording = "strict" } = options;
+  const presence = {
+    isAttached: () => attached,
+    send: async (host: string, { value }: { readonly value: OpenShell }) => {
+      if (host !== hostId) throw new HpsError("not-found", "another host");
+      asked.push(value);
+      await agent(value.session ?? "", shells);
+    },
+  };
+  const base = { store, audit: new Audit(store, Date.now), changes: new Changes(store, Date.now), clock: Date.now };
+  const limits = options.limits ?? {};
+  const onError = (error: unknown) => errors.push(error);
+  const deps: ShellsDeps = { ...base, presence, folder, recording, onError, limits };
+  const shells = new Shells(deps);
+  return {
+    ...{ store, deps, shells, hostId, folder, errors, asked },
+    open: async (start = TERMINAL, signal = new AbortController().signal) =>
+      await shells.open(operatorCaller("operator"), hostId, start, signal),
+    file: async (session, extension) => await readFile(path.join(folder, `${session.row.id}.${extension}`)),
+    audit: async () => await store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 100 })),
+    [Symbol.asyncDispose]: async () => {
+      await shells.stop(100);
+      await store[Symbol.asyncDispose]();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export function output(bytes: Uint8Array | string) {
+  return { case: "output" as const, value: typeof bytes === "string" ? Buffer.from(bytes) : bytes };
+}
+
+export function exit(code: number, signal = 0) {
+  return { case: "exit" as const, value: create(ShellExitSchema, { code, signal }) };
+}
+
+/** All the operator is sent, and its bytes. */
+export async function readOperator(session: ShellSession): Promise<{ messages: OperatorOutput[]; bytes: Buffer }> {
+  const messages: OperatorOutput[] = [];
+  for await (const message of session.toOperator) messages.push(message);
+  const bytes = Buffer.concat(messages.flatMap(({ value }) => (value instanceof Uint8Array ? [value] : [])));
+  session.operatorLeft("");
+  return { messages, bytes };
+}

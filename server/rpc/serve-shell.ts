@@ -1,0 +1,54 @@
+import type { AgentService, ServeShellRequest } from "../../proto/gen/hps/v1/agent_pb.ts";
+import type { Handler } from "../../proto/rpc/handlers.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseUuid } from "../../proto/values/uuid.ts";
+import type { Access } from "../core/identity/access.ts";
+import type { Caller } from "../core/identity/principal.ts";
+import type { ShellSession } from "../core/shells/shell-session.ts";
+import type { Shells } from "../core/shells/shells.ts";
+import { firstMessage } from "./first-message.ts";
+
+export interface ServeShellDeps {
+  readonly access: Access;
+  readonly shells: Shells;
+}
+
+/** AgentService.ServeShell: the agent's end of one session of its own host. */
+export function serveShell({ access, shells }: ServeShellDeps): Handler<typeof AgentService.method.serveShell, Caller> {
+  return async function* (requests, { principal: caller, signal }) {
+    const messages = requests[Symbol.asyncIterator]();
+    const { message } = await firstMessage(messages);
+    if (message.case !== "session") throw new HpsError("invalid", "the first message names no session");
+    const { id } = await access.session(caller, parseUuid(message.value));
+    const session = shells.serve(id);
+    const gone = () => endOf(session, "the agent went away");
+    signal.addEventListener("abort", gone, { once: true });
+    try {
+      void readOutput(session, messages);
+      for await (const input of session.toAgent) yield { message: input };
+    } finally {
+      signal.removeEventListener("abort", gone);
+      gone();
+    }
+  };
+}
+
+async function readOutput(session: ShellSession, messages: AsyncIterator<ServeShellRequest>): Promise<void> {
+  try {
+    for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
+      const { message } = next.value;
+      if (message.case === undefined) continue;
+      if (message.case === "session") throw new HpsError("invalid", "a second session in one stream");
+      await session.fromAgent(message);
+    }
+    endOf(session, "the agent went away");
+  } catch (error) {
+    const isSaid = error instanceof HpsError && error.code === "invalid";
+    endOf(session, isSaid ? `the agent broke the protocol: ${error.message}` : "the agent went away");
+  }
+}
+
+/** Does nothing when the session is over: then its own end counts. */
+function endOf(session: ShellSession, reason: string): void {
+  void session.end({ code: null, signal: 0, reason });
+}

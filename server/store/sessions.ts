@@ -1,0 +1,136 @@
+import type { Db, Tx } from "./database.ts";
+
+/** A shell session, open or ended. Times are UTC milliseconds. */
+export interface SessionRow {
+  readonly id: string;
+  readonly hostId: string;
+  readonly clusterId: string;
+  /** Of the cluster; empty when it is gone. */
+  readonly cluster: string;
+  /** As the host was called when it began. */
+  readonly host: string;
+  readonly operator: string;
+  /** Empty: a login shell on a terminal. */
+  readonly command: readonly string[];
+  readonly reason: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  /** Null while open, and when the program did not end by itself. */
+  readonly exitCode: number | null;
+  readonly endReason: string;
+  readonly recordingBytes: number;
+  /** `sha256:…`, empty when there is none. */
+  readonly recordingDigest: string;
+}
+
+export type NewSession = Omit<SessionRow, "cluster" | keyof SessionEnd>;
+export type SessionEnd = Pick<SessionRow, "endedAt" | "exitCode" | "endReason" | "recordingBytes" | "recordingDigest">;
+
+/** What to list, newest first. */
+export interface SessionQuery {
+  readonly clusters: "all" | readonly string[];
+  readonly openOnly: boolean;
+  /** Only what began before this one. */
+  readonly before?: Pick<SessionRow, "startedAt" | "id">;
+  readonly limit: number;
+}
+
+/** What a session keeps of its host; undefined when there is none. */
+export async function selectSessionHost(
+  db: Db,
+  hostId: string,
+): Promise<Pick<SessionRow, "clusterId" | "cluster" | "host"> | undefined> {
+  return await db
+    .selectFrom("host")
+    .innerJoin("cluster", "cluster.id", "host.cluster_id")
+    .select(["cluster.id as clusterId", "cluster.name as cluster", "host.name as host"])
+    .where("host.id", "=", hostId)
+    .executeTakeFirst();
+}
+
+export async function insertSession(tx: Tx, session: NewSession): Promise<void> {
+  await tx
+    .insertInto("session")
+    .values({
+      id: session.id,
+      host_id: session.hostId,
+      cluster_id: session.clusterId,
+      host_name: session.host,
+      operator: session.operator,
+      command_json: JSON.stringify(session.command),
+      reason: session.reason,
+      started_at: session.startedAt,
+      ended_at: null,
+      exit_code: null,
+      end_reason: "",
+      recording_bytes: 0,
+      recording_digest: "",
+    })
+    .execute();
+}
+
+export async function updateSessionEnd(tx: Tx, id: string, end: SessionEnd): Promise<void> {
+  await tx
+    .updateTable("session")
+    .set({
+      ended_at: end.endedAt,
+      exit_code: end.exitCode,
+      end_reason: end.endReason,
+      recording_bytes: end.recordingBytes,
+      recording_digest: end.recordingDigest,
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+export async function selectSession(db: Db, id: string): Promise<SessionRow | undefined> {
+  const row = await sessions(db).where("session.id", "=", id).executeTakeFirst();
+  return row && sessionOf(row);
+}
+
+export async function selectSessions(
+  db: Db,
+  { clusters, openOnly, before, limit }: SessionQuery,
+): Promise<SessionRow[]> {
+  let select = sessions(db).orderBy("session.started_at", "desc").orderBy("session.id", "desc").limit(limit);
+  if (clusters !== "all") select = select.where("session.cluster_id", "in", [...clusters]);
+  if (openOnly) select = select.where("session.ended_at", "is", null);
+  if (before !== undefined) {
+    select = select.where(({ eb, and, or }) =>
+      or([
+        eb("session.started_at", "<", before.startedAt),
+        and([eb("session.started_at", "=", before.startedAt), eb("session.id", "<", before.id)]),
+      ]),
+    );
+  }
+  return (await select.execute()).map(sessionOf);
+}
+
+function sessions(db: Db) {
+  return db
+    .selectFrom("session")
+    .leftJoin("cluster", "cluster.id", "session.cluster_id")
+    .selectAll("session")
+    .select("cluster.name as cluster_name");
+}
+
+type Joined = Awaited<ReturnType<ReturnType<typeof sessions>["execute"]>>[number];
+
+function sessionOf(row: Joined): SessionRow {
+  return {
+    id: row.id,
+    hostId: row.host_id,
+    clusterId: row.cluster_id,
+    cluster: row.cluster_name ?? "",
+    host: row.host_name,
+    operator: row.operator,
+    command: JSON.parse(row.command_json),
+    reason: row.reason,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    exitCode: row.exit_code,
+    endReason: row.end_reason,
+    recordingBytes: row.recording_bytes,
+    recordingDigest: row.recording_digest,
+  };
+}
