@@ -67,6 +67,11 @@ export class Outbox {
     return this.#sent.length + this.#waiting.size;
   }
 
+  /** Whether hpsd has not yet acknowledged that a step failed. */
+  get owesFailure(): boolean {
+    return [...this.#sent, ...this.#waiting].some((item) => item.kind === "event" && item.event.case === "stepFailed");
+  }
+
   /** `listener` is told of every new item and acknowledgement, until the function returned is called. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);

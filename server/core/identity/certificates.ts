@@ -53,9 +53,9 @@ export class Certificates {
     deps.principals.onSuccession((serial) => this.#endReplaced(serial));
   }
 
-  /** A waiting certificate takes the place of every other waiting one of its host. */
+  /** A waiting certificate takes the place of every other waiting one of its host, but not yet of the one it renews. */
   async record(tx: Tx, signed: SignedCertificate, where: RecordOptions): Promise<void> {
-    if (where.state === "waiting") {
+    if (where.state === "waiting" && where.replaces === undefined) {
       const waiting = { kind: "host", subject: signed.subject, states: ["waiting"] } as const;
       await this.#end(tx, await this.#select(tx, waiting), "a newer certificate took its place");
     }

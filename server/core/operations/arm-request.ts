@@ -6,8 +6,7 @@ const SHORTEST_WINDOW = MINUTE;
 const DEFAULT_WINDOW = 60 * MINUTE;
 const LONGEST_WINDOW = 7 * 24 * 60 * MINUTE;
 const MAX_SERIALS = 64;
-/** What a disk calls itself: printable, bounded as in facts. */
-const SERIAL = /^[!-~](?:[ -~]{0,126}[!-~])?$/;
+const MAX_SERIAL_BYTES = 128;
 
 export interface ArmRequest {
   /** How long a machine may enrol; absent: an hour. */
@@ -31,12 +30,17 @@ export function parseArmRequest({
   if (wipeDiskSerials.length > MAX_SERIALS) {
     throw new HpsError("invalid", `${wipeDiskSerials.length} disk serial numbers are more than ${MAX_SERIALS}`);
   }
-  if (!wipeDiskSerials.every((serial) => SERIAL.test(serial))) {
-    throw new HpsError("invalid", "a disk serial number is not 1 to 128 printable ASCII characters");
+  if (!wipeDiskSerials.every(isSerial)) {
+    throw new HpsError("invalid", `a disk's serial number is not 1 to ${MAX_SERIAL_BYTES} bytes of text`);
   }
   return {
     windowMs: Math.round(windowMs),
     image: image === "" ? "" : parseImageRef(image),
     wipeDiskSerials: [...new Set(wipeDiskSerials)],
   };
+}
+
+/** What a disk calls itself is compared byte for byte, so any text is one. */
+function isSerial(text: string): boolean {
+  return text.isWellFormed() && text.trim() !== "" && Buffer.byteLength(text) <= MAX_SERIAL_BYTES;
 }

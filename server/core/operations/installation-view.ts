@@ -5,6 +5,7 @@ import {
   type NamedInstallationRow,
   selectNamedInstallations,
 } from "../../store/installations.ts";
+import type { LogLineRow } from "../../store/log-lines.ts";
 import { type StepRow, selectSteps } from "../../store/steps.ts";
 
 /** An agent that holds a claim and waits for an operator. */
@@ -17,6 +18,10 @@ export interface PendingEnrolmentView {
   /** What it says of itself, unauthenticated. */
   readonly facts?: Facts;
 }
+
+/** For those that show them: the store's rows are what is shown. */
+export type StepView = StepRow;
+export type LogLine = LogLineRow;
 
 /** An installation as it is shown. */
 export interface InstallationView extends NamedInstallationRow {

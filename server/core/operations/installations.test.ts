@@ -47,7 +47,7 @@ describe("arm", () => {
     [{ windowMs: 7 * 86_400_000 + 1 }],
     [{ windowMs: Number.NaN }],
     [{ image: "Debian" }],
-    [{ wipeDiskSerials: ["a\nb"] }],
+    [{ wipeDiskSerials: ["x".repeat(129)] }],
     [{ wipeDiskSerials: [""] }],
     [{ wipeDiskSerials: Array.from({ length: 65 }, (_, i) => `s${i}`) }],
   ])("refuses %j", async (wrong) => {

@@ -1,14 +1,20 @@
 /** For tests of installations: a real store with one host, and what the other modules were asked to do. */
 import { parseIdentityUri } from "../../../certs/identity.ts";
 import type { VerifiedPeer } from "../../../certs/verify.ts";
-import type { Tx } from "../../store/database.ts";
-import { Audit } from "../audit/audit.ts";
+import type { HpsStore, Tx } from "../../store/database.ts";
+import { createGroupCommit } from "../../store/group-commit.ts";
+import { Audit, type Clock } from "../audit/audit.ts";
 import { Changes } from "../changes/changes.ts";
 import type { HostEvent } from "../hosts/life-cycle.ts";
 import type { Caller, HostPrincipal, InstallerPrincipal, OperatorPrincipal, Principal } from "../identity/principal.ts";
+import { Presence } from "../presence/presence.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
+import { agentOrders } from "./agent-orders.ts";
+import { Agents } from "./agents.ts";
 import { Bell } from "./bell.ts";
-import { Installations, type InstallationsDeps } from "./installations.ts";
+import type { AgentOrders } from "./installation-life.ts";
+import { Installations } from "./installations.ts";
+import { LogQuota } from "./log-quota.ts";
 
 /** A certificate of the right form; its proof is not what these tests are about. */
 export function peerOf(identity: string, issuedAt: number): VerifiedPeer {
@@ -42,35 +48,21 @@ export const ALICE: Caller<OperatorPrincipal> = {
   needs: "operator",
 };
 
-export async function openOperations(options: { readonly resume?: "never" | "once" | "always" } = {}) {
+export interface OperationsOptions {
+  readonly resume?: "never" | "once" | "always";
+  readonly log?: { readonly maxCost: number; readonly slack: number };
+  readonly helloMs?: number;
+}
+
+export async function openOperations(options: OperationsOptions = {}) {
   const store = await openTestStore();
   const clusterId = await addTestCluster(store);
   const hostId = await addTestHost(store, clusterId, { name: "web01", resume: options.resume ?? "never" });
   const time = { now: 1_800_000_000_000 };
-  const clock = () => time.now;
-  const asked: string[] = [];
-  const ask = (what: string) => async (_: Tx, id: string) => void asked.push(`${what} ${id}`);
-  const hooks = {
-    voidClaims: ask("void"),
-    revokeInstaller: ask("revoke"),
-    suspendHost: ask("suspend"),
-    resumeHost: ask("resume"),
-  };
-  const orders = {
-    proceed: (id: string, done: readonly string[]) => void asked.push(`proceed ${id} ${done.join()}`.trim()),
-    cancel: (id: string) => void asked.push(`cancel ${id}`),
-  };
-  const audit = new Audit(store, clock);
-  const changes = new Changes(store, clock);
-  const bell = new Bell();
-  const deps: InstallationsDeps = {
-    ...{ store, audit, clock, changes, bell, hooks, orders },
-    pendingOf: async () => undefined,
-    isAttached: () => false,
-  };
-  const installations = new Installations(deps);
+  const core = compose(store, () => time.now, options);
+  const { installations } = core;
   return {
-    ...{ store, clusterId, hostId, time, asked, deps, installations },
+    ...{ store, clusterId, hostId, time, ...core },
     /** Armed, and brought forward by these events. */
     async opened(...events: readonly HostEvent[]): Promise<string> {
       const { id } = await installations.arm(ALICE, hostId, { image: "debian/web:12", wipeDiskSerials: ["S1"] });
@@ -88,4 +80,47 @@ export async function openOperations(options: { readonly resume?: "never" | "onc
       callerOf({ kind: "host" as const, hostId, clusterId, certificate: peerOf(`host/${hostId}`, time.now) }),
     [Symbol.asyncDispose]: async () => await store[Symbol.asyncDispose](),
   };
+}
+
+/** The modules as hpsd composes them; what others were asked to do is written down. */
+function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
+  const asked: string[] = [];
+  const ask = (what: string) => async (_: Tx, id: string) => void asked.push(`${what} ${id}`);
+  const hooks = {
+    voidClaims: ask("void"),
+    revokeInstaller: ask("revoke"),
+    suspendHost: ask("suspend"),
+    resumeHost: ask("resume"),
+  };
+  const alerts: string[] = [];
+  const presence = new Presence({ clock, onTwoMachines: ({ identity }) => void alerts.push(identity) });
+  const real = agentOrders(presence);
+  const orders: AgentOrders = {
+    proceed: (id, done) => {
+      asked.push(`proceed ${id} ${done.join()}`.trim());
+      real.proceed(id, done);
+    },
+    cancel: (id, reason) => {
+      asked.push(`cancel ${id}`);
+      real.cancel(id, reason);
+    },
+  };
+  const shared = {
+    ...{ clock, audit: new Audit(store, clock), changes: new Changes(store, clock), bell: new Bell() },
+  };
+  const isAttached = (id: string) => presence.isAttached(id);
+  const installations = new Installations({ ...shared, store, hooks, orders, isAttached, pendingOf: nobodyWaits });
+  const agents = new Agents({
+    ...{ ...shared, presence, life: installations, quota: new LogQuota(options.log) },
+    commits: createGroupCommit(store),
+    validateWaiting: ask("validate"),
+    serverVersion: "0.1.0",
+    heartbeatMs: 20_000,
+    ...(options.helloMs !== undefined && { helloMs: options.helloMs }),
+  });
+  return { asked, installations, agents, presence, alerts, ...shared };
+}
+
+async function nobodyWaits(): Promise<undefined> {
+  return undefined;
 }

@@ -1,0 +1,74 @@
+import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
+import { note, printList, printOne, type View } from "../output/print.ts";
+import { printError } from "../output/print-error.ts";
+import type { Call } from "./call.ts";
+import { chooseHosts } from "./host-choice.ts";
+
+/** Calls on their way at one time. */
+const AT_ONCE = 16;
+
+interface Done<Result> {
+  readonly host: string;
+  readonly result?: Result;
+  readonly error?: HpsError;
+}
+
+/**
+ * Does one thing to each host of the operands: what came of it is printed in their order, failures and a summary go to stderr, the
+ * highest exit code of all is the command's. For a single host its failure is the command's own.
+ */
+export async function eachHost<Result>(
+  call: Call,
+  act: (host: string) => Promise<Result>,
+  view: View<Result> | undefined,
+): Promise<number> {
+  const { references, many } = await chooseHosts(call);
+  const [only = ""] = references;
+  if (!many) {
+    const result = await act(only);
+    if (view === undefined) await note(call.terminal, `${only}: done`);
+    else await printOne(call, view, result);
+    return 0;
+  }
+  const done = await allOf(references, act);
+  const good = done.flatMap(({ error, result }) => (error === undefined && result !== undefined ? [result] : []));
+  if (view !== undefined) await printList(call, view, good);
+  return report(call, done);
+}
+
+async function allOf<Result>(
+  hosts: readonly string[],
+  act: (host: string) => Promise<Result>,
+): Promise<Done<Result>[]> {
+  const done: Done<Result>[] = [];
+  const queue = hosts.entries();
+  const worker = async () => {
+    for (const [index, host] of queue) {
+      done[index] = await attempt(host, act);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, hosts.length) }, worker));
+  return done;
+}
+
+async function attempt<Result>(host: string, act: (host: string) => Promise<Result>): Promise<Done<Result>> {
+  try {
+    return { host, result: await act(host) };
+  } catch (error) {
+    if (!(error instanceof HpsError)) throw error;
+    return { host, error };
+  }
+}
+
+async function report<Result>(call: Call, done: readonly Done<Result>[]): Promise<number> {
+  let worst = 0;
+  let failed = 0;
+  for (const { host, error } of done) {
+    if (error === undefined) continue;
+    failed += 1;
+    worst = Math.max(worst, ERROR_TABLE[error.code].exit);
+    await printError(call.terminal, error, host);
+  }
+  await note(call.terminal, `${done.length - failed} done, ${failed} failed`);
+  return worst;
+}

@@ -1,0 +1,79 @@
+import type { Command } from "commander";
+import type { Host } from "../../proto/gen/hps/v1/host_pb.ts";
+import { HOST_VIEW } from "../output/host-view.ts";
+import { printList } from "../output/print.ts";
+import type { Hps } from "../sdk/connect.ts";
+import { bursts } from "./bursts.ts";
+import type { Call } from "./call.ts";
+import { collect } from "./collect.ts";
+import { confirm } from "./confirm.ts";
+import { eachHost } from "./each-host.ts";
+import { followList } from "./follow-list.ts";
+import type { AddCommands, Tools } from "./group.ts";
+import { addHostArmCommands } from "./host-arm.ts";
+import { chooseHosts, filterOf, hasTag, parseSelectors } from "./host-choice.ts";
+import { addHostEditCommands } from "./host-edit.ts";
+import { each, type WatchOption, withWatch, withYes } from "./options.ts";
+
+export const addHostCommands: AddCommands = (group, tools) => {
+  addReaders(group, tools);
+  addHostEditCommands(group, tools);
+  withYes(group.command("rm").description("remove hosts: certificates, lease and name go too"))
+    .argument("<hosts...>", "HOST, CLUSTER/HOST, web[01-20], @tag")
+    .action(tools.run(remove));
+  addHostArmCommands(group, tools);
+};
+
+function addReaders(group: Command, tools: Tools): void {
+  withWatch(group.command("ls").description("list hosts"))
+    .option("-l, --selector <key=value>", "only hosts with this tag; may be given again", each)
+    .option("--filter <terms>", "only hosts for which all terms hold: state=armed name=web*")
+    .option("--sort <order>", "name, create_time or state; with ' desc' the other way round")
+    .action(tools.run(list));
+  withWatch(group.command("get").description("show hosts"))
+    .argument("<hosts...>", "HOST, CLUSTER/HOST, web[01-20], @tag")
+    .action(tools.run(get));
+}
+
+interface ListOptions extends WatchOption {
+  readonly selector?: readonly string[];
+  readonly filter?: string;
+  readonly sort?: string;
+}
+
+async function list(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const { selector = [], filter = "", sort = "", watch } = call.options<ListOptions>();
+  const selectors = parseSelectors(selector);
+  const cluster = call.globals.cluster ?? "";
+  const request = { cluster, filter: filterOf(filter, selectors), orderBy: sort };
+  const read = async () => {
+    const hosts = await collect(hps.listHosts(request, call.once));
+    return hosts.filter((host) => selectors.every((tag) => hasTag(host, tag)));
+  };
+  if (watch) return followList(call, { view: HOST_VIEW, read, ticks: changesOf(hps, call) });
+  await printList(call, HOST_VIEW, await read());
+  return 0;
+}
+
+async function get(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const one = (host: string): Promise<Host> => hps.hosts.getHost({ host }, call.once);
+  if (!call.options<WatchOption>().watch) return eachHost(call, one, HOST_VIEW);
+  const { references } = await chooseHosts(call);
+  const read = () => Promise.all(references.map(one));
+  return followList(call, { view: HOST_VIEW, read, ticks: changesOf(hps, call) });
+}
+
+/** When to read the hosts again: what changes in one burst is one tick. */
+function changesOf(hps: Hps, call: Call): AsyncIterable<void> {
+  return bursts(hps.watchHosts(call.globals.cluster ?? "", call.stream));
+}
+
+async function remove(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const { references } = await chooseHosts(call);
+  const shown = references.slice(0, 5).join(", ") + (references.length > 5 ? `, … (${references.length} hosts)` : "");
+  await confirm(call, `remove ${shown}`);
+  return eachHost(call, (host) => hps.hosts.deleteHost({ host }, call.once), undefined);
+}

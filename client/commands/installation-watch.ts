@@ -1,0 +1,79 @@
+import {
+  type Installation,
+  InstallationState,
+  Outcome,
+  type WatchInstallationResponse,
+  WatchInstallationResponseSchema,
+} from "../../proto/gen/hps/v1/installation_pb.ts";
+import { ERROR_TABLE } from "../../proto/values/hps-error.ts";
+import { exactJson } from "../output/exact-json.ts";
+import { installationStatus } from "../output/installation-view.ts";
+import { journalLine } from "../output/journal-line.ts";
+import { note, protoJson } from "../output/print.ts";
+import { StepsScreen } from "../output/steps-screen.ts";
+import { write } from "../output/terminal.ts";
+import type { Hps } from "../sdk/connect.ts";
+import type { Call } from "./call.ts";
+import { untilInterrupted } from "./follow-list.ts";
+
+const STUCK: readonly number[] = [InstallationState.FAILED, InstallationState.FROZEN, InstallationState.INTERRUPTED];
+
+export interface WatchedInstallation {
+  readonly id: string;
+  /** End also when it waits for an operator. */
+  readonly stopWhenStuck: boolean;
+}
+
+/** Shows an installation as it goes: steps drawn anew on a terminal, else lines. Gives the exit code its end stands for. */
+export async function watchInstallation(call: Call, hps: Hps, which: WatchedInstallation): Promise<number> {
+  let last: Installation | undefined;
+  const follow = async () => {
+    using view = viewFor(call);
+    for await (const event of hps.watchInstallation(which.id, call.stream)) {
+      last = event.installation ?? last;
+      await view.show(event);
+      if (which.stopWhenStuck && event.installation !== undefined && STUCK.includes(event.installation.state)) break;
+    }
+  };
+  await untilInterrupted(call, follow);
+  if (call.terminal.signal.aborted) return ERROR_TABLE.cancelled.exit;
+  const end = last ?? (await hps.installations.getInstallation({ installation: which.id }, call.once));
+  const why = end.reason === "" ? "" : `: ${end.reason}`;
+  await note(call.terminal, `installation ${end.id} of ${end.cluster}/${end.host} ${endWord(end)}${why}`);
+  return exitCodeOf(end);
+}
+
+function endWord(installation: Installation): string {
+  const status = installationStatus(installation);
+  return STUCK.includes(installation.state) ? `waits for an operator, ${status}` : status;
+}
+
+/** 0 when it succeeded; else the exit code of the error an operator would call it. */
+export function exitCodeOf({ outcome, state }: Pick<Installation, "outcome" | "state">): number {
+  if (outcome === Outcome.SUCCEEDED) return 0;
+  if (outcome === Outcome.EXPIRED) return ERROR_TABLE.deadline.exit;
+  if (outcome === Outcome.CANCELLED) return ERROR_TABLE.aborted.exit;
+  return STUCK.includes(state) ? ERROR_TABLE.precondition.exit : ERROR_TABLE.unavailable.exit;
+}
+
+interface WatchView extends Disposable {
+  readonly show: (event: WatchInstallationResponse) => Promise<void>;
+}
+
+function viewFor(call: Call): WatchView {
+  const { terminal, format } = call;
+  const { stdout } = terminal;
+  if (format === "json" || format === "yaml") {
+    const json = protoJson(WatchInstallationResponseSchema);
+    return lines((event) => write(stdout, `${exactJson(json(event), 0)}\n`));
+  }
+  if (stdout.isTTY === true && terminal.environment.TERM !== "dumb") return new StepsScreen(terminal);
+  return lines(async ({ entry }) => {
+    const line = entry === undefined ? undefined : journalLine(entry);
+    if (line !== undefined) await write(stdout, `${line}\n`);
+  });
+}
+
+function lines(show: WatchView["show"]): WatchView {
+  return { show, [Symbol.dispose]: () => undefined };
+}

@@ -1,0 +1,151 @@
+import type { Command } from "commander";
+import { type LogLine, LogLineSchema } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { safeBytes, safeText } from "../../proto/values/safe-text.ts";
+import { exactJson } from "../output/exact-json.ts";
+import { INSTALLATION_VIEW } from "../output/installation-view.ts";
+import { printList, printOne, protoJson } from "../output/print.ts";
+import { write } from "../output/terminal.ts";
+import { timeText } from "../output/words.ts";
+import type { Hps } from "../sdk/connect.ts";
+import { hostReference, isId } from "../sdk/host-names.ts";
+import type { Call } from "./call.ts";
+import { collect } from "./collect.ts";
+import { confirm } from "./confirm.ts";
+import { followList, untilInterrupted } from "./follow-list.ts";
+import type { AddCommands, Handler, Tools } from "./group.ts";
+import { watchInstallation } from "./installation-watch.ts";
+import { type WatchOption, withWatch, withYes } from "./options.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+const WHICH = "installation id, or a host for its newest";
+
+export const addInstallationCommands: AddCommands = (group, tools) => {
+  addReaders(group, tools);
+  addDeciders(group, tools);
+};
+
+function addReaders(group: Command, tools: Tools): void {
+  withWatch(group.command("ls").description("list installations, newest first"))
+    .option("--host <host>", "only of this host")
+    .option("--open", "only those not ended")
+    .option("--limit <count>", "at most so many", "100")
+    .action(tools.run(list));
+  withWatch(group.command("get").description("show one installation and its steps"))
+    .argument("<installation>", WHICH)
+    .action(tools.run(get));
+  group
+    .command("watch")
+    .description("follow an installation until it ends; the exit code tells how")
+    .argument("<installation>", WHICH)
+    .option("--stop-when-stuck", "end also when it waits for an operator: failed, interrupted or frozen")
+    .action(tools.run(watch));
+  group
+    .command("log")
+    .description("print an installation's log")
+    .argument("<installation>", WHICH)
+    .option("-f, --follow", "go on until it ends")
+    .action(tools.run(log));
+}
+
+function addDeciders(group: Command, tools: Tools): void {
+  const one = (name: string, description: string, handler: Handler) =>
+    group.command(name).description(description).argument("<installation>", WHICH).action(tools.run(handler));
+  one("retry", "go on with an interrupted or failed installation", retry).option("--wait", "then follow it");
+  withYes(one("cancel", "end an open installation", cancel)).option("--reason <text>", "goes to the journal");
+  one("unfreeze", "lift the freeze of an installation two machines claimed", unfreeze);
+}
+
+async function list(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const {
+    host,
+    open,
+    limit,
+    watch: goOn,
+  } = call.options<{ host?: string; open?: true; limit: string } & WatchOption>();
+  const most = wholeNumber(limit);
+  const request = {
+    cluster: call.globals.cluster ?? "",
+    openOnly: open ?? false,
+    host: host === undefined ? "" : hostReference(host, hps.cluster),
+  };
+  const read = () => collect(hps.listInstallations(request, call.once), most);
+  if (goOn) return followList(call, { view: INSTALLATION_VIEW, read });
+  await printList(call, INSTALLATION_VIEW, await read());
+  return 0;
+}
+
+async function get(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  const read = () => hps.installations.getInstallation({ installation: id }, call.once);
+  if (call.options<WatchOption>().watch) {
+    return followList(call, { view: INSTALLATION_VIEW, read: async () => [await read()] });
+  }
+  await printOne(call, INSTALLATION_VIEW, await read());
+  return 0;
+}
+
+async function watch(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  const { stopWhenStuck = false } = call.options<{ stopWhenStuck?: true }>();
+  return watchInstallation(call, hps, { id, stopWhenStuck });
+}
+
+async function log(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  const { follow = false } = call.options<{ follow?: true }>();
+  await untilInterrupted(call, async () => {
+    for await (const line of hps.watchInstallationLog(id, { ...call.stream, follow })) {
+      await write(call.terminal.stdout, call.format === "json" ? jsonLine(line) : logText(line));
+    }
+  });
+  return 0;
+}
+
+function logText({ time, source, text }: LogLine): string {
+  return `${timeText(time)} ${safeText(source)}: ${safeBytes(text).trimEnd()}\n`;
+}
+
+function jsonLine(line: LogLine): string {
+  return `${exactJson(protoJson(LogLineSchema)(line), 0)}\n`;
+}
+
+async function retry(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  const retried = await hps.installations.retryInstallation({ installation: id }, call.once);
+  if (call.options<{ wait?: true }>().wait) return watchInstallation(call, hps, { id, stopWhenStuck: true });
+  await printOne(call, INSTALLATION_VIEW, retried);
+  return 0;
+}
+
+async function cancel(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  await confirm(call, `cancel installation ${id}`);
+  const { reason = "" } = call.options<{ reason?: string }>();
+  const cancelled = await hps.installations.cancelInstallation({ installation: id, reason }, call.once);
+  await printOne(call, INSTALLATION_VIEW, cancelled);
+  return 0;
+}
+
+async function unfreeze(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  await printOne(
+    call,
+    INSTALLATION_VIEW,
+    await hps.installations.unfreezeInstallation({ installation: id }, call.once),
+  );
+  return 0;
+}
+
+/** The installation named outright, or the newest of the host named. */
+async function chosen(call: Call): Promise<{ readonly hps: Hps; readonly id: string }> {
+  const hps = await call.connect();
+  const text = call.operand(0);
+  if (isId(text)) return { hps, id: text.toLowerCase() };
+  const host = hostReference(text, hps.cluster);
+  const { installations } = await hps.installations.listInstallations({ host, pageSize: 1 }, call.once);
+  const [newest] = installations;
+  if (newest === undefined) throw new HpsError("not-found", `host ${host} has had no installation`);
+  return { hps, id: newest.id };
+}

@@ -1,0 +1,140 @@
+/** hpsctl's commands. A group is loaded when it is named, so that help and completion start at once. */
+import { Command, Option } from "commander";
+import { safeText } from "../../proto/values/safe-text.ts";
+import { FORMATS } from "../output/formats.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { VERSION } from "../version.ts";
+import type { AddCommands, Tools } from "./group.ts";
+
+interface Group {
+  readonly name: string;
+  readonly alias?: string;
+  readonly summary: string;
+  readonly load: () => Promise<AddCommands>;
+}
+
+const GROUPS: readonly Group[] = [
+  {
+    name: "host",
+    summary: "machines: add, arm, approve, remove",
+    load: async () => (await import("./host.ts")).addHostCommands,
+  },
+  {
+    name: "installation",
+    alias: "inst",
+    summary: "runs of installing a host: watch, log, retry",
+    load: async () => (await import("./installation.ts")).addInstallationCommands,
+  },
+  {
+    name: "cluster",
+    summary: "hosts with one domain and one set of operators",
+    load: async () => (await import("./cluster.ts")).addClusterCommands,
+  },
+  {
+    name: "session",
+    summary: "recorded shell sessions",
+    load: async () => (await import("./session.ts")).addSessionCommands,
+  },
+  {
+    name: "operator",
+    summary: "people and programs that may use hpsd",
+    load: async () => (await import("./operator.ts")).addOperatorCommands,
+  },
+  {
+    name: "cert",
+    summary: "certificates: list, revoke, rotate",
+    load: async () => (await import("./cert.ts")).addCertCommands,
+  },
+  {
+    name: "audit",
+    summary: "who did what, and what was refused",
+    load: async () => (await import("./audit.ts")).addAuditCommands,
+  },
+  {
+    name: "context",
+    summary: "the servers this hpsctl knows",
+    load: async () => (await import("./context.ts")).addContextCommands,
+  },
+];
+
+/** The whole command line, its groups not loaded yet. */
+export function buildProgram(tools: Tools): Command {
+  const program = new Command("hpsctl").description("Control hpsd: hosts, installations, operators.");
+  configure(program, tools.terminal);
+  addGlobals(program);
+  program.version(VERSION, "-V, --version", "print the version").helpCommand(false);
+  for (const { name, alias, summary } of GROUPS) {
+    const group = program.command(name).description(summary).helpCommand(false);
+    if (alias !== undefined) group.alias(alias);
+  }
+  program.hook("preSubcommand", (_program, command) => loadGroup(command, tools));
+  addSingles(program, tools);
+  return program;
+}
+
+/** Fills a group with its commands, once; does nothing for a command that is no group. */
+export async function loadGroup(command: Command, tools: Tools): Promise<void> {
+  const group = GROUPS.find(({ name }) => name === command.name());
+  if (group === undefined || command.commands.length > 0) return;
+  (await group.load())(command, tools);
+}
+
+function configure(program: Command, { stdout, stderr }: Terminal): void {
+  program
+    .exitOverride()
+    .showHelpAfterError("(add --help for what can be said here)")
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (command) => [command.name(), ...command.aliases()].join(", "),
+    })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(safeText(text, { keepLayout: true })),
+      getOutHelpWidth: () => stdout.columns ?? 100,
+      getErrHelpWidth: () => stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+}
+
+function addGlobals(program: Command): void {
+  program
+    .optionsGroup("Options of every command:")
+    .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table"))
+    .option("--context <name>", "which server, by its context (HPS_CONTEXT)")
+    .option("--cluster <name>", "cluster of hosts named without one (HPS_CLUSTER)")
+    .option("--server <host:port>", "instead of the context's")
+    .option("--timeout <duration>", "longest wait for an answer: 15s");
+}
+
+function addSingles(program: Command, { run }: Tools): void {
+  program
+    .command("installer-shell")
+    .alias("shell")
+    .description("a recorded shell, or one command, on a host's installer")
+    .argument("<host>", "HOST, CLUSTER/HOST or id")
+    .argument("[command...]", "after --")
+    .option("--reason <text>", "why; goes to the audit log")
+    .option("-n, --no-stdin", "read nothing from standard input")
+    .action(run(async (call) => (await import("./installer-shell.ts")).installerShell(call)));
+  program
+    .command("login")
+    .description("get a certificate for this machine with an invitation")
+    .argument("<url>", "https://HPSD:7444")
+    .requiredOption("--token <token>", "as `hpsctl operator invite` printed it; - reads standard input")
+    .option("--name <context>", "what to call the context")
+    .action(run(async (call) => (await import("./login.ts")).login(call)));
+  program
+    .command("status")
+    .description("hpsd's parts and versions")
+    .action(run(async (call) => (await import("./status.ts")).status(call)));
+  program
+    .command("whoami")
+    .description("who hpsd takes you for, and what you may do")
+    .action(run(async (call) => (await import("./whoami.ts")).whoami(call)));
+  program
+    .command("completion")
+    .description("print the completion script of a shell")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(run(async (call) => (await import("./completion-scripts.ts")).completion(call)));
+}

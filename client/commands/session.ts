@@ -1,0 +1,33 @@
+import { printList, printOne } from "../output/print.ts";
+import { SESSION_VIEW } from "../output/session-view.ts";
+import type { Call } from "./call.ts";
+import { collect } from "./collect.ts";
+import { followList } from "./follow-list.ts";
+import type { AddCommands } from "./group.ts";
+import { type WatchOption, withWatch } from "./options.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+export const addSessionCommands: AddCommands = (group, tools) => {
+  withWatch(group.command("ls").description("list shell sessions, newest first"))
+    .option("--open", "only those that go on")
+    .option("--limit <count>", "at most so many", "100")
+    .action(tools.run(list));
+  group.command("get").description("show one session").argument("<session>").action(tools.run(get));
+};
+
+async function list(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const { open = false, limit, watch } = call.options<{ open?: true; limit: string } & WatchOption>();
+  const most = wholeNumber(limit);
+  const request = { cluster: call.globals.cluster ?? "", openOnly: open };
+  const read = () => collect(hps.listSessions(request, call.once), most);
+  if (watch) return followList(call, { view: SESSION_VIEW, read });
+  await printList(call, SESSION_VIEW, await read());
+  return 0;
+}
+
+async function get(call: Call): Promise<number> {
+  const hps = await call.connect();
+  await printOne(call, SESSION_VIEW, await hps.shells.getSession({ session: call.operand(0) }, call.once));
+  return 0;
+}

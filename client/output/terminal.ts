@@ -1,0 +1,37 @@
+import type { Readable, Writable } from "node:stream";
+import type { Environment } from "../../proto/config/overrides.ts";
+
+export type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+
+/** Where hpsctl runs: all it knows of the world outside. Made by main alone. */
+export interface Terminal {
+  readonly environment: Environment;
+  readonly stdin: Keyboard;
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  /** Aborted when the user interrupts. */
+  readonly signal: AbortSignal;
+  /** UTC milliseconds. */
+  readonly now: () => number;
+}
+
+const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
+export type Colour = keyof typeof COLOURS;
+
+/** `text`, coloured where that helps a reader: on a terminal, unless NO_COLOR is set (https://no-color.org). */
+export function paint(terminal: Terminal, screen: Screen, text: string, colour: Colour | undefined): string {
+  if (colour === undefined || !usesColour(terminal, screen)) return text;
+  return `\x1b[${COLOURS[colour]}m${text}\x1b[0m`;
+}
+
+function usesColour({ environment }: Terminal, screen: Screen): boolean {
+  return screen.isTTY === true && (environment.NO_COLOR ?? "") === "" && environment.TERM !== "dumb";
+}
+
+/** Resolves when the reader took it; a reader that has gone is an EPIPE error. */
+export function write(screen: Screen, data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    screen.write(data, (error) => (error ? reject(error) : resolve()));
+  });
+}

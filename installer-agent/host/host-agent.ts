@@ -1,0 +1,50 @@
+import { HpsError } from "../../proto/values/hps-error.ts";
+import type { AgentOptions } from "../agent-options.ts";
+import { factsMessage } from "../link/attach-messages.ts";
+import { commandRunner } from "../link/commands.ts";
+import { loadIdentity } from "../link/identity.ts";
+import { Link } from "../link/link.ts";
+import { Outbox } from "../link/outbox.ts";
+import { Renewal } from "../link/renewal.ts";
+import { runAttached } from "../link/run-attached.ts";
+import { openShellWith } from "../link/shells.ts";
+import { openStateFolder } from "../link/state-folder.ts";
+import { bootReport } from "./boot-report.ts";
+
+export interface HostOptions extends AgentOptions {
+  /** What the kernel was started with. */
+  readonly commandLine: string;
+}
+
+/** The agent of an installed system: reports what was booted, stays attached until `signal`, keeps its certificate valid. */
+export async function runHost(options: HostOptions, signal: AbortSignal): Promise<void> {
+  const { config, log, facts, version } = options;
+  const { backoff, heartbeat } = config;
+  const folder = await openStateFolder(config.state);
+  const identity = await loadIdentity(folder);
+  if (identity?.peer.kind !== "host") {
+    throw new HpsError("not-found", "the state folder holds no host's identity", {
+      hint: "install this host with HPS",
+    });
+  }
+  const boot = await bootReport({ commandLine: options.commandLine, imageFile: folder.image });
+  const outbox = new Outbox(config.outbox);
+  const renewal = new Renewal({ identity, backoff, log, onRenewed: () => link.reattach() });
+  const onCommand = commandRunner(
+    {
+      proceed: () => refuse("proceed"),
+      cancel: () => refuse("cancel"),
+      openShell: openShellWith(options.shells, () => link.service(), signal),
+      renew: () => renewal.now(signal),
+    },
+    log,
+  );
+  const onWelcome = () => log.info("attached", { host: identity.peer.kind === "host" ? identity.peer.id : "" });
+  const hello = () => ({ version, facts: factsMessage(facts), boot });
+  const link: Link = new Link({ identity, version, backoff, heartbeat, log, outbox, hello, onWelcome, onCommand });
+  await runAttached(link, renewal, signal);
+}
+
+function refuse(what: string): never {
+  throw new HpsError("precondition", `cannot ${what}: this is the agent of an installed host`);
+}

@@ -1,0 +1,41 @@
+import type { Command } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { describeError, type Log } from "../log.ts";
+import type { ShellAsk } from "./shells.ts";
+
+/** What an agent does at hpsd's word. Each throws to refuse. */
+export interface CommandHandlers {
+  readonly proceed: (doneSteps: readonly string[]) => void;
+  readonly cancel: (reason: string) => void;
+  readonly openShell: (ask: ShellAsk) => Promise<void>;
+  readonly renew: () => Promise<void>;
+}
+
+/** Gives what executes a command: empty when done, else why not, in words for the operator. */
+export function commandRunner(handlers: CommandHandlers, log: Log): (command: Command) => Promise<string> {
+  return async ({ command }) => {
+    log.debug("command", { command: command.case ?? "unknown" });
+    try {
+      await execute(command, handlers);
+      return "";
+    } catch (error) {
+      log.warn(`command ${command.case ?? "unknown"} failed: ${describeError(error)}`);
+      return describeError(error);
+    }
+  };
+}
+
+async function execute(command: Command["command"], handlers: CommandHandlers): Promise<void> {
+  switch (command.case) {
+    case "proceed":
+      return handlers.proceed(command.value.doneSteps);
+    case "cancel":
+      return handlers.cancel(command.value.reason);
+    case "openShell":
+      return handlers.openShell(command.value);
+    case "renew":
+      return handlers.renew();
+    default:
+      throw new HpsError("unimplemented", "this agent does not know that command", { hint: "compare the versions" });
+  }
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+import { Command, Option } from "commander";
+import packageJson from "../package.json" with { type: "json" };
+import { readAgentConfig } from "../proto/config/agent-config.ts";
+import { parseClaim } from "../proto/config/claim.ts";
+import { readSmallFile } from "../proto/config/private-file.ts";
+import { type Facts, parseFactsJson } from "../proto/values/facts.ts";
+import { ERROR_TABLE, HpsError } from "../proto/values/hps-error.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import { runHost } from "./host/host-agent.ts";
+import { runInstaller } from "./install/installer.ts";
+import { createLog, describeError, LOG_LEVELS, type LogLevel } from "./log.ts";
+import { setSystemClock } from "./system/clock.ts";
+import { readFacts } from "./system/facts.ts";
+
+/** Set by the bundler to the time of the build; the floor stands for a tree that was never built. */
+declare const HPS_BUILT: string | undefined;
+const BUILT = Date.parse(typeof HPS_BUILT === "string" ? HPS_BUILT : "2026-01-01T00:00:00Z");
+
+interface Flags {
+  readonly mode: "installer" | "host";
+  readonly claim?: string;
+  readonly facts?: string;
+  readonly state?: string;
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly setClock: boolean;
+  readonly logLevel: LogLevel;
+}
+
+const program = new Command("hps-agent")
+  .description(
+    "Installs a machine, or speaks for an installed one. Started by the installer and by the installed system.",
+  )
+  .version(packageJson.version)
+  .addOption(new Option("--mode <mode>", "what it is").choices(["installer", "host"]).default("installer"))
+  .option("--claim <file>", "the claim that lets it enrol (mode installer)")
+  .option("--facts <file>", "be this machine (JSON) instead of the real one; for tests")
+  .option("--state <folder>", "where key and certificate are kept (0700)")
+  .option("--config <file>", "settings (YAML)")
+  .addOption(new Option("--set <name=value>", "one setting").default([]).argParser(append))
+  .option("--set-clock", "set the machine's clock when it is wrong (mode installer)", false)
+  .addOption(new Option("--log-level <level>", "what is written").choices([...LOG_LEVELS]).default("info"));
+
+const flags: Flags = program.parse().opts();
+const log = createLog(flags.logLevel, (line) => process.stderr.write(line));
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => stop.abort(new HpsError("cancelled", `stopped by ${name}`)));
+}
+
+try {
+  await run(flags);
+} catch (error) {
+  if (!stop.signal.aborted) fail(error);
+}
+log.info("stopped");
+process.exit(0);
+
+async function run({ mode, claim, facts, setClock }: Flags): Promise<void> {
+  const options: AgentOptions = {
+    config: await readConfig(flags),
+    facts: await factsOf(facts),
+    log,
+    version: packageJson.version,
+  };
+  if (mode === "host") {
+    const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";
+    return runHost({ ...options, commandLine }, stop.signal);
+  }
+  if (claim === undefined) throw new HpsError("invalid", "--claim is needed in mode installer");
+  const clock = setClock ? { setClock: setSystemClock } : {};
+  return runInstaller({ ...options, ...clock, claim: parseClaim(await textOf(claim)), built: BUILT }, stop.signal);
+}
+
+async function readConfig({ config, state, set, mode }: Flags) {
+  const file = config ?? process.env.HPS_AGENT_CONFIG;
+  const text = file === undefined ? "" : await textOf(file);
+  // Where nobody says otherwise, an installer's state is memory: it must be gone with the machine.
+  const unsaid = file === undefined && process.env.HPS_AGENT_STATE === undefined;
+  const folder = state ?? (mode === "installer" && unsaid ? "/run/hps-agent" : undefined);
+  const sets = [...(folder === undefined ? [] : [`state=${folder}`]), ...set];
+  return readAgentConfig({ text, file: file ?? "settings", environment: process.env, sets });
+}
+
+async function factsOf(file: string | undefined): Promise<Facts> {
+  return file === undefined ? readFacts() : parseFactsJson(await textOf(file));
+}
+
+async function textOf(file: string): Promise<string> {
+  const text = await readSmallFile(file);
+  if (text === undefined) throw new HpsError("not-found", `${file} does not exist`);
+  return text;
+}
+
+function append(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function fail(error: unknown): never {
+  log.error(describeError(error));
+  if (!(error instanceof HpsError) && error instanceof Error) log.debug(error.stack ?? error.name);
+  process.exit(error instanceof HpsError ? ERROR_TABLE[error.code].exit : 1);
+}

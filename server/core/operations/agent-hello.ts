@@ -1,0 +1,26 @@
+import type { AttachRequest, BootReport } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import { parseUuid } from "../../../proto/values/uuid.ts";
+import { parseVersion, versionSkew } from "../../../proto/values/version.ts";
+import { parseBootReport } from "./agent-event.ts";
+
+/** How an agent introduces itself. Its facts are the gate's matter: nothing it says here widens what it may do. */
+export interface ParsedHello {
+  readonly runId: string;
+  readonly version: string;
+  readonly boot?: BootReport;
+}
+
+export function parseHello(request: AttachRequest | undefined, serverVersion: string): ParsedHello {
+  if (request?.message.case !== "hello") throw new HpsError("invalid", "the first message of an agent is its Hello");
+  const { runId, version, boot } = request.message.value;
+  const parsed = parseVersion(version);
+  const skew = versionSkew(parseVersion(serverVersion), parsed);
+  if (skew !== "served") {
+    throw new HpsError("precondition", `hpsd ${serverVersion} does not serve agent ${version}: it is ${skew}`, {
+      hint: "use an agent of the same minor version or the one before",
+      details: { server: serverVersion, agent: version },
+    });
+  }
+  return { runId: parseUuid(runId), version: parsed, ...(boot && { boot: parseBootReport(boot) }) };
+}

@@ -1,0 +1,69 @@
+import type { AttachResponseInit, CommandInit } from "../presence/pending-commands.ts";
+
+type Welcome = Extract<NonNullable<AttachResponseInit["message"]>, { case: "welcome" }>["value"];
+
+/**
+ * What goes down one agent's stream: the welcome first, then commands and acknowledgements. Of acknowledgements only
+ * the latest waits, and commands are few, so an agent that does not read costs nothing.
+ */
+export class StreamOutbox {
+  #welcome: Welcome | undefined;
+  #welcomed = false;
+  readonly #commands: CommandInit[] = [];
+  #acknowledged: number | undefined;
+  #end: { readonly error?: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  welcome(welcome: Welcome): void {
+    this.#welcome = welcome;
+    this.#wake?.();
+  }
+
+  command(command: CommandInit): void {
+    this.#commands.push(command);
+    this.#wake?.();
+  }
+
+  acknowledge(sequence: number): void {
+    this.#acknowledged = sequence;
+    this.#wake?.();
+  }
+
+  /** After what waits, or at once with an error. */
+  end(error?: unknown): void {
+    this.#end ??= error === undefined ? {} : { error };
+    this.#wake?.();
+  }
+
+  /** For one reader. */
+  async *responses(): AsyncGenerator<AttachResponseInit, void, void> {
+    for (;;) {
+      if (this.#end?.error !== undefined) throw this.#end.error;
+      const next = this.#take();
+      if (next !== undefined) yield next;
+      else if (this.#end !== undefined) return;
+      else await this.#change();
+    }
+  }
+
+  #take(): AttachResponseInit | undefined {
+    if (!this.#welcomed) {
+      if (this.#welcome === undefined) return undefined;
+      this.#welcomed = true;
+      return { message: { case: "welcome", value: this.#welcome } };
+    }
+    const command = this.#commands.shift();
+    if (command !== undefined) return { message: { case: "command", value: command } };
+    const sequence = this.#acknowledged;
+    this.#acknowledged = undefined;
+    if (sequence === undefined) return undefined;
+    return { message: { case: "acknowledgement", value: { sequence: BigInt(sequence) } } };
+  }
+
+  async #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
+    this.#wake = undefined;
+  }
+}

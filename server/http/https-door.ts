@@ -1,0 +1,148 @@
+import { constants } from "node:crypto";
+import type { Server } from "node:https";
+import type { Socket } from "node:net";
+import rateLimit from "@fastify/rate-limit";
+import fastify, { type FastifyInstance } from "fastify";
+import { settlesWithin } from "../../proto/rpc/time-limit.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { answerError, type HttpIncident } from "./error-answer.ts";
+import { addressOf } from "./peer.ts";
+
+/** PEM, leaf first. */
+export interface DoorCertificate {
+  readonly key: string;
+  readonly chain: string;
+}
+
+export type DoorApp = FastifyInstance<Server>;
+
+export interface HttpsDoorOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly certificate: DoorCertificate;
+  /** What is served: each adds its routes. */
+  readonly routes: readonly ((app: DoorApp) => void)[];
+  /** Must not throw. */
+  readonly onError: (incident: HttpIncident) => void;
+  readonly limits?: Partial<DoorLimits>;
+}
+
+export interface DoorLimits {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly handshakeMs: number;
+  /** For a whole request to arrive. */
+  readonly requestMs: number;
+  readonly headerBytes: number;
+  readonly bodyBytes: number;
+  /** Requests of one address in a minute to a route that asks to be limited, and to addresses where nothing is. */
+  readonly perMinute: number;
+}
+
+const LIMITS: DoorLimits = {
+  connections: 4096,
+  connectionsPerAddress: 256,
+  handshakeMs: 10_000,
+  requestMs: 30_000,
+  headerBytes: 16 * 1024,
+  bodyBytes: 64 * 1024,
+  perMinute: 60,
+};
+
+/** HTTPS for those without gRPC: enrolment, metrics, later images and the dashboard. */
+export class HttpsDoor {
+  readonly #app: DoorApp;
+  readonly port: number;
+
+  private constructor(app: DoorApp, port: number) {
+    this.#app = app;
+    this.port = port;
+  }
+
+  /** `unavailable` when the address cannot be had. */
+  static async open(options: HttpsDoorOptions): Promise<HttpsDoor> {
+    const app = await makeApp(options, { ...LIMITS, ...options.limits });
+    try {
+      await app.listen({ host: options.host, port: options.port });
+    } catch (cause) {
+      throw new HpsError("unavailable", `cannot listen on ${options.host} port ${options.port}`, { cause });
+    }
+    const address = app.server.address();
+    return new HttpsDoor(app, typeof address === "object" && address !== null ? address.port : options.port);
+  }
+
+  /** For new connections; open ones stay. */
+  replaceCertificate(certificate: DoorCertificate): void {
+    this.#app.server.setSecureContext(contextOf(certificate));
+  }
+
+  /** Lets requests finish; after `graceMs` nothing is left of them. */
+  async close(graceMs: number): Promise<void> {
+    const closed = this.#app.close();
+    if (await settlesWithin(Promise.resolve(closed), graceMs)) return;
+    this.#app.server.closeAllConnections();
+    await closed;
+  }
+}
+
+/** TLS 1.3 alone and no session is kept, as on the gRPC port: a resumed one carries a certificate nobody looked at. */
+function contextOf({ key, chain }: DoorCertificate) {
+  return { key, cert: chain, minVersion: "TLSv1.3", secureOptions: constants.SSL_OP_NO_TICKET } as const;
+}
+
+async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<DoorApp> {
+  const app: DoorApp = fastify({
+    https: {
+      ...contextOf(options.certificate),
+      requestCert: true,
+      // Judged for each request, against the store: one without a certificate may still read the trust anchors.
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.handshakeMs,
+      maxHeaderSize: limits.headerBytes,
+    },
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: 10_000,
+    forceCloseConnections: "idle",
+    trustProxy: false,
+  });
+  limitConnections(app.server, limits);
+  // Before any route: the defaults show the text of whatever was thrown.
+  app.setErrorHandler((error, request, reply) => answerError(request, reply, error, options.onError));
+  const nothing = () => {
+    throw new HpsError("not-found", "there is nothing at this address");
+  };
+  app.setNotFoundHandler(nothing);
+  const tooMany = () => new HpsError("exhausted", "too many requests", { hint: "wait a minute" });
+  await app.register(rateLimit, {
+    global: false,
+    max: limits.perMinute,
+    timeWindow: 60_000,
+    cache: 10_000,
+    keyGenerator: addressOf,
+    errorResponseBuilder: tooMany,
+  });
+  app.removeAllContentTypeParsers();
+  for (const add of options.routes) await app.register(async (scope: DoorApp) => add(scope));
+  return app;
+}
+
+function limitConnections(server: Server, limits: DoorLimits): void {
+  const open = new Map<string, number>();
+  server.maxConnections = limits.connections;
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    const held = open.get(address) ?? 0;
+    if (held >= limits.connectionsPerAddress) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, held + 1);
+    socket.once("close", () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
+}
