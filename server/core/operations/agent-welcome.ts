@@ -123,12 +123,14 @@ async function endInstallation(
   caller: Caller<HostPrincipal>,
   { boot }: ParsedHello,
 ): Promise<void> {
-  const { hostId, clusterId } = caller.principal;
+  const { hostId, clusterId, waiting = false } = caller.principal;
   const open = await selectOpenOf(tx, hostId);
-  if (open === undefined) return;
-  if (open.state !== "rebooting") {
-    throw new HpsError("precondition", `host ${hostId} is being installed: ${open.state}`, {
-      details: { state: open.state },
+  if (open === undefined && !waiting) return;
+  if (open?.state !== "rebooting" || !waiting) {
+    const state = open?.state ?? "ended";
+    throw new HpsError("precondition", `no installation of host ${hostId} waits for this system: ${state}`, {
+      hint: "a system that was not installed to its end must be installed again",
+      details: { state },
     });
   }
   const reason = boot?.healthy === false ? `the installed system is not healthy: ${boot.reason}` : "";

@@ -69,7 +69,7 @@ describe("an installation", () => {
     const lines = await rig.store.read((db) => selectLogLines(db, id, { after: 0, last: 9 }));
     expect(lines).toMatchObject([{ sequence: 1, source: "network", text: Buffer.from([0, 255, 27, 10]) }]);
 
-    const host = new TestStream(rig.agents, rig.host()).send(hello(newUuid(), BOOT));
+    const host = new TestStream(rig.agents, rig.host(true)).send(hello(newUuid(), BOOT));
     expect(await host.welcome()).toMatchObject({ hostId: rig.hostId, proceed: true });
     expect(await rig.installations.get(id)).toMatchObject({ state: "ended", outcome: "succeeded" });
     expect(rig.asked.slice(-3)).toEqual([`validate ${rig.hostId}`, `void ${id}`, `revoke ${id}`]);
@@ -83,6 +83,19 @@ describe("an installation", () => {
     expect(stored).toEqual({ agent_version: "0.1.0", boot_json: JSON.stringify(BOOT.boot) });
     stream.cut();
     host.cut();
+  });
+
+  test.each([
+    ["rebooting", false, ["enrol", "finish"]],
+    ["installing", true, ["enrol"]],
+    ["ended", true, ["enrol", "cancel"]],
+  ] as const)("%s: a system whose certificate waits %s is not welcome", async (state, waiting, events) => {
+    await using rig = await openOperations();
+    const id = await rig.opened(...events);
+    const host = new TestStream(rig.agents, rig.host(waiting)).send(hello(newUuid(), BOOT));
+    expect(await host.ended).toMatchObject({ code: "precondition", details: { state } });
+    expect(await rig.installations.get(id)).toMatchObject({ state });
+    expect(rig.asked.filter((what) => what.startsWith("validate"))).toEqual([]);
   });
 
   test("a failed step stops it until an operator says retry; what is done stays done", async () => {

@@ -76,8 +76,9 @@ export async function openOperations(options: OperationsOptions = {}) {
         ...{ kind: "installer" as const, installationId, hostId, clusterId },
         certificate: peerOf(`installer/${installationId}`, issuedAt),
       }),
-    host: (): Caller<HostPrincipal> =>
-      callerOf({ kind: "host" as const, hostId, clusterId, certificate: peerOf(`host/${hostId}`, time.now) }),
+    /** `waiting`: with the certificate that the first attach of the installed system makes valid. */
+    host: (waiting = false): Caller<HostPrincipal> =>
+      callerOf({ kind: "host" as const, hostId, clusterId, waiting, certificate: peerOf(`host/${hostId}`, time.now) }),
     [Symbol.asyncDispose]: async () => await store[Symbol.asyncDispose](),
   };
 }

@@ -1,0 +1,105 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { type AttachRequestSchema, CommandSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { ALICE } from "../core/operations/testing.ts";
+import { event, hello, line, plan, type RequestInit, started, succeeded } from "../core/operations/testing-agent.ts";
+import { addTestHost } from "../core/testing/open-test-store.ts";
+import { startOperationsRig } from "./testing/operations-rig.ts";
+
+type Rig = Awaited<ReturnType<typeof startOperationsRig>>;
+type Request = MessageInitShape<typeof AttachRequestSchema>;
+
+/** Sends, and stays until `done` is resolved. */
+async function* staying(messages: readonly RequestInit[], done: Promise<unknown>): AsyncGenerator<Request, void, void> {
+  for (const message of messages) yield { message };
+  await done;
+}
+
+/** Armed and enrolled, on a host of its own. */
+async function enrolled({ core }: Rig) {
+  const hostId = await addTestHost(core.store, core.clusterId);
+  const { id } = await core.installations.arm(ALICE, hostId, { image: "", wipeDiskSerials: [] });
+  await core.store.write(async (tx) => void (await core.installations.apply(tx, id, "enrol", { actor: "test" })));
+  return { installationId: id, hostId };
+}
+
+const ROUNDS = 10;
+const LAST = 1 + 3 * ROUNDS;
+const MESSAGES: readonly RequestInit[] = [
+  hello(),
+  event(1, plan("a")),
+  ...Array.from({ length: ROUNDS }, (_, round) => [
+    event(3 * round + 2, started("a")),
+    line(3 * round + 3, "x"),
+    event(3 * round + 4, succeeded("a")),
+  ]).flat(),
+];
+
+test("200 agents stream at once: each is acknowledged to its end and journalled whole", async () => {
+  await using rig = await startOperationsRig();
+  const agents = await Promise.all(Array.from({ length: 200 }, () => enrolled(rig)));
+  const clients = Array.from({ length: 4 }, () => rig.agents());
+  const stay = Promise.withResolvers<void>();
+  const run = async (of: (typeof agents)[number], index: number) => {
+    const [, ...rest] = MESSAGES;
+    const requests = staying([hello(), ...rest], stay.promise);
+    const client = clients[index % clients.length] ?? rig.agents();
+    for await (const { message } of client.attach(requests, rig.installer(of))) {
+      if (message.case === "acknowledgement" && Number(message.value.sequence) === LAST) return;
+    }
+    throw new Error("the stream ended before all was acknowledged");
+  };
+  await Promise.all(agents.map(run));
+  stay.resolve();
+  for (const { installationId } of agents) {
+    const { lastJournal, lastLog } = await rig.core.installations.get(installationId);
+    expect({ lastJournal, lastLog }).toEqual({ lastJournal: 2 + 1 + 2 * ROUNDS, lastLog: ROUNDS });
+  }
+  expect(rig.incidents).toEqual([]);
+}, 60_000);
+
+test("a command goes down and its result comes back; stop tells the agent", async () => {
+  await using rig = await startOperationsRig();
+  const of = await enrolled(rig);
+  const results: RequestInit[] = [];
+  let wake = Promise.withResolvers<void>();
+  const requests = (async function* (): AsyncGenerator<Request, void, void> {
+    yield { message: hello() };
+    for (;;) {
+      await wake.promise;
+      wake = Promise.withResolvers<void>();
+      for (const message of results.splice(0)) yield { message };
+    }
+  })();
+  const stream = rig.agents().attach(requests, rig.installer(of))[Symbol.asyncIterator]();
+  expect((await stream.next()).value?.message.case).toBe("welcome");
+  const sent = rig.core.presence.send(of.hostId, { case: "renew", value: {} });
+  const { message } = (await stream.next()).value ?? {};
+  const command = message?.case === "command" ? message.value : create(CommandSchema);
+  expect(command.command.case).toBe("renew");
+  results.push({ case: "result", value: { commandId: command.id } });
+  wake.resolve();
+  await sent;
+  const stopped = rig.server.stop(5_000);
+  await expect(stream.next()).rejects.toMatchObject({ code: "unavailable" });
+  await stopped;
+});
+
+test("an installer gets its host's configuration and certificate, and no other's", async () => {
+  await using rig = await startOperationsRig();
+  const [own, other] = [await enrolled(rig), await enrolled(rig)];
+  const agent = rig.agents();
+  const as = rig.installer(own);
+  expect(await agent.getConfiguration({ hostId: own.hostId }, as)).toMatchObject({
+    ...{ hostName: "web01", tags: { rack: "007" }, image: "debian:12", wipeDiskSerials: ["S1"] },
+  });
+  await expect(agent.getConfiguration({ hostId: other.hostId }, as)).rejects.toMatchObject({ code: "not-found" });
+  const certificateRequest = new Uint8Array(3);
+  const { certificateChain } = await agent.issueHostCertificate(
+    { installation: own.installationId, certificateRequest },
+    as,
+  );
+  expect(certificateChain).toBe(`${own.hostId} 3`);
+  const foreign = agent.issueHostCertificate({ installation: other.installationId, certificateRequest }, as);
+  await expect(foreign).rejects.toMatchObject({ code: "not-found" });
+});
