@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Admission, ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { allPages } from "./testing/collect.ts";
 import { type InventoryRig, startInventoryRig } from "./testing/inventory-rig.ts";
@@ -57,14 +57,19 @@ test("without a word about admission nothing is made, and the hint explains the 
 });
 
 describe("what is not right is refused and changes nothing", () => {
+  let rig: InventoryRig;
+  beforeAll(async () => {
+    rig = await startInventoryRig();
+  });
+  afterAll(async () => await rig[Symbol.asyncDispose]());
+
   test.each([
     [{ name: "Lab" }, "not a cluster's name"],
     [{ name: "" }, "not a cluster's name"],
     [{ domain: "" }, "not a domain name"],
     [{ domain: "-.example" }, "not a domain name"],
     [{ description: "é".repeat(513) }, "1026 bytes is longer than 1024"],
-  ])("%j", async (wrong, message) => {
-    await using rig = await startInventoryRig();
+  ])("%#", async (wrong, message) => {
     const wish = rig.clusters.createCluster({ cluster: { ...LAB, ...wrong } }, rig.root);
     await expect(wish).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining(message) });
     expect(await rig.inventory.changes.last()).toBe(0);

@@ -91,6 +91,23 @@ test("a token goes on only with the list it came from", async () => {
   expect(rest.hosts.map(({ name }) => name)).toEqual(["web10", "web02"]);
 });
 
+test("hosts too large for one message come in shorter pages", async () => {
+  await using other = await startInventoryRig();
+  const cluster = { name: "a", domain: "a.example", admission: Admission.ARMED };
+  await other.clusters.createCluster({ cluster }, other.root);
+  const tags = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`k${index}`, "\u0001é".repeat(85)]));
+  for (let index = 0; index < 80; index += 1) {
+    const macs = [`52:54:00:00:00:${index.toString(16).padStart(2, "0")}`];
+    await other.hosts.createHost({ host: { cluster: "a", name: `h${index}`, macs, tags } }, other.root);
+  }
+  const page = async (pageToken: string) => await other.hosts.listHosts({ pageSize: 1000, pageToken }, other.root);
+  const first = await page("");
+  expect(first.hosts.length).toBeLessThan(80);
+  const names = (await allPages(page, ({ hosts }) => hosts)).map(({ name }) => name);
+  expect(new Set(names).size).toBe(80);
+  expect(names.length).toBe(80);
+});
+
 test("pages have each host once, whatever is added between them", async () => {
   await using other = await startInventoryRig();
   const cluster = { name: "a", domain: "a.example", admission: Admission.ARMED };

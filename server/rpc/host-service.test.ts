@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Admission } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { HostSchema, HostState, ResumePolicy } from "../../proto/gen/hps/v1/host_pb.ts";
 import { holdHost } from "../core/testing/inventory.ts";
-import { startInventoryRig } from "./testing/inventory-rig.ts";
+import { type InventoryRig, startInventoryRig } from "./testing/inventory-rig.ts";
 
 const MAC = "52:54:00:00:00:01";
 const WEB = {
@@ -48,6 +48,12 @@ test("a host is made as told, in one spelling, and read by id and by name", asyn
 });
 
 describe("what is not right is refused", () => {
+  let rig: InventoryRig;
+  beforeAll(async () => {
+    rig = await startRig();
+  });
+  afterAll(async () => await rig[Symbol.asyncDispose]());
+
   test.each([
     [{ name: "web 01" }, "not a host name"],
     [{ name: "10" }, "read as a number"],
@@ -67,8 +73,7 @@ describe("what is not right is refused", () => {
     [{ tags: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`k${index}`, ""])) }, "65 tags"],
     [{ profile: "x".repeat(257) }, "257 bytes"],
     [{ resume: 9 }, "resume policy 9 is not known"],
-  ])("%j", async (wrong, message) => {
-    await using rig = await startRig();
+  ])("%#", async (wrong, message) => {
     const host = Object.assign(create(HostSchema, WEB), wrong);
     await expect(rig.hosts.createHost({ host }, rig.root)).rejects.toMatchObject({
       code: "invalid",

@@ -3,6 +3,7 @@ import { type AuditQuery, type AuditRecord, auditBounds, pruneAudit, selectAudit
 import type { HpsStore } from "../../store/database.ts";
 import type { Wakes } from "../changes/wakes.ts";
 import type { VisibleClusters } from "../identity/access.ts";
+import { pageOf } from "../page.ts";
 
 const PAGE = 500;
 const PRUNE_BATCH = 1_000;
@@ -30,9 +31,8 @@ export class AuditLog {
   /** Newest first. */
   async list(query: AuditQuery): Promise<AuditPage> {
     const found = await this.#store.read((db) => selectAudit(db, { ...query, limit: query.limit + 1 }));
-    const events = found.slice(0, query.limit);
-    const last = events.at(-1);
-    return { events, ...(found.length > query.limit && last && { next: last.sequence }) };
+    const { items, last } = pageOf(found, query.limit);
+    return { events: items, ...(last && { next: last.sequence }) };
   }
 
   /**

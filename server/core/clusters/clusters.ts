@@ -19,6 +19,7 @@ import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
 import { checkEtag } from "../changes/etag.ts";
 import type { Caller } from "../identity/principal.ts";
+import { pageOf } from "../page.ts";
 
 /** What may change; text was checked where it came in. */
 export interface ClusterSettings {
@@ -56,9 +57,8 @@ export class Clusters {
   async list(query: ClusterQuery): Promise<ClusterPage> {
     if (query.clusters.length === 0) return { clusters: [] };
     const found = await this.#deps.store.read((db) => selectClusters(db, { ...query, limit: query.limit + 1 }));
-    const clusters = found.slice(0, query.limit);
-    const last = clusters.at(-1);
-    return { clusters, ...(found.length > query.limit && last && { next: last.name }) };
+    const { items, last } = pageOf(found, query.limit);
+    return { clusters: items, ...(last && { next: last.name }) };
   }
 
   /** `exists` when the name is taken. */

@@ -6,6 +6,7 @@ import type { GroupCommit } from "../../store/group-commit.ts";
 import { macOwners } from "../../store/host-owners.ts";
 import type { Tables } from "../../store/schema/tables.ts";
 import type { Clock } from "../audit/audit.ts";
+import { pageOf } from "../page.ts";
 
 /** How many unknown machines are remembered; the one not seen for longest is forgotten first. */
 const MAX_CONTACTS = 1_000;
@@ -50,10 +51,8 @@ export class Contacts {
   /** Newest first. */
   async list(query: ContactQuery): Promise<ContactPage> {
     const found = await this.#deps.store.read((db) => selectContacts(db, { ...query, limit: query.limit + 1 }));
-    const contacts = found.slice(0, query.limit);
-    const last = contacts.at(-1);
-    const next = found.length > query.limit && last && { next: { lastSeenAt: last.lastSeenAt, mac: last.mac } };
-    return { contacts, ...next };
+    const { items, last } = pageOf(found, query.limit);
+    return { contacts: items, ...(last && { next: { lastSeenAt: last.lastSeenAt, mac: last.mac } }) };
   }
 }
 

@@ -21,6 +21,7 @@ import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
 import { checkEtag } from "../changes/etag.ts";
 import type { Caller } from "../identity/principal.ts";
+import { pageOf } from "../page.ts";
 import { type HostConfiguration, hostConfiguration } from "./host-configuration.ts";
 import { type HostView, hostViewOf, type IsAttached } from "./host-view.ts";
 import { refuseTaken } from "./taken.ts";
@@ -67,10 +68,9 @@ export class Hosts {
 
   async list(query: HostQuery): Promise<HostPage> {
     const found = await this.#deps.store.read((db) => selectHosts(db, { ...query, limit: query.limit + 1 }));
-    const page = found.slice(0, query.limit);
-    const last = page.at(-1);
-    const next = found.length > query.limit && last && { next: hostKeyOf(last, query.order) };
-    return { hosts: page.map((host) => this.#view(host)), ...next };
+    const { items, last } = pageOf(found, query.limit, (host) => ({ ...host, tags: [...host.tags] }));
+    const next = last && { next: hostKeyOf(last, query.order) };
+    return { hosts: items.map((host) => this.#view(host)), ...next };
   }
 
   /** `exists` when the name is taken in the cluster, or a MAC or address by any host. */
