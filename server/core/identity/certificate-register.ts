@@ -10,6 +10,9 @@ import type { Db, HpsStore } from "../../store/database.ts";
 import type { Audit, AuditActor } from "../audit/audit.ts";
 import type { Certificates } from "./certificates.ts";
 
+/** What is shown of a certificate. */
+export type CertificateView = CertificateRow;
+
 interface Deps {
   readonly store: HpsStore;
   readonly audit: Audit;

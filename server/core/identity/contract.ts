@@ -63,6 +63,9 @@ const REACH = {
   [Scope.GLOBAL]: "global",
 } as const satisfies Partial<Record<Scope, MethodRule["reach"]>>;
 
+/** A number from a descriptor may be none of them. */
+const RESOURCES: readonly number[] = Object.values(Resource);
+
 /** `hps.v1.HostService/ArmHost`: how audit and rules name a method. */
 export function actionOf(method: DescMethod): string {
   return `${method.parent.typeName}/${method.name}`;
@@ -103,7 +106,8 @@ function named<Name extends string>(table: Readonly<Record<number, Name>>, value
 }
 
 function checkTarget(method: DescMethod, { target, resource }: Access): void {
-  if ((target !== "") !== (resource in Resource && resource !== Resource.UNSPECIFIED)) {
+  const known = RESOURCES.includes(resource) && resource !== Resource.UNSPECIFIED;
+  if ((target !== "") !== known) {
     throw broken(method, "must name a target and its resource, or neither");
   }
   if (target === "") return;
