@@ -10,7 +10,7 @@ test("an invitation is one word that comes back as it was", () => {
     fc.property(fc.string(), (seed) => {
       const invitation = { token: newClaimToken(), rootDigest: digestOf(seed) };
       const text = formatInvitation(invitation);
-      expect(text).toMatch(/^[\w-]{43}\.[\w-]{43}$/);
+      expect(text).toMatch(/^hps1\.[\w-]{43}\.[\w-]{43}$/);
       expect(parseInvitation(text)).toEqual(invitation);
     }),
   );

@@ -11,15 +11,17 @@ export interface Invitation {
   readonly rootDigest: Digest;
 }
 
-/** One word without anything a shell or a URL would change: the token, a dot, the digest; 87 characters. */
+const VERSION = "hps1";
+
+/** `hps1.<token>.<digest as base64url>`: one word without anything a shell or a URL would change, 92 characters. */
 export function formatInvitation({ token, rootDigest }: Invitation): string {
-  return `${token}.${Buffer.from(rootDigest.slice("sha256:".length), "hex").toString("base64url")}`;
+  return `${VERSION}.${token}.${Buffer.from(rootDigest.slice("sha256:".length), "hex").toString("base64url")}`;
 }
 
 /** Reads what `formatInvitation` wrote. The error does not repeat the text. */
 export function parseInvitation(text: string): Invitation {
-  const [token = "", digest = "", ...more] = text.split(".");
-  if (digest.length !== 43 || more.length > 0) {
+  const [version, token = "", digest = "", ...more] = text.split(".");
+  if (version !== VERSION || digest.length !== 43 || more.length > 0) {
     throw new HpsError("invalid", "this is not an invitation", {
       hint: "copy all of what hpsctl operator invite printed",
     });
