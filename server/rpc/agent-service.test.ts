@@ -103,3 +103,40 @@ test("an installer gets its host's configuration and certificate, and no other's
   const foreign = agent.issueHostCertificate({ installation: other.installationId, certificateRequest }, as);
   await expect(foreign).rejects.toMatchObject({ code: "not-found" });
 });
+
+test("a flood of log lines is slowed down at its source, and leaves a bounded log", async () => {
+  const maxCost = 2 * 1024 * 1024;
+  await using rig = await startOperationsRig({ log: { maxCost, slack: maxCost / 8 } });
+  const of = await enrolled(rig);
+  const text = Buffer.alloc(60 * 1024, "x");
+  const count = 600;
+  let sent = 0;
+  const stay = Promise.withResolvers<void>();
+  const flood = (async function* (): AsyncGenerator<Request, void, void> {
+    yield { message: hello() };
+    for (sent = 1; sent <= count; sent += 1) yield { message: line(sent, text) };
+    await stay.promise;
+  })();
+  const stream = rig.agents().attach(flood, rig.installer(of))[Symbol.asyncIterator]();
+  await stream.next();
+  // While nothing can be stored, nothing is acknowledged, and no more is taken than fits the buffers on the way.
+  const held = rig.core.store.write(async () => await new Promise((resolve) => setTimeout(resolve, 1500)));
+  const before = sent;
+  await held;
+  expect((sent - before) * text.length).toBeLessThan(12 * 1024 * 1024);
+  for (let acknowledged = 0; acknowledged < count; ) {
+    const { message } = (await stream.next()).value ?? {};
+    if (message === undefined) throw new Error("the stream ended");
+    if (message.case === "acknowledgement") acknowledged = Number(message.value.sequence);
+  }
+  stay.resolve();
+  const { lastLog } = await rig.core.installations.get(of.installationId);
+  expect(lastLog).toBe(count);
+  const signal = new AbortController().signal;
+  let kept = 0;
+  for await (const lines of rig.core.installations.watchLog(of.installationId, { after: 0, follow: false, signal })) {
+    kept += lines.reduce((sum, each) => sum + each.text.length, 0);
+  }
+  expect(kept).toBeLessThan(maxCost);
+  expect(kept).toBeGreaterThan(maxCost / 2);
+}, 60_000);

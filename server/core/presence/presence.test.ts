@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { HpsError } from "../../../proto/values/hps-error.ts";
+import { selectAudit } from "../../store/audit.ts";
+import { Audit } from "../audit/audit.ts";
+import { openTestStore } from "../testing/open-test-store.ts";
 import type { CommandInit } from "./pending-commands.ts";
 import { type Attachment, Presence } from "./presence.ts";
+import { raiseTwoMachines } from "./two-machines.ts";
 
 function rigOf(options: { readonly commandMs?: number } = {}) {
   const time = { now: 0 };
@@ -130,3 +134,24 @@ test("stop tells everyone, lets nobody in, and waits no longer than it may", asy
   expect(closed).toMatchObject([{ code: "unavailable" }]);
   expect(() => attach()).toThrow("server is stopping");
 });
+
+test("two machines are raised in the audit log and in the log, under one incident id", async () => {
+  await using store = await openTestStore();
+  const warned = Promise.withResolvers<Readonly<Record<string, string>>>();
+  const raise = raiseTwoMachines({
+    audit: new Audit(store, () => 1),
+    warn: (message, details) => warned.resolve({ message, ...details }),
+  });
+  raise(LATEST);
+  const warning = await warned.promise;
+  const [event] = await store.read((db) => selectAudit(db, { clusters: "all", limit: 2 }));
+  expect(event).toMatchObject({ outcome: "refused", target: "host:h1", reason: "one identity, two machines" });
+  expect(warning).toMatchObject({ message: "one identity, two machines", incident: event?.incident, run: "r2" });
+});
+
+const LATEST: Attachment = {
+  ...{ identity: "spiffe://x/host/h1", hostId: "h1", clusterId: "c", runId: "r2", address: "192.0.2.9" },
+  version: "0.1.0",
+  send: () => undefined,
+  close: () => undefined,
+};
