@@ -1,6 +1,6 @@
 import type { AgentConfig } from "../proto/config/agent-config.ts";
 import type { Facts } from "../proto/values/facts.ts";
-import type { ShellStarter } from "./link/shells.ts";
+import type { Shells } from "./link/shells.ts";
 import type { Log } from "./log.ts";
 
 /** What both modes are given by main. */
@@ -11,5 +11,5 @@ export interface AgentOptions {
   /** Of this agent: `0.1.0`. */
   readonly version: string;
   /** Absent: OpenShell is refused. */
-  readonly shells?: ShellStarter;
+  readonly shells?: Shells;
 }

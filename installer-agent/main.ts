@@ -10,6 +10,7 @@ import type { AgentOptions } from "./agent-options.ts";
 import { runHost } from "./host/host-agent.ts";
 import { runInstaller } from "./install/installer.ts";
 import { createLog, describeError, LOG_LEVELS, type LogLevel } from "./log.ts";
+import { ShellSessions } from "./shell/shell-sessions.ts";
 import { setSystemClock } from "./system/clock.ts";
 import { readFacts } from "./system/facts.ts";
 
@@ -63,6 +64,7 @@ async function run({ mode, claim, facts, setClock }: Flags): Promise<void> {
     facts: await factsOf(facts),
     log,
     version: packageJson.version,
+    shells: new ShellSessions(),
   };
   if (mode === "host") {
     const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";

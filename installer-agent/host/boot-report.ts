@@ -15,7 +15,7 @@ export async function bootReport({
   commandLine,
   imageFile,
 }: BootSources): Promise<MessageInitShape<typeof BootReportSchema>> {
-  const image = ((await readSmallFile(imageFile)) ?? "").trim().slice(0, 512);
+  const image = ((await readSmallFile(imageFile)) ?? "").trim().slice(0, 256);
   return { slot: slotOf(commandLine), kernel: release(), image, healthy: true, reason: "" };
 }
 

@@ -18,7 +18,7 @@ export interface HostOptions extends AgentOptions {
 
 /** The agent of an installed system: reports what was booted, stays attached until `signal`, keeps its certificate valid. */
 export async function runHost(options: HostOptions, signal: AbortSignal): Promise<void> {
-  const { config, log, facts, version } = options;
+  const { config, log, facts, version, shells } = options;
   const { backoff, heartbeat } = config;
   const folder = await openStateFolder(config.state);
   const identity = await loadIdentity(folder);
@@ -34,15 +34,18 @@ export async function runHost(options: HostOptions, signal: AbortSignal): Promis
     {
       proceed: () => refuse("proceed"),
       cancel: () => refuse("cancel"),
-      openShell: openShellWith(options.shells, () => link.service(), signal),
+      openShell: openShellWith(shells, () => link.service()),
       renew: () => renewal.now(signal),
     },
     log,
   );
-  const onWelcome = () => log.info("attached", { host: identity.peer.kind === "host" ? identity.peer.id : "" });
+  const onNothing = () => undefined; // a host has no work that a Welcome or a new run could change
   const hello = () => ({ version, facts: factsMessage(facts), boot });
-  const link: Link = new Link({ identity, version, backoff, heartbeat, log, outbox, hello, onWelcome, onCommand });
-  await runAttached(link, renewal, signal);
+  const link: Link = new Link({
+    ...{ identity, version, backoff, heartbeat, log, outbox, hello, onCommand },
+    ...{ onWelcome: onNothing, onNewRun: onNothing },
+  });
+  await runAttached({ link, renewal, shells }, signal);
 }
 
 function refuse(what: string): never {

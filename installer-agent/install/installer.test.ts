@@ -138,10 +138,16 @@ test("cancel is answered, ends the agent and says why", async () => {
 
 test("a shell is begun by the starter, and refused in words", async () => {
   const asked: string[][] = [];
+  let closed = 0;
   start({
-    shells: async ({ session, command: argv }) => {
-      asked.push([session, ...argv]);
-      if (argv[0] === "bad") throw new HpsError("exhausted", "too many shells");
+    shells: {
+      start: async ({ session, command: argv }) => {
+        asked.push([session, ...argv]);
+        if (argv[0] === "bad") throw new HpsError("exhausted", "too many shells");
+      },
+      close: async () => {
+        closed += 1;
+      },
     },
   });
   const attached = await hpsd.attach.until(live);
@@ -158,6 +164,29 @@ test("a shell is begun by the starter, and refused in words", async () => {
     ["s-c1", "ls", "-l"],
     ["s-c2", "bad"],
   ]);
+  stop.abort(new HpsError("cancelled", "over"));
+  await running;
+  expect(closed).toBeGreaterThan(0);
+});
+
+test("an hpsd that forgot, or cannot take what it is told, gets a new run, and the work begins anew at its word", async () => {
+  start();
+  const first = await hpsd.attach.until(live);
+  await hpsd.attach.until(done);
+  hpsd.attach.runs.clear();
+  hpsd.attach.welcome = { proceed: false };
+  first.down.end(new HpsError("unavailable", "restored from a backup"));
+  const attached = await hpsd.attach.until(() =>
+    hpsd.attach.attaches.findLast(({ ended, hello }) => !ended && hello.runId !== first.hello.runId),
+  );
+  await hpsd.attach.until(() => events().length > 0);
+  expect(events()).toEqual(["plan"]);
+  command(attached, "c1", {
+    case: "command",
+    value: { command: { case: "proceed", value: { doneSteps: ["clock"] } } },
+  });
+  await hpsd.attach.until(done);
+  expect(events()).toEqual(["plan", ...EVERYTHING.slice(3)]);
 });
 
 test("renewal keeps the key and moves to the new certificate without a pause", async () => {

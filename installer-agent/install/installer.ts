@@ -2,7 +2,7 @@ import type { Claim } from "../../proto/config/claim.ts";
 import type { Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { AgentOptions } from "../agent-options.ts";
-import { factsMessage } from "../link/attach-messages.ts";
+import { type EventBody, factsMessage } from "../link/attach-messages.ts";
 import { commandRunner } from "../link/commands.ts";
 import { claimDigest, enrol } from "../link/enrol.ts";
 import type { Identity } from "../link/identity.ts";
@@ -12,6 +12,7 @@ import { Renewal } from "../link/renewal.ts";
 import { runAttached } from "../link/run-attached.ts";
 import { openShellWith } from "../link/shells.ts";
 import { openStateFolder } from "../link/state-folder.ts";
+import type { Log } from "../log.ts";
 import { type ClockReport, checkClock, checkClockOnce, clockSentence } from "./clock-check.ts";
 import { configurationSource } from "./host-configuration.ts";
 import { Sequence } from "./sequence.ts";
@@ -45,7 +46,7 @@ interface Start {
 
 /** The wiring: hpsd's words drive the sequence, the sequence's go to hpsd. */
 async function install(options: InstallerOptions, { identity, clock }: Start, signal: AbortSignal): Promise<void> {
-  const { claim, config, log, facts, version } = options;
+  const { claim, config, log, facts, version, shells } = options;
   const { backoff, heartbeat } = config;
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
@@ -55,26 +56,36 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
     {
       proceed: (doneSteps) => sequence.permit(doneSteps),
       cancel: (reason) => over.abort(new HpsError("cancelled", `the installation was cancelled: ${reason}`)),
-      openShell: openShellWith(options.shells, () => link.service(), stop),
+      openShell: openShellWith(shells, () => link.service()),
       renew: () => renewal.now(stop),
     },
     log,
   );
   const onWelcome = (welcome: Welcome) => follow(welcome, { claim, outbox, sequence });
   const hello = () => ({ version, facts: factsMessage(facts) });
-  const link: Link = new Link({ identity, version, backoff, heartbeat, log, outbox, hello, onWelcome, onCommand });
+  const onNewRun = () => sequence.restart();
+  const link: Link = new Link({
+    ...{ identity, version, backoff, heartbeat, log, outbox },
+    ...{ hello, onWelcome, onNewRun, onCommand },
+  });
   const service = () => link.service();
   const job = { clock, facts, service, configuration: configurationSource({ service, hostId: claim.host, backoff }) };
-  const line = (source: string, text: string) => outbox.log(source, text);
-  const sequence = new Sequence({ steps: STEPS, job, event: (event) => outbox.event(event), line, log });
-  const working = sequence.run(stop).then(() => {
-    log.info("all steps of this agent are done; staying attached");
-    line("agent", "all steps of this agent are done; staying attached");
-  });
-  const attached = runAttached(link, renewal, stop).finally(() => over.abort());
+  const sequence = new Sequence({ steps: STEPS, job, log, ...voiceOf(outbox, log) });
+  const working = sequence.run(stop);
+  const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());
   const [end] = await Promise.allSettled([attached, working]);
   if (end.status === "rejected") throw end.reason;
   if (over.signal.reason instanceof HpsError) throw over.signal.reason;
+}
+
+/** How the sequence speaks: to hpsd, and where it has nothing more to do to the console too. */
+function voiceOf(outbox: Outbox, log: Log) {
+  const line = (source: string, text: string) => outbox.log(source, text);
+  const onIdle = () => {
+    log.info("all steps of this agent are done; staying attached");
+    line("agent", "all steps of this agent are done; staying attached");
+  };
+  return { event: (event: EventBody) => outbox.event(event), line, onIdle };
 }
 
 interface Following {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { EventBody } from "../link/attach-messages.ts";
 import { createLog } from "../log.ts";
@@ -36,20 +36,40 @@ function rig(steps: readonly Step[]) {
     });
   const lines: string[] = [];
   const line = (source: string, text: string) => void lines.push(`${source}: ${text}`);
-  const sequence = new Sequence({ steps, job, event, line, log: createLog("error", () => undefined) });
-  return { sequence, told, heard, lines };
+  const idle = Promise.withResolvers<void>();
+  const onIdle = () => {
+    told.push("idle");
+    idle.resolve();
+  };
+  const sequence = new Sequence({ steps, job, event, line, onIdle, log: createLog("error", () => undefined) });
+  return { sequence, told, heard, lines, idle: idle.promise };
+}
+
+const ends: AbortController[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end.abort(new HpsError("cancelled", "the test is over"));
+});
+
+/** Runs it until the test is over. */
+function start(sequence: Sequence): void {
+  const end = new AbortController();
+  ends.push(end);
+  sequence.run(end.signal).catch(() => undefined);
 }
 
 const good = (name: string): Step => ({ name, run: async () => undefined });
 
 test("nothing begins without permission; done steps are left out", async () => {
-  const { sequence, told } = rig([good("clock"), good("network"), good("storage")]);
-  const running = sequence.run(new AbortController().signal);
+  const { sequence, told, idle } = rig([good("clock"), good("network"), good("storage")]);
+  start(sequence);
   await new Promise(setImmediate);
   expect(told).toEqual(["plan clock network storage"]);
   sequence.permit(["clock", "network", "of another version"]);
-  await running;
-  expect(told.slice(1)).toEqual(["stepStarted storage", "stepSucceeded storage"]);
+  await idle;
+  expect(told.slice(1)).toEqual(["stepStarted storage", "stepSucceeded storage", "idle"]);
+  sequence.permit(["clock", "network"]); // a new stream says so again
+  await new Promise(setImmediate);
+  expect(told.filter((text) => text === "idle")).toHaveLength(1);
 });
 
 test("a failed step stops all until it is permitted again, then only what is left is done", async () => {
@@ -63,9 +83,9 @@ test("a failed step stops all until it is permitted again, then only what is lef
       if (calls < 3) throw new HpsError("precondition", "disk sda holds data", { hint: "allow it" });
     },
   };
-  const { sequence, told, heard, lines } = rig([good("clock"), flaky, good("image")]);
+  const { sequence, told, heard, lines, idle } = rig([good("clock"), flaky, good("image")]);
   sequence.permit([]);
-  const running = sequence.run(new AbortController().signal);
+  start(sequence);
   await heard("failed storage: disk sda holds data (allow it)");
   await new Promise(setImmediate);
   expect(calls).toBe(1);
@@ -73,7 +93,7 @@ test("a failed step stops all until it is permitted again, then only what is lef
   while (calls < 2) await new Promise(setImmediate);
   await new Promise(setImmediate);
   sequence.permit([]);
-  await running;
+  await idle;
   expect(calls).toBe(3);
   expect(lines).toEqual(["storage: try 1", "storage: try 2", "storage: try 3"]);
   expect(told.filter((text) => text.startsWith("stepSucceeded"))).toEqual([
@@ -85,9 +105,9 @@ test("a failed step stops all until it is permitted again, then only what is lef
 
 test("permission taken away in a step lets it end, and begins no other", async () => {
   const gate = Promise.withResolvers<void>();
-  const { sequence, told, heard } = rig([{ name: "storage", run: () => gate.promise }, good("image")]);
+  const { sequence, told, heard, idle } = rig([{ name: "storage", run: () => gate.promise }, good("image")]);
   sequence.permit([]);
-  const running = sequence.run(new AbortController().signal);
+  start(sequence);
   await heard("stepStarted storage");
   sequence.hold();
   gate.resolve();
@@ -95,19 +115,19 @@ test("permission taken away in a step lets it end, and begins no other", async (
   await new Promise(setImmediate);
   expect(told.at(-1)).toBe("stepSucceeded storage");
   sequence.permit(["storage"]);
-  await running;
-  expect(told.at(-1)).toBe("stepSucceeded image");
+  await idle;
+  expect(told.slice(-2)).toEqual(["stepSucceeded image", "idle"]);
 });
 
 test("permission given and taken before anyone looked is no permission", async () => {
-  const { sequence, told } = rig([good("clock")]);
-  const running = sequence.run(new AbortController().signal);
+  const { sequence, told, idle } = rig([good("clock")]);
+  start(sequence);
   sequence.permit([]);
   sequence.hold();
   await new Promise(setImmediate);
   expect(told).toEqual(["plan clock"]);
   sequence.permit([]);
-  await running;
+  await idle;
 });
 
 test("a cancel ends a waiting and a running sequence, and is no failure of the step", async () => {
@@ -129,6 +149,38 @@ test("a cancel ends a waiting and a running sequence, and is no failure of the s
   second.abort(new HpsError("cancelled", "enough"));
   await expect(cut).rejects.toThrow("enough");
   expect(running.told.at(-1)).toBe("stepStarted image");
+});
+
+test("begun anew it stops what it does, says no more of it, and does all again that hpsd does not know", async () => {
+  let calls = 0;
+  const stuck = Promise.withResolvers<void>();
+  const image: Step = {
+    name: "image",
+    run: async ({ signal, progress }) => {
+      calls += 1;
+      if (calls > 1) return;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      progress(1, 2, "bytes");
+      stuck.resolve();
+    },
+  };
+  const { sequence, told, heard, idle } = rig([good("storage"), image]);
+  start(sequence);
+  sequence.permit([]);
+  await heard("stepStarted image");
+  sequence.restart();
+  await stuck.promise;
+  await new Promise(setImmediate);
+  expect(told.at(-1)).toBe("stepStarted image");
+  sequence.permit([]);
+  await idle;
+  expect(told.slice(4)).toEqual([
+    "stepStarted storage",
+    "stepSucceeded storage",
+    "stepStarted image",
+    "stepSucceeded image",
+    "idle",
+  ]);
 });
 
 test("an error that is not ours is told as such, without its text", async () => {

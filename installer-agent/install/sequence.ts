@@ -1,7 +1,10 @@
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { EventBody } from "../link/attach-messages.ts";
 import { describeError, type Log } from "../log.ts";
-import type { Job, Step } from "./step.ts";
+import type { Job, Step, StepContext } from "./step.ts";
+
+/** hpsd takes 4 kB. */
+const LONGEST_REASON = 1_000;
 
 export interface SequenceOptions {
   readonly steps: readonly Step[];
@@ -10,6 +13,8 @@ export interface SequenceOptions {
   readonly event: (event: EventBody) => void;
   readonly line: (source: string, text: string) => void;
   readonly log: Log;
+  /** No step is left. */
+  readonly onIdle: () => void;
 }
 
 /**
@@ -22,6 +27,8 @@ export class Sequence {
   readonly #done = new Set<string>();
   #doneBefore: ReadonlySet<string> = new Set();
   #permission = Promise.withResolvers<void>();
+  #attempt = new AbortController();
+  #idle = false;
 
   constructor(options: SequenceOptions) {
     this.#options = options;
@@ -39,16 +46,32 @@ export class Sequence {
     this.#permission = Promise.withResolvers();
   }
 
-  /** Resolves when every step is done; rejects with the signal's reason only. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Forgets what this run did, stops what it is doing, and waits for leave to begin anew. */
+  restart(): void {
+    this.hold();
+    this.#done.clear();
+    this.#idle = false;
+    this.#attempt.abort();
+    this.#attempt = new AbortController();
+  }
+
+  /** Works whenever there is leave and a step; ends with the signal's reason alone. */
+  async run(signal: AbortSignal): Promise<never> {
     const { steps, event } = this.#options;
     event({ case: "plan", value: { steps: steps.map(({ name }) => name) } });
     for (;;) {
       await this.#permitted(signal);
       const step = steps.find(({ name }) => !this.#done.has(name) && !this.#doneBefore.has(name));
-      if (step === undefined) return;
-      await this.#runStep(step, signal);
+      if (step === undefined) this.#rest();
+      else await this.#runStep(step, signal);
     }
+  }
+
+  /** Until the next leave, which every new stream brings. */
+  #rest(): void {
+    this.hold();
+    if (!this.#idle) this.#options.onIdle();
+    this.#idle = true;
   }
 
   async #permitted(signal: AbortSignal): Promise<void> {
@@ -68,33 +91,43 @@ export class Sequence {
   }
 
   async #runStep({ name: step, run }: Step, signal: AbortSignal): Promise<void> {
-    const { job, event, line, log } = this.#options;
+    const { event, log } = this.#options;
+    const attempt = this.#attempt.signal;
+    this.#idle = false;
     log.info("step started", { step });
     event({ case: "stepStarted", value: { step } });
     try {
-      await run({
-        job,
-        signal,
-        log: (text) => {
-          log.info(text, { step });
-          line(step, text);
-        },
-        progress: (done, total, unit) =>
-          event({ case: "stepProgress", value: { step, done: BigInt(done), total: BigInt(total), unit } }),
-      });
+      await run(this.#contextOf(step, attempt, signal));
+      if (attempt.aborted) return; // hpsd knows nothing of this run any more
       this.#done.add(step);
       log.info("step succeeded", { step });
       event({ case: "stepSucceeded", value: { step } });
     } catch (error) {
       signal.throwIfAborted();
-      this.#fail(step, error);
+      if (!attempt.aborted) this.#fail(step, error);
     }
+  }
+
+  #contextOf(step: string, attempt: AbortSignal, signal: AbortSignal): StepContext {
+    const { job, event, line, log } = this.#options;
+    return {
+      job,
+      signal: AbortSignal.any([signal, attempt]),
+      log: (text) => {
+        log.info(text, { step });
+        line(step, text);
+      },
+      progress: (done, total, unit) => {
+        const value = { step, done: BigInt(Math.round(done)), total: BigInt(Math.round(total)), unit };
+        if (!attempt.aborted) event({ case: "stepProgress", value });
+      },
+    };
   }
 
   #fail(step: string, error: unknown): void {
     const { event, log } = this.#options;
     this.hold();
-    const reason = describeError(error);
+    const reason = describeError(error).slice(0, LONGEST_REASON).toWellFormed();
     log.error(`step failed: ${reason}; waiting for retry or cancel`, { step });
     if (!(error instanceof HpsError) && error instanceof Error) log.debug(error.stack ?? error.name);
     event({ case: "stepFailed", value: { step, reason } });

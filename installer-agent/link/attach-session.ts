@@ -74,9 +74,10 @@ export class AttachSession {
     this.#limit = setTimeout(() => this.#cut.abort(late), LEAVE_LIMIT);
   }
 
+  /** A message of no known kind is a newer hpsd's, and left alone. */
   #received({ message }: AttachResponse, first: boolean): void {
     if (first !== (message.case === "welcome")) {
-      throw new HpsError("invalid", `hpsd began the Attach, or went on, with ${message.case ?? "nothing known"}`);
+      throw new HpsError("unavailable", "hpsd did not begin the Attach with a Welcome, or said it twice");
     }
     if (message.case === "welcome") this.#welcome(message.value);
     if (message.case === "acknowledgement") this.#options.outbox.acknowledge(message.value.sequence);
@@ -87,7 +88,7 @@ export class AttachSession {
     if (!this.#leaving) clearTimeout(this.#limit);
     const { outbox, onWelcome, heartbeat = DEFAULT_HEARTBEAT } = this.#options;
     if (!outbox.resume(welcome.acknowledgedSequence)) {
-      throw new HpsError("data-loss", "hpsd lost what it had acknowledged: beginning a new run");
+      throw new HpsError("invalid", "hpsd lost what it had acknowledged");
     }
     onWelcome(welcome);
     const { seconds = 0n, nanos = 0 } = welcome.heartbeatInterval ?? {};

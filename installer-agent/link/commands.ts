@@ -1,13 +1,12 @@
-import type { Command } from "../../proto/gen/hps/v1/agent_pb.ts";
+import type { Command, OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { describeError, type Log } from "../log.ts";
-import type { ShellAsk } from "./shells.ts";
 
 /** What an agent does at hpsd's word. Each throws to refuse. */
 export interface CommandHandlers {
   readonly proceed: (doneSteps: readonly string[]) => void;
   readonly cancel: (reason: string) => void;
-  readonly openShell: (ask: ShellAsk) => Promise<void>;
+  readonly openShell: (request: OpenShell) => Promise<void>;
   readonly renew: () => Promise<void>;
 }
 

@@ -57,7 +57,12 @@ async function ask(contact: Contact, { path, key, headers, tls }: Ask, signal: A
     ...tls,
     method: "POST",
     path: `/.well-known/est/${path}`,
-    headers: { ...headers, "content-type": "application/pkcs10", "content-length": Buffer.byteLength(body) },
+    headers: {
+      ...headers,
+      accept: "application/pkcs7-mime, application/json",
+      "content-type": "application/pkcs10",
+      "content-length": Buffer.byteLength(body),
+    },
     signal: limit,
   };
   try {

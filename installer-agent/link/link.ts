@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { serverIdentityCheck } from "../../certs/server-name.ts";
-import { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { AgentService, type Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
 import { type Client, client } from "../../proto/rpc/rpc-client.ts";
-import { HpsError } from "../../proto/values/hps-error.ts";
+import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
 import { describeError, type Log } from "../log.ts";
 import { AttachSession, type SessionOptions } from "./attach-session.ts";
 import { Backoff, type BackoffLimits } from "./backoff.ts";
@@ -15,11 +15,16 @@ export interface LinkOptions extends Omit<SessionOptions, "service"> {
   readonly version: string;
   readonly backoff: BackoffLimits;
   readonly log: Log;
+  /** hpsd cannot take what this run has to say: a new run has begun, and the work begins anew with it. */
+  readonly onNewRun: () => void;
 }
 
 /** How long a connection that was replaced may serve the shells on it. */
 const RETIRE_LIMIT = 24 * 60 * 60_000;
 const RETIRE_LOOK = 1_000;
+
+/** What a short wait may mend; a newer Attach of our own identity is not among it: coming back at once would throw the other out. */
+const PASSING: readonly ErrorCode[] = ["unavailable", "deadline", "cancelled", "internal"];
 
 /** After these an installer's certificate never opens anything again. */
 const OVER = ["revoked", "ended"];
@@ -71,10 +76,16 @@ export class Link {
     this.#session?.leave();
   }
 
+  #welcomed(welcome: Welcome): void {
+    this.#options.onWelcome(welcome);
+    this.#options.log.info("attached", { host: welcome.hostId, server: welcome.serverVersion });
+  }
+
   /** Gives the milliseconds to wait before the next attempt. */
   async #attachOnce(signal: AbortSignal): Promise<number> {
     const channel = this.#open();
-    const session = new AttachSession({ ...this.#options, service: client(AgentService, channel) });
+    const onWelcome = (welcome: Welcome) => this.#welcomed(welcome);
+    const session = new AttachSession({ ...this.#options, onWelcome, service: client(AgentService, channel) });
     this.#channel = channel;
     this.#session = session;
     this.#reattach = false;
@@ -94,20 +105,22 @@ export class Link {
   #waitAfter(began: number, error: unknown): number {
     const { backoff, identity, log } = this.#options;
     if (this.#leaving.signal.aborted || this.#reattach) return 0;
+    const { code, details } = error instanceof HpsError ? error : new HpsError("internal", "");
+    const over = code === "unauthenticated" && OVER.includes(details.reason ?? "");
+    if (over && identity.peer.kind === "installer") throw error;
+    if (code === "invalid") this.#beginRun();
     if (performance.now() - began > backoff.max) this.#backoff.reset();
-    const wait = this.#isLasting(error) ? this.#backoff.longest() : this.#backoff.next();
-    if (error instanceof HpsError && error.code === "unauthenticated" && identity.peer.kind === "installer") {
-      if (OVER.includes(error.details.reason ?? "")) throw error;
-    }
+    const wait = PASSING.includes(code) ? this.#backoff.next() : this.#backoff.longest();
     log.warn(`not attached: ${describeError(error)}`, { retryMs: Math.round(wait) });
     return wait;
   }
 
-  /** Whether a short wait cannot mend it; a newer Attach of our own identity means two machines, and coming back at once would throw the other out. */
-  #isLasting(error: unknown): boolean {
-    if (!(error instanceof HpsError)) return false;
-    const { code } = error;
-    return code === "aborted" || code === "unauthenticated" || code === "denied" || code === "unimplemented";
+  /** What hpsd refused once it would refuse for ever. */
+  #beginRun(): void {
+    const { outbox, onNewRun, log } = this.#options;
+    outbox.beginRun();
+    onNewRun();
+    log.warn("beginning a new run", { run: outbox.runId });
   }
 
   #open(): Channel {

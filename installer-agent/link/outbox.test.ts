@@ -49,7 +49,7 @@ function drain(outbox: Outbox, server: ModelServer): void {
 }
 
 function connect(outbox: Outbox, server: ModelServer): void {
-  while (!outbox.resume(BigInt(server.acknowledged(outbox.runId))));
+  if (!outbox.resume(BigInt(server.acknowledged(outbox.runId)))) outbox.beginRun();
 }
 
 const progress = (step: string, done: number) =>
@@ -169,7 +169,7 @@ describe("outbox", () => {
     expect(sent).toBe(522);
   });
 
-  test("a server that forgot what it had acknowledged is given a new run, the plan first", () => {
+  test("a server that forgot what it had acknowledged is given a new run: the plan and the lines, no event of a step", () => {
     const outbox = new Outbox(1_048_576);
     const server = new ModelServer();
     outbox.event({ case: "plan", value: { steps: ["clock"] } });
@@ -178,10 +178,13 @@ describe("outbox", () => {
     const first = outbox.runId;
     server.forget(first, 2);
     outbox.event(started("d"));
+    outbox.event(progress("d", 1));
+    outbox.log("test", "x");
     connect(outbox, server);
     drain(outbox, server);
     expect(outbox.runId).not.toBe(first);
-    expect(server.runs.get(outbox.runId)).toEqual(["plan", "started d"]);
+    expect(server.runs.get(outbox.runId)).toEqual(["plan", "log x"]);
+    expect(outbox.size).toBe(0);
   });
 
   test("an acknowledgement of what was never sent is refused", () => {

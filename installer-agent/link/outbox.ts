@@ -44,7 +44,7 @@ export class Outbox {
   #cursor = 0;
   /** In order of arrival; a Set because items leave from the middle. */
   #waiting = new Set<Item>();
-  readonly #waitingLogs = new Set<LogItem>();
+  #waitingLogs = new Set<LogItem>();
   readonly #waitingProgress = new Map<string, EventItem>();
   #bytes = 0;
   #droppedLines = 0;
@@ -129,29 +129,28 @@ export class Outbox {
 
   /**
    * A new stream, for which hpsd says what it has of this run: sending goes on after that. False when hpsd has less than
-   * it once acknowledged (it was restored from a backup): what is left is then a new run, and the stream must begin again.
+   * it once acknowledged, as after a restore from a backup: then this run cannot go on.
    */
   resume(acknowledged: bigint): boolean {
-    if (acknowledged < this.#base) {
-      this.#beginRun();
-      return false;
-    }
+    if (acknowledged < this.#base) return false;
     this.acknowledge(acknowledged);
     this.#cursor = 0;
     return true;
   }
 
-  #beginRun(): void {
-    const items = [...this.#sent, ...this.#waiting];
-    const plan = this.#plan !== undefined && !items.includes(this.#plan) ? [this.#plan] : [];
-    for (const item of plan) this.#bytes += item.bytes;
-    this.#waiting = new Set([...plan, ...items]);
-    for (const item of this.#sent) if (item.kind === "log") this.#waitingLogs.add(item);
+  /** A new run: the plan again, the log lines that wait, and none of the steps' events, which hpsd could not place. */
+  beginRun(): void {
+    const lines = [...this.#sent, ...this.#waiting].filter((item) => item.kind === "log");
+    const items = [...(this.#plan === undefined ? [] : [this.#plan]), ...lines];
     this.#runId = randomUUID();
     this.#base = 0;
     this.#sent = [];
     this.#sentBytes = 0;
     this.#cursor = 0;
+    this.#waiting = new Set(items);
+    this.#waitingLogs = new Set(lines);
+    this.#waitingProgress.clear();
+    this.#bytes = items.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   #add(item: Item): void {

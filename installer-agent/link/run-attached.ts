@@ -1,14 +1,21 @@
 import type { Link } from "./link.ts";
 import type { Renewal } from "./renewal.ts";
+import type { Shells } from "./shells.ts";
 
 /** How long the last events may take to be acknowledged when the agent stops. */
 const LAST_WORDS = 3_000;
 
-/** Attached and renewing until `stop`; then leaves in order. Throws when the identity is over. */
-export async function runAttached(link: Link, renewal: Renewal, stop: AbortSignal): Promise<void> {
+interface Attachment {
+  readonly link: Link;
+  readonly renewal: Renewal;
+  readonly shells?: Shells | undefined;
+}
+
+/** Attached and renewing until `stop`; then ends the shells and leaves in order. Throws when the identity is over. */
+export async function runAttached({ link, renewal, shells }: Attachment, stop: AbortSignal): Promise<void> {
   const cut = new AbortController();
   const renewing = renewal.run(AbortSignal.any([stop, cut.signal]));
-  const leave = () => void link.leave(LAST_WORDS);
+  const leave = () => void leaveInOrder(link, shells);
   stop.addEventListener("abort", leave, { once: true });
   if (stop.aborted) leave();
   try {
@@ -17,5 +24,11 @@ export async function runAttached(link: Link, renewal: Renewal, stop: AbortSigna
     stop.removeEventListener("abort", leave);
     cut.abort();
     await renewing;
+    await shells?.close();
   }
+}
+
+async function leaveInOrder(link: Link, shells: Shells | undefined): Promise<void> {
+  await shells?.close();
+  await link.leave(LAST_WORDS);
 }

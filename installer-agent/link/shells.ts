@@ -1,31 +1,24 @@
-import type { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
+import type { AgentService, OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
-/** What hpsd asks for in an OpenShell command. */
-export interface ShellAsk {
-  readonly session: string;
-  /** Empty: a login shell on a terminal. Else argv, without a terminal. */
-  readonly command: readonly string[];
-  readonly term: string;
-  readonly rows: number;
-  readonly columns: number;
+type Service = Client<typeof AgentService>;
+
+/** The agent's shell sessions (shell/shell-sessions.ts), as far as the link knows them. */
+export interface Shells {
+  /** Begins a session on a stream of its own. Resolves when it runs, rejects with an HpsError when it cannot. */
+  readonly start: (request: OpenShell, serve: Service["serveShell"]) => Promise<void>;
+  /** Ends every session. */
+  readonly close: () => Promise<void>;
 }
 
-/**
- * Begins to serve one shell session over ServeShell of `service`. Resolves when the session runs, rejects with an HpsError
- * when it cannot; from then on it is on its own, until `signal` (the agent stops).
- */
-export type ShellStarter = (ask: ShellAsk, service: Client<typeof AgentService>, signal: AbortSignal) => Promise<void>;
-
-/** The OpenShell command with this starter; without one it is refused. */
+/** The OpenShell command; refused by an agent without shells. */
 export function openShellWith(
-  shells: ShellStarter | undefined,
-  service: () => Client<typeof AgentService>,
-  signal: AbortSignal,
-): (ask: ShellAsk) => Promise<void> {
-  return async (ask) => {
+  shells: Shells | undefined,
+  service: () => Service,
+): (request: OpenShell) => Promise<void> {
+  return async (request) => {
     if (shells === undefined) throw new HpsError("unimplemented", "this agent offers no shell");
-    await shells(ask, service(), signal);
+    await shells.start(request, service().serveShell);
   };
 }
