@@ -60,14 +60,15 @@ export async function storeMessages(
   const last = fresh.at(-1);
   if (last === undefined) return run.lastSequence;
   const { principal } = caller;
+  const stored = updateAgentRun(tx, runId, last.sequence);
   if (principal.kind === "installer") {
     const batch = await InstallationBatch.open(tx, deps, { ...caller, principal });
     for (const { content } of fresh) await batch.add(content);
-    await batch.close();
+    await batch.close([stored]);
   } else {
     await storeReports(tx, deps, principal, fresh);
+    await stored.execute();
   }
-  await updateAgentRun(tx, runId, last.sequence).execute();
   return last.sequence;
 }
 

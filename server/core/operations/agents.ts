@@ -4,6 +4,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { GroupCommit } from "../../store/group-commit.ts";
 import type { Tables } from "../../store/schema/tables.ts";
 import { actorOfCaller } from "../audit/audit.ts";
+import type { RecordsRefusals } from "../identity/refusals.ts";
 import type { AttachResponseInit } from "../presence/pending-commands.ts";
 import type { Presence } from "../presence/presence.ts";
 import { type ParsedHello, parseHello } from "./agent-hello.ts";
@@ -15,6 +16,7 @@ import { StreamOutbox } from "./stream-outbox.ts";
 
 export interface AgentsDeps extends WelcomeDeps {
   readonly presence: Presence;
+  readonly refusals: RecordsRefusals;
   /** Events of many agents share a transaction. */
   readonly commits: GroupCommit<Tables>;
   /** For the first message; default 10 000. */
@@ -82,6 +84,7 @@ export class Agents {
       await this.#read({ caller, hello, iterator, outbox: ends.outbox }, attached);
     } finally {
       attached.detach();
+      if (principal.kind === "installer") this.#deps.quota.forget(principal.installationId);
       this.#ring(caller);
     }
   }
@@ -125,7 +128,7 @@ export class Agents {
     const target =
       principal.kind === "installer" ? `installation:${principal.installationId}` : `host:${principal.hostId}`;
     const subject = { target, clusterId: principal.clusterId, reason: error.message };
-    const incident = await this.#deps.audit.refused(who, subject).catch(() => "");
+    const incident = await this.#deps.refusals.refused(who, subject).catch(() => "");
     const { message, hint, details, cause } = error;
     return new HpsError("invalid", message, { hint, details: { ...details, ...(incident && { incident }) }, cause });
   }

@@ -4,6 +4,7 @@ import type { Tx } from "../../store/database.ts";
 import { type InstallationRow, selectInstallation, updateInstallation } from "../../store/installations.ts";
 import { costOf } from "../../store/log-lines.ts";
 import { replaceSteps, type StepRow, selectSteps, updateStep } from "../../store/steps.ts";
+import type { Compilable } from "../../store/store-handle.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import type { HostEvent } from "../hosts/life-cycle.ts";
 import { actorOf, type Caller, type InstallerPrincipal } from "../identity/principal.ts";
@@ -42,8 +43,10 @@ export class InstallationBatch {
   }
 
   static async open(tx: Tx, deps: MessageDeps, caller: Caller<InstallerPrincipal>): Promise<InstallationBatch> {
-    const row = await openRow(tx, caller.principal.installationId);
-    return new InstallationBatch(tx, deps, caller, [row, await selectSteps(tx, row.id)]);
+    const { installationId } = caller.principal;
+    // Asked together: each answer is a message from the store's thread.
+    const found = await Promise.all([openRow(tx, installationId), selectSteps(tx, installationId)]);
+    return new InstallationBatch(tx, deps, caller, found);
   }
 
   async add(content: EventContent | LineContent): Promise<void> {
@@ -55,13 +58,13 @@ export class InstallationBatch {
     }
   }
 
-  /** Writes what was gathered. */
-  async close(): Promise<void> {
+  /** Writes what was gathered, and `also`. */
+  async close(also: readonly Compilable[] = []): Promise<void> {
     const { id } = this.#row;
     if (this.#logCost > 0) await this.#deps.quota.makeRoom(this.#tx, id, this.#logCost);
     this.#logCost = 0;
     const changes = updateInstallation(this.#tx, id, this.#record.ends);
-    await this.#tx.batch([...this.#record.take(this.#tx, id), ...this.#stepStatements(), changes]);
+    await this.#tx.batch([...this.#record.take(this.#tx, id), ...this.#stepStatements(), changes, ...also]);
     this.#stored = this.#steps;
     this.#tx.afterCommit(() => this.#deps.bell.ring(id));
   }

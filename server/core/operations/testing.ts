@@ -113,7 +113,7 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
   const installations = new Installations({ ...shared, store, hooks, orders, isAttached, pendingOf: nobodyWaits });
   const agents = new Agents({
     ...{ ...shared, presence, life: installations, quota: new LogQuota(options.log) },
-    commits: createGroupCommit(store),
+    ...{ commits: createGroupCommit(store), refusals: shared.audit },
     validateWaiting: ask("validate"),
     serverVersion: "0.1.0",
     heartbeatMs: 20_000,

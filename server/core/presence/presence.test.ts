@@ -139,7 +139,7 @@ test("two machines are raised in the audit log and in the log, under one inciden
   await using store = await openTestStore();
   const warned = Promise.withResolvers<Readonly<Record<string, string>>>();
   const raise = raiseTwoMachines({
-    audit: new Audit(store, () => 1),
+    refusals: new Audit(store, () => 1),
     warn: (message, details) => warned.resolve({ message, ...details }),
   });
   raise(LATEST);
