@@ -180,7 +180,7 @@ function contextOf(certificate: ServerCertificate): SecureContextOptions {
 }
 
 /** Who owns one IPv6 address commonly owns its /64. */
-function groupOf(address: string): string {
+export function groupOf(address: string): string {
   const plain = plainAddress(address);
   if (!plain.includes(":")) {
     return plain;

@@ -11,6 +11,7 @@ import type { InvitationAsk } from "../core/identity/enrolment.ts";
 import type { RenewalAsk } from "../core/identity/renewal.ts";
 import { type BasicCredentials, readBasic } from "./basic.ts";
 import type { DoorApp } from "./https-door.ts";
+import type { RecordsRefusal } from "./monitoring.ts";
 import { addressOf, chainOf } from "./peer.ts";
 
 export interface ClaimAsk {
@@ -31,6 +32,8 @@ export interface EstDeps {
   readonly enrolByClaim: (ask: ClaimAsk) => Promise<ClaimAnswer>;
   readonly enrolByInvitation: (ask: InvitationAsk) => Promise<string>;
   readonly renew: (ask: RenewalAsk) => Promise<string>;
+  /** Records the refusal of who got no further than this door; answers with the incident. */
+  readonly refused: RecordsRefusal;
 }
 
 const BASE = "/.well-known/est";
@@ -66,7 +69,9 @@ async function enrol(deps: EstDeps, request: FastifyRequest, reply: FastifyReply
     return await sendChain(reply, await deps.enrolByInvitation({ token: tokenIn(credentials), publicKey, address }));
   }
   if (credentials.user !== "claim") {
-    throw new HpsError("unauthenticated", "enrol as user claim or operator, with its token as password");
+    const reason = "enrol as user claim or operator, with its token as password";
+    const incident = await deps.refused({ actor: `address:${address}`, action: "enrol", address }, reason);
+    throw new HpsError("unauthenticated", reason, { details: { incident } });
   }
   const facts = factsOf(request);
   const token = parseClaimToken(credentials.password);

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { request } from "node:https";
 import { connect } from "node:tls";
+import fastify from "fastify";
+import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { makeRequest } from "../../certs/csr.ts";
 import { makeKey, privateKeyPem } from "../../certs/key.ts";
@@ -10,7 +12,10 @@ import { LIFETIME } from "../core/identity/lifetimes.ts";
 import { addTestCluster, addTestHost } from "../core/testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type TestIdentity } from "../core/testing/test-identity.ts";
 import { addTestOperator } from "../core/testing/test-rows.ts";
+import { selectAudit } from "../store/audit.ts";
+import { answerError } from "./error-answer.ts";
 import type { DoorApp } from "./https-door.ts";
+import { monitoringRoutes } from "./monitoring.ts";
 import { openTestDoor, type TestDoor } from "./testing.ts";
 
 interface Ask {
@@ -102,13 +107,18 @@ const BAD: readonly [string, Omit<Ask, "path">, number, RegExp][] = [
   ["a body too large", { headers: pkcs10, body: Buffer.alloc(70_000) }, 413, /too large/],
 ];
 
-test.each(BAD)("enrolment with %s", async (_name, bad, status, message) => {
+test.each(BAD)("enrolment with %s", async (name, bad, status, message) => {
   await using identity = await openTestIdentity();
   await using door = await openTestDoor(identity);
   const answer = await ask(identity, door, { ...enrol, ...bad });
   expect(answer.status).toBe(status);
   expect(answer.body).toMatch(message);
   expect(door.incidents).toEqual([]);
+  // To ask without credentials is how EST clients learn that they need some.
+  const refusals =
+    status === 401 && name !== "no credentials" ? [{ incident: /incident (\w+)/.exec(answer.body)?.[1] }] : [];
+  const events = await identity.store.read((db) => selectAudit(db, { clusters: "all", limit: 9 }));
+  expect(events).toMatchObject(refusals);
 });
 
 test("an address that asks too often is told to wait", async () => {
@@ -150,6 +160,24 @@ test("metrics are for this machine and for operators", async () => {
   await using door = await openTestDoor(identity);
   expect((await ask(identity, door, { path: "/metrics" })).status).toBe(200);
   expect(await ask(identity, door, { path: "/healthz" })).toMatchObject({ status: 200, body: "ok\n" });
+  const reasons: string[] = [];
+  const app: DoorApp = fastify({ https: {} });
+  app.setErrorHandler((error, request, reply) => answerError(request, reply, error, () => undefined));
+  const add = monitoringRoutes({
+    registry: new Registry(),
+    healthy: () => false,
+    resolve: (chain) => identity.principals.resolve(chain),
+    refused: async (_who, reason) => {
+      reasons.push(reason);
+      return "abc";
+    },
+  });
+  await app.register(async (scope: DoorApp) => add(scope));
+  const elsewhere = { remoteAddress: "192.0.2.1" };
+  const refused = await app.inject({ url: "/metrics", ...elsewhere });
+  expect(refused).toMatchObject({ statusCode: 401, body: expect.stringContaining("incident abc") });
+  expect(reasons).toEqual(["metrics need an operator's certificate"]);
+  expect(await app.inject({ url: "/healthz", ...elsewhere })).toMatchObject({ statusCode: 503, body: "not ok\n" });
 });
 
 test("a new certificate is for new connections; open ones go on", async () => {

@@ -3,6 +3,7 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import rateLimit from "@fastify/rate-limit";
 import fastify, { type FastifyInstance } from "fastify";
+import { groupOf } from "../../proto/rpc/listener.ts";
 import { settlesWithin } from "../../proto/rpc/time-limit.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { answerError, type HttpIncident } from "./error-answer.ts";
@@ -30,6 +31,7 @@ export interface HttpsDoorOptions {
 
 export interface DoorLimits {
   readonly connections: number;
+  /** Of one IPv4 address or one IPv6 /64, as for the requests in a minute. */
   readonly connectionsPerAddress: number;
   readonly handshakeMs: number;
   /** For a whole request to arrive. */
@@ -120,7 +122,7 @@ async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<D
     max: limits.perMinute,
     timeWindow: 60_000,
     cache: 10_000,
-    keyGenerator: addressOf,
+    keyGenerator: (request) => groupOf(addressOf(request)),
     errorResponseBuilder: tooMany,
   });
   app.removeAllContentTypeParsers();
@@ -132,7 +134,7 @@ function limitConnections(server: Server, limits: DoorLimits): void {
   const open = new Map<string, number>();
   server.maxConnections = limits.connections;
   server.on("connection", (socket: Socket) => {
-    const address = socket.remoteAddress ?? "";
+    const address = groupOf(socket.remoteAddress ?? "");
     const held = open.get(address) ?? 0;
     if (held >= limits.connectionsPerAddress) {
       socket.destroy();

@@ -5,13 +5,18 @@ import type { Principal } from "../core/identity/principal.ts";
 import type { DoorApp } from "./https-door.ts";
 import { addressOf, chainOf } from "./peer.ts";
 
+/** Writes the one audit event of a refusal; answers with its incident id. */
+export type RecordsRefusal = (
+  who: { readonly actor: string; readonly action: string; readonly address: string },
+  reason: string,
+) => Promise<string>;
+
 export interface MonitoringDeps {
   readonly registry: Pick<Registry, "metrics" | "contentType">;
   /** Whether hpsd can do its work now. */
   readonly healthy: () => boolean;
   readonly resolve: (chain: readonly Buffer[]) => Promise<Principal>;
-  /** Records the refusal; answers with the incident. */
-  readonly refused: (who: { actor: string; action: string; address: string }, reason: string) => Promise<string>;
+  readonly refused: RecordsRefusal;
 }
 
 /**

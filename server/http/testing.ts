@@ -8,7 +8,7 @@ import type { TestIdentity } from "../core/testing/test-identity.ts";
 import type { HttpIncident } from "./error-answer.ts";
 import { type EstDeps, estRoutes } from "./est.ts";
 import { type DoorApp, HttpsDoor, type HttpsDoorOptions } from "./https-door.ts";
-import { monitoringRoutes } from "./monitoring.ts";
+import { monitoringRoutes, type RecordsRefusal } from "./monitoring.ts";
 
 export interface TestDoor extends AsyncDisposable {
   readonly door: HttpsDoor;
@@ -33,17 +33,19 @@ export async function openTestDoor(identity: TestIdentity, options: TestDoorOpti
   const request = { kind: "server", subject: "hpsd", publicKey: keys.publicKey, ...names } as const;
   const signed = await authority.sign({ ...request, lifetimeMs: LIFETIME.server });
   const incidents: HttpIncident[] = [];
+  const refused: RecordsRefusal = (who, reason) => refusals.refused(who, { reason });
   const est = estRoutes({
     authorities: () => authority.certificates,
     enrolByClaim: options.enrolByClaim ?? (() => Promise.reject(new TypeError("no claims in this test"))),
     enrolByInvitation: (ask) => enrolment.byInvitation(ask),
     renew: (ask) => renewal.renew(ask),
+    refused,
   });
   const monitoring = monitoringRoutes({
     registry: new Registry(),
     healthy: () => true,
     resolve: (chain) => principals.resolve(chain),
-    refused: (who, reason) => refusals.refused(who, { reason }),
+    refused,
   });
   const door = await HttpsDoor.open({
     host: "127.0.0.1",

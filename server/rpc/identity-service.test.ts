@@ -5,6 +5,7 @@ import { makeKey, privateKeyPem } from "../../certs/key.ts";
 import { Role } from "../../proto/gen/hps/v1/access_pb.ts";
 import { CertificateState } from "../../proto/gen/hps/v1/identity_pb.ts";
 import { parseInvitation } from "../../proto/values/invitation.ts";
+import { parseObjectName } from "../../proto/values/object-name.ts";
 import { OperatorEnrolment } from "../core/identity/enrolment.ts";
 import { signIntermediateRequest } from "../core/identity/sign-intermediate.ts";
 import { addTestCluster, addTestHost } from "../core/testing/open-test-store.ts";
@@ -126,6 +127,25 @@ test("the last global admin who can log in stays, whoever tries at once", async 
     second.identity.setOperatorRoles({ name: "root", roles: [{ cluster: "*", role: Role.VIEWER }] }),
   ]);
   expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+});
+
+test("an admin is recovered: made, or given back what it lost", async () => {
+  await using rig = await startIdentityRig();
+  const { operators } = rig;
+  const who = { actor: "hpsd", action: "recover-admin", address: "" };
+  const made = await operators.recoverAdmin(who, parseObjectName("eve"), 60_000);
+  expect(made.operator.roles).toEqual([{ cluster: "*", role: "admin" }]);
+  await addTestCluster(rig.identity.store, "lab");
+  await operators.setRoles(who, "eve", [
+    { cluster: "lab", role: "viewer" },
+    { cluster: "*", role: "viewer" },
+  ]);
+  const again = await operators.recoverAdmin(who, parseObjectName("eve"), 60_000);
+  expect(again.operator.roles).toEqual([
+    { cluster: "*", role: "admin" },
+    { cluster: "lab", role: "viewer" },
+  ]);
+  expect(parseInvitation(again.token).token).not.toBe(parseInvitation(made.token).token);
 });
 
 test("operators and certificates come in pages", async () => {

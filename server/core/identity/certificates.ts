@@ -4,6 +4,7 @@ import {
   type CertificateFilter,
   type CertificateRow,
   insertCertificate,
+  pruneCertificates,
   selectCertificate,
   selectCertificates,
   updateCertificate,
@@ -11,6 +12,7 @@ import {
 import type { Db, HpsStore, Tx } from "../../store/database.ts";
 import type { Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
+import { HOST_GRACE_MS } from "./lifetimes.ts";
 import type { LiveCalls } from "./live-calls.ts";
 import type { Principals } from "./principals.ts";
 import type { SignedCertificate } from "./signed-certificate.ts";
@@ -125,6 +127,11 @@ export class Certificates {
   async dropSuccessors(tx: Tx, serial: string): Promise<void> {
     const found = await this.#select(tx, { replaces: serial, states: ["valid", "waiting"] });
     await this.#end(tx, found, "renewed again before it was used");
+  }
+
+  /** Forgets certificates that can neither be used nor renewed any more; the audit log keeps what was. For retention. */
+  async prune(): Promise<void> {
+    await this.#deps.store.write((tx) => pruneCertificates(tx, this.#deps.clock() - HOST_GRACE_MS));
   }
 
   async #endReplaced(serial: string): Promise<void> {

@@ -24,6 +24,7 @@ import type { Changes } from "../changes/changes.ts";
 import type { Authority } from "./authority.ts";
 import type { Certificates } from "./certificates.ts";
 import type { LiveCalls } from "./live-calls.ts";
+import { EVERYWHERE } from "./principal.ts";
 import type { Principals } from "./principals.ts";
 import { bindingsOf, holdsAll, rolesText } from "./role-bindings.ts";
 import { tokenHash } from "./token-hash.ts";
@@ -92,6 +93,16 @@ export class Operators {
       return operator;
     });
     return { operator, expiresAt, token: formatInvitation({ token, rootDigest: digestOf(authority.root.raw) }) };
+  }
+
+  /** `hpsd recover-admin`, for who can read the state folder: an invitation for an operator that is, or becomes, admin of all clusters. */
+  async recoverAdmin(who: AuditActor, name: ObjectName, validityMs: number): Promise<Invited> {
+    const admin = { cluster: EVERYWHERE, role: "admin" } as const;
+    const found = await this.#deps.store.read((db) => selectOperator(db, name));
+    if (found === undefined) return await this.invite(who, { name, roles: [admin], validityMs });
+    const { roles } = await this.get(name);
+    await this.setRoles(who, name, [...roles.filter(({ cluster }) => cluster !== EVERYWHERE), admin]);
+    return await this.invite(who, { name, roles: [], validityMs });
   }
 
   /** `not-found` when there is none of this name. */

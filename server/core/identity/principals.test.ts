@@ -5,7 +5,7 @@ import { replaceBindings } from "../../store/operators.ts";
 import { addTestCluster, addTestHost } from "../testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type TestIdentity } from "../testing/test-identity.ts";
 import { addTestInstallation, addTestOperator } from "../testing/test-rows.ts";
-import { LIFETIME } from "./lifetimes.ts";
+import { HOST_GRACE_MS, LIFETIME } from "./lifetimes.ts";
 
 const refused = (reason: string) =>
   expect.objectContaining({ code: "unauthenticated", details: expect.objectContaining({ reason }) });
@@ -141,4 +141,18 @@ test("the first use of a renewed certificate revokes the one it replaces", async
   await expect(principals.resolve(old.chain)).rejects.toEqual(refused("revoked"));
   const row = await store.read((db) => selectCertificate(db, old.signed.serial));
   expect(row?.revokeReason).toBe("replaced by its renewal");
+});
+
+test("a certificate is forgotten once it cannot even be renewed", async () => {
+  await using identity = await openTestIdentity();
+  const { certificates, store, clock } = identity;
+  const { hostId } = await rack(identity);
+  const { signed } = await issueTestPeer(identity, { kind: "host", subject: hostId, hostId });
+  const known = () => store.read((db) => selectCertificate(db, signed.serial));
+  clock.forward(LIFETIME.host + HOST_GRACE_MS - 60_000);
+  await certificates.prune();
+  expect(await known()).toBeDefined();
+  clock.forward(120_000);
+  await certificates.prune();
+  expect(await known()).toBeUndefined();
 });
