@@ -1,27 +1,13 @@
 import { create } from "@bufbuild/protobuf";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { InstallationSchema } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { run } from "../run.ts";
-import { type FakeTerminalOptions, fakeTerminal } from "../testing/fake-terminal.ts";
-import { hostReaders, startTestServer, type TestHandlers, type TestServer, testHost } from "../testing/test-server.ts";
+import { fakeTerminal } from "../testing/fake-terminal.ts";
+import { hpsctl, useServers } from "../testing/hpsctl.ts";
+import { hostReaders, testHost } from "../testing/test-server.ts";
 
-const servers: TestServer[] = [];
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
-
-async function start(handlers: TestHandlers, version?: string): Promise<TestServer> {
-  const server = await startTestServer(handlers, version);
-  servers.push(server);
-  return server;
-}
-
-async function hpsctl(server: TestServer, words: string, options: FakeTerminalOptions = {}) {
-  const terminal = fakeTerminal({ environment: server.environment, ...options });
-  const code = await run(words.split(" "), terminal);
-  return { code, out: terminal.printed(), err: terminal.errors() };
-}
+const start = useServers();
 
 const HOSTILE = "\x1b]0;owned\x07\u009b2J\u202eevil\r\nroot#";
 

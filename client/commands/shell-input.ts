@@ -8,6 +8,9 @@ type Request = MessageInitShape<typeof OpenSessionRequestSchema>;
 /** Keys wait here while the network is slow; beyond this many chunks standard input is not read on. */
 const WAITING_LIMIT = 8;
 
+/** Bytes in one message. */
+const PIECE = 65_536;
+
 export interface ShellInputOptions {
   readonly first: Request;
   /** Also tell of the window's size. */
@@ -70,7 +73,9 @@ export class ShellInput implements AsyncIterableIterator<Request> {
 
   readonly #onData = (data: Buffer | string): void => {
     const value = typeof data === "string" ? Buffer.from(data) : data;
-    this.#push({ message: { case: "input", value: new Uint8Array(value) } });
+    for (let at = 0; at < value.length; at += PIECE) {
+      this.#push({ message: { case: "input", value: new Uint8Array(value.subarray(at, at + PIECE)) } });
+    }
     if (this.#waiting.length >= WAITING_LIMIT) this.#terminal.stdin.pause();
   };
 
