@@ -26,7 +26,7 @@ async function candidates(program: Command, tools: Tools, typed: readonly string
     const options = [...command.options, ...(command === program ? [] : program.options)];
     return [...options.filter(({ hidden }) => !hidden).flatMap(({ long }) => long ?? []), "--help"];
   }
-  if (command.commands.length > 0) return command.commands.map((sub) => sub.name());
+  if (command.commands.length > 0) return operands > 0 ? [] : command.commands.map((sub) => sub.name());
   if (command.name() === "completion") return ["bash", "zsh", "fish"];
   const argument = command.registeredArguments[Math.min(operands, command.registeredArguments.length - 1)];
   return argument === undefined || argument.name() === "command" ? [] : named(tools, argument.name(), last);

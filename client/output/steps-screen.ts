@@ -77,7 +77,7 @@ export class StepsScreen implements Disposable {
     const name = fitText(safeText(step.name), longest).padEnd(longest);
     const rate = step.state === StepState.RUNNING ? this.#rates.get(step.name)?.text(step.unit) : undefined;
     const parts = [`${mark} ${name}`, bar(step), progressText(step), rate ?? "", step.reason];
-    const line = fitText(safeText(parts.filter((part) => part !== "").join("  ")), width);
+    const line = fitText(safeText(parts.filter((part) => part !== "").join("  ")).trimEnd(), width);
     return paint(this.#terminal, this.#terminal.stdout, line, colour);
   }
 }

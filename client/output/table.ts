@@ -50,7 +50,7 @@ export function formatFields<Item>(terminal: Terminal, columns: readonly Column<
   return columns
     .map((column) => {
       const text = paint(terminal, terminal.stdout, cellText(column, item, 4096), column.colour?.(item));
-      return `${`${column.title}:`.padEnd(width + 2)}${text}\n`;
+      return `${`${column.title}:`.padEnd(width + 3)}${text}\n`;
     })
     .join("");
 }
