@@ -1,11 +1,10 @@
-import type { OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import type { Program, ProgramOutput } from "./program.ts";
 import { type ServeShell, serveSession } from "./serve-session.ts";
 import { DEFAULT_SHELL_LIMITS, type ShellLimits } from "./shell-limits.ts";
-import { startProgram } from "./start-program.ts";
+import { type ShellRequest, startProgram } from "./start-program.ts";
 
 /** What a shell answers for a program that is not there, or cannot be run. */
 const NOT_FOUND = 127;
@@ -31,7 +30,7 @@ export class ShellSessions {
    * A program that cannot be started is told through the stream, as a shell would. Throws `invalid`, `exists`,
    * `exhausted` or `unavailable`.
    */
-  async start(request: OpenShell, serve: ServeShell): Promise<void> {
+  async start(request: ShellRequest, serve: ServeShell): Promise<void> {
     const id = parseUuid(request.session);
     if (this.#stop.signal.aborted) throw new HpsError("unavailable", "the agent is stopping");
     if (this.#open.has(id)) throw new HpsError("exists", `session ${id} is open already`);

@@ -1,5 +1,6 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { EndOfInputSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { OpenSessionRequest, SessionSchema, ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { CallContext, Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -67,12 +68,16 @@ function whyGone({ reason }: AbortSignal): string {
   return isSaid ? `the operator's call was ended: ${reason.message}` : "the operator went away";
 }
 
+/** A stream that ends without saying so is the end of input too. */
 async function readInput(session: ShellSession, messages: AsyncIterator<OpenSessionRequest>): Promise<void> {
+  let ended = false;
   try {
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
-      await session.fromOperator(inputOf(next.value));
+      const input = inputOf(next.value);
+      ended ||= input.case === "endOfInput";
+      await session.fromOperator(input);
     }
-    await session.fromOperator({ case: "endOfInput", value: { $typeName: "hps.v1.EndOfInput" } });
+    if (!ended) await session.fromOperator({ case: "endOfInput", value: create(EndOfInputSchema) });
   } catch (error) {
     session.refuseOperator(error instanceof HpsError ? error : new HpsError("internal", "the session broke"));
   }

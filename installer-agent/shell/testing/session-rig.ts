@@ -1,7 +1,6 @@
 /** The server's end of an agent's shell session, in memory. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  OpenShellSchema,
   type ServeShellRequestSchema,
   type ServeShellResponse,
   ServeShellResponseSchema,
@@ -43,8 +42,7 @@ export async function startSession(
   const id = newUuid();
   const responses = new BoundedQueue<ServeShellResponse>({ capacity: 1024 * 1024, sizeOf: () => 0 });
   const end = serverEnd(responses);
-  const request = { session: id, command: [...command], term: "xterm", rows: 24, columns: 80, ...open };
-  await sessions.start(create(OpenShellSchema, request), end.serve);
+  await sessions.start({ session: id, command, term: "xterm", rows: 24, columns: 80, ...open }, end.serve);
   const send = async (message: Response) => {
     await responses.put(create(ServeShellResponseSchema, { message }));
   };

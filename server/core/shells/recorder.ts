@@ -13,12 +13,15 @@ const NOTHING: FileDigest = { bytes: 0, digest: "" };
 /** A session's recording under one of the two rules for what happens when it fails. */
 export class Recorder {
   readonly #mode: RecordingMode;
+  /** What a broken recording left is on the disk: see what it is. */
+  readonly #look: () => Promise<FileDigest>;
   #recording: Recording | undefined;
   #failure: unknown;
   #finished = false;
 
-  private constructor(mode: RecordingMode) {
+  private constructor(mode: RecordingMode, look: () => Promise<FileDigest>) {
     this.#mode = mode;
+    this.#look = look;
   }
 
   /** Under `strict` throws `unavailable` when the recording cannot be made. */
@@ -27,8 +30,8 @@ export class Recorder {
     session: RecordedSession,
     start: ShellStart,
   ): Promise<Recorder> {
-    const recorder = new Recorder(options.mode);
-    const { folder } = options;
+    const { folder, mode } = options;
+    const recorder = new Recorder(mode, async () => await digestOfRecording(folder, session.id, start.command));
     await recorder.#keep(async () => {
       await makeFolder(folder);
       recorder.#recording = await (start.terminal === undefined
@@ -41,6 +44,11 @@ export class Recorder {
   /** All so far is in the recording. */
   get complete(): boolean {
     return this.#failure === undefined;
+  }
+
+  /** Why the session cannot go on, when it is not complete and has to be. */
+  get refusal(): HpsError | undefined {
+    return this.complete || this.#mode !== "strict" ? undefined : unrecorded(this.#failure);
   }
 
   /** What was underneath when it is not complete: for the log alone. */
@@ -57,14 +65,14 @@ export class Recorder {
     await this.#keep(async (recording) => await recording?.resize(size));
   }
 
-  /** Gives what is on the disk and durable; nothing when that could not be done. Never throws. */
+  /** Gives what is on the disk: durable when `complete`, else as much as there is. Never throws. */
   async finish(end: RecordedEnd): Promise<FileDigest> {
     this.#finished = true;
     try {
       return (await this.#recording?.finish(end)) ?? NOTHING;
     } catch (error) {
       this.#failure ??= error;
-      return NOTHING;
+      return await this.#look();
     }
   }
 
@@ -77,7 +85,7 @@ export class Recorder {
         this.#failure = error;
       }
     }
-    if (this.#failure !== undefined && this.#mode === "strict") throw unrecorded(this.#failure);
+    if (this.refusal !== undefined) throw this.refusal;
   }
 }
 

@@ -126,8 +126,9 @@ export class ShellSession {
     this.#served.reject(new HpsError("unavailable", outcome.reason || "the session has ended"));
     const traffic = this.#traffic.summary();
     const recording = await this.recorder.finish({ code: outcome.code, reason: outcome.reason, traffic });
-    await this.#onEnd(this, { ...outcome, recording, traffic });
-    void this.#tellOperator(operatorExit(outcome));
+    const reason = outcome.reason || (this.recorder.refusal?.message ?? "");
+    await this.#onEnd(this, { ...outcome, reason, recording, traffic });
+    void this.#tellOperator(operatorExit({ ...outcome, reason }));
   }
 
   async #tellOperator(value: Pick<ShellExit, "code" | "signal" | "reason">): Promise<void> {
@@ -152,9 +153,9 @@ export class ShellSession {
     await this.toOperator.put({ case: kind, value });
   }
 
-  /** Once, as soon as something is shown that is not recorded. */
+  /** Under best-effort, once, as soon as something is shown that is not recorded. */
   async #notice(): Promise<void> {
-    if (this.#noticed || this.recorder.complete) return;
+    if (this.#noticed || this.recorder.complete || this.recorder.refusal !== undefined) return;
     this.#noticed = true;
     const isTerminal = this.row.command.length === 0;
     const text = isTerminal ? "\r\n*** NOT RECORDED ***\r\n" : "*** NOT RECORDED ***\n";

@@ -1,0 +1,227 @@
+/** The whole path of a shell: an operator's client, the real server with its gate, the agent's own shell, over TLS. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { makeKey, privateKeyPem } from "../../certs/key.ts";
+import { ShellSessions } from "../../installer-agent/shell/shell-sessions.ts";
+import { AgentService, CommandSchema, type OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
+import {
+  type OpenSessionRequestSchema,
+  type OpenSessionResponse,
+  type Session,
+  ShellService,
+  type StartSessionSchema,
+} from "../../proto/gen/hps/v1/shell_pb.ts";
+import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
+import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
+import { type Client, client } from "../../proto/rpc/rpc-client.ts";
+import { RpcServer } from "../../proto/rpc/rpc-server.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { newUuid } from "../../proto/values/uuid.ts";
+import { Access } from "../../server/core/identity/access.ts";
+import { createAuthorize } from "../../server/core/identity/authorize.ts";
+import { expiryOf } from "../../server/core/identity/live-calls.ts";
+import type { Caller, Role } from "../../server/core/identity/principal.ts";
+import { Presence } from "../../server/core/presence/presence.ts";
+import { Shells } from "../../server/core/shells/shells.ts";
+import { addTestCluster, addTestHost } from "../../server/core/testing/open-test-store.ts";
+import { issueTestPeer, openTestIdentity, type TestIdentity } from "../../server/core/testing/test-identity.ts";
+import { addTestInstallation, addTestOperator } from "../../server/core/testing/test-rows.ts";
+import { serveShell } from "../../server/rpc/serve-shell.ts";
+import { shellService } from "../../server/rpc/shell-service.ts";
+import { selectAudit } from "../../server/store/audit.ts";
+
+export type Operator = Client<typeof ShellService>;
+type Input = MessageInitShape<typeof OpenSessionRequestSchema>;
+
+export interface ShellRig extends AsyncDisposable {
+  readonly identity: TestIdentity;
+  readonly shells: Shells;
+  readonly server: RpcServer<Caller>;
+  readonly agent: ShellSessions;
+  readonly hostId: string;
+  readonly operator: Operator;
+  readonly operatorSerial: string;
+  readonly operatorChannel: Channel;
+  readonly agentChannel: Channel;
+  readonly operatorNamed: (name: string, roles: Readonly<Record<string, Role>>) => Promise<Operator>;
+  /** The agent of another host, as it would call. */
+  readonly stranger: () => Promise<Client<typeof AgentService>>;
+  /** What the agent is asked; replaced by tests of agents that misbehave. */
+  onCommand: (shell: OpenShell) => Promise<void>;
+  readonly recordingOf: (session: Session, extension: string) => Promise<Buffer>;
+}
+
+export async function startShellRig(options: { readonly folder?: string } = {}): Promise<ShellRig> {
+  const identity = await openTestIdentity();
+  const { store, clock, audit, changes, live } = identity;
+  const state = await mkdtemp(path.join(tmpdir(), "hps-shell-"));
+  const clusterId = await addTestCluster(store);
+  const hostId = await addTestHost(store, clusterId, { name: "h1" });
+  const folder = options.folder ?? path.join(state, "sessions");
+  const presence = new Presence({ clock, onTwoMachines: () => undefined });
+  attach(presence, { hostId, clusterId }, async (shell) => await rig.onCommand(shell));
+  const records = { store, clock, audit, changes };
+  const shells = new Shells({ ...records, presence, folder, recording: "strict", onError: () => undefined });
+  const server = await startServer(identity, shells);
+  live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
+  const channels: Channel[] = [];
+  const connect = async (peer: Parameters<typeof issueTestPeer>[1]) => {
+    const { key, cert, signed } = await issueTestPeer(identity, peer);
+    const tls = { ca: identity.authority.rootPem, key, cert };
+    const channel = openChannel({ address: `localhost:${ports.get(server)}`, version: "0.1.0", tls });
+    channels.push(channel);
+    return { channel, serial: signed.serial };
+  };
+  const operatorNamed = async (name: string, roles: Readonly<Record<string, Role>>) => {
+    await addTestOperator(store, name, roles);
+    return await connect({ kind: "operator", subject: name });
+  };
+  const agentOf = async (id: string) => {
+    const installation = await addTestInstallation(store, id, clusterId);
+    return (await connect({ kind: "installer", subject: installation, hostId: id, clusterId })).channel;
+  };
+  const alice = await operatorNamed("alice", { "*": "operator" });
+  const agentChannel = await agentOf(hostId);
+  const agent = new ShellSessions({ graceMs: 300, quietMs: 200 });
+  const rig: ShellRig = {
+    ...{ identity, shells, server, agent, hostId, agentChannel },
+    operator: client(ShellService, alice.channel),
+    operatorSerial: alice.serial,
+    operatorChannel: alice.channel,
+    operatorNamed: async (name, roles) => client(ShellService, (await operatorNamed(name, roles)).channel),
+    stranger: async () => client(AgentService, await agentOf(await addTestHost(store, clusterId, { name: "h2" }))),
+    onCommand: async (shell) => await agent.start(shell, client(AgentService, agentChannel).serveShell),
+    recordingOf: async ({ id }, extension) => await readFile(path.join(folder, `${id}.${extension}`)),
+    [Symbol.asyncDispose]: async () => {
+      await agent.close();
+      await shells.stop(200);
+      for (const channel of channels) channel.close();
+      await server.stop(1000);
+      await identity[Symbol.asyncDispose]();
+      await rm(state, { recursive: true, force: true });
+    },
+  };
+  return rig;
+}
+
+/** An agent's stream in the place of Attach: it does what it is told and answers. */
+function attach(
+  presence: Presence,
+  host: { readonly hostId: string; readonly clusterId: string },
+  onCommand: (shell: OpenShell) => Promise<void>,
+): void {
+  const attached = presence.attach({
+    ...host,
+    ...{ identity: "spiffe://test", runId: newUuid(), address: "127.0.0.1", version: "0.1.0" },
+    send: (init) => {
+      const { id, command } = create(CommandSchema, init);
+      if (command.case !== "openShell") throw new Error("no shell");
+      onCommand(command.value).then(
+        () => attached.answered(id, ""),
+        (error: unknown) => attached.answered(id, error instanceof Error ? error.message : "failed"),
+      );
+    },
+    close: () => undefined,
+  });
+}
+
+const HOUR = 3_600_000;
+const ports = new WeakMap<RpcServer<Caller>, number>();
+
+async function startServer(identity: TestIdentity, shells: Shells): Promise<RpcServer<Caller>> {
+  const { store, refusals, principals, authority } = identity;
+  const access = new Access(store, refusals);
+  const authorize = createAuthorize({ principals, refusals });
+  const server = new RpcServer<Caller>({ authorize, expiry: expiryOf, onError: ({ error }) => console.error(error) });
+  server.add(ShellService, shellService({ access, shells }));
+  const unused = () => Promise.reject(new HpsError("unimplemented", "not part of this test"));
+  server.add(AgentService, {
+    attach: async function* () {
+      yield await unused();
+    },
+    getConfiguration: unused,
+    issueHostCertificate: unused,
+    serveShell: serveShell({ access, shells }),
+  });
+  const keys = makeKey();
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
+  const asked = { kind: "server", subject: "hpsd", publicKey: keys.publicKey, lifetimeMs: HOUR, ...names } as const;
+  const signed = await authority.sign(asked);
+  const certificate = { key: privateKeyPem(keys.privateKey), chain: signed.chainPem };
+  ports.set(server, await server.listen({ host: "127.0.0.1", port: 0, certificate }));
+  return server;
+}
+
+/** All of it, oldest first. */
+export async function auditOf(rig: ShellRig): Promise<Awaited<ReturnType<typeof selectAudit>>> {
+  return await rig.identity.store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 100 }));
+}
+
+/** One session as an operator's program sees it. */
+export class OperatorSession {
+  readonly #input = new BoundedQueue<Input>({ capacity: 1024 * 1024, sizeOf: () => 0 });
+  readonly #responses: AsyncIterator<OpenSessionResponse>;
+  readonly session: Promise<Session>;
+  readonly output: Buffer[] = [];
+  readonly errorOutput: Buffer[] = [];
+  readonly #cancel = new AbortController();
+
+  constructor(operator: Operator, start: MessageInitShape<typeof StartSessionSchema>) {
+    void this.#input.put({ message: { case: "start", value: start } });
+    this.#responses = operator.openSession(this.#input, { signal: this.#cancel.signal })[Symbol.asyncIterator]();
+    this.session = this.#first();
+    this.session.catch(() => undefined);
+  }
+
+  async send(message: Input["message"]): Promise<void> {
+    if (message !== undefined) await this.#input.put({ message });
+  }
+
+  async type(text: string): Promise<void> {
+    await this.send({ case: "input", value: Buffer.from(text) });
+  }
+
+  /** The next message, kept. */
+  async next(): Promise<OpenSessionResponse["message"] | undefined> {
+    await this.session;
+    const result = await this.#responses.next();
+    if (result.done === true) return undefined;
+    const { message } = result.value;
+    if (message.case === "output") this.output.push(Buffer.from(message.value));
+    if (message.case === "errorOutput") this.errorOutput.push(Buffer.from(message.value));
+    return message;
+  }
+
+  async shows(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.text);
+      if (found !== null) return found;
+      if ((await this.next()) === undefined) throw new Error(`ended without ${pattern}: ${this.text}`);
+    }
+  }
+
+  get text(): string {
+    return Buffer.concat(this.output).toString("utf8");
+  }
+
+  /** Reads to the end; the exit is the last message. */
+  async exit(): Promise<{ readonly code: number; readonly signal: number; readonly reason: string }> {
+    let last: OpenSessionResponse["message"] | undefined;
+    for (let message = await this.next(); message !== undefined; message = await this.next()) last = message;
+    if (last?.case !== "exit") throw new Error("the last message was no exit");
+    return last.value;
+  }
+
+  cancel(): void {
+    this.#cancel.abort();
+  }
+
+  async #first(): Promise<Session> {
+    const first = await this.#responses.next();
+    if (first.done === true || first.value.message.case !== "session")
+      throw new Error("the first message is no session");
+    return first.value.message.value;
+  }
+}
