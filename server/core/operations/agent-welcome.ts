@@ -38,13 +38,16 @@ export async function welcomeAgent(
   hello: ParsedHello,
 ): Promise<WelcomeInit> {
   const { principal } = caller;
+  const { hostId, clusterId } = principal;
+  // That it is attached now is shown with the host.
+  await deps.changes.note(tx, { kind: "host", objectId: hostId, clusterId, deleted: false });
   const told =
     principal.kind === "installer"
       ? await welcomeInstaller(tx, deps, { ...caller, principal }, hello)
       : await welcomeHost(tx, deps, { ...caller, principal }, hello);
   return {
     ...told,
-    hostId: principal.hostId,
+    hostId,
     heartbeatInterval: durationFromMs(deps.heartbeatMs),
     serverTime: timestampFromMs(deps.clock()),
     serverVersion: deps.serverVersion,
@@ -55,12 +58,13 @@ async function welcomeInstaller(
   tx: Tx,
   deps: WelcomeDeps,
   caller: Caller<InstallerPrincipal>,
-  { runId }: ParsedHello,
+  hello: ParsedHello,
 ): Promise<WelcomeInit> {
-  const id = caller.principal.installationId;
+  const { installationId: id, hostId } = caller.principal;
   const found = await attachableRow(tx, id);
   const steps = await selectSteps(tx, id);
-  const { run, previous } = await openRun(tx, deps, caller, runId);
+  const { run, fresh, previous } = await openRun(tx, deps, caller, hello.runId);
+  if (fresh) await updateHostReport(tx, hostId, { agentVersion: hello.version, updatedAt: deps.clock() });
   const again = previous !== undefined && startedAgain(caller, previous, steps) && found.state === "installing";
   if (again) await reenter(tx, deps, caller);
   const { state } = again ? await attachableRow(tx, id) : found;
@@ -104,13 +108,12 @@ async function welcomeHost(
   caller: Caller<HostPrincipal>,
   hello: ParsedHello,
 ): Promise<WelcomeInit> {
-  const { hostId, clusterId } = caller.principal;
+  const { hostId } = caller.principal;
   if (hello.boot === undefined) throw new HpsError("invalid", "an agent of an installed host says what was booted");
   const { run, fresh } = await openRun(tx, deps, caller, hello.runId);
   if (fresh) {
     const report = { agentVersion: hello.version, bootJson: bootJsonOf(hello.boot), updatedAt: deps.clock() };
     await updateHostReport(tx, hostId, report);
-    await deps.changes.note(tx, { kind: "host", objectId: hostId, clusterId, deleted: false });
   }
   await endInstallation(tx, deps, caller, hello);
   return { acknowledgedSequence: BigInt(run.lastSequence), proceed: true };

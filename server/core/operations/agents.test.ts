@@ -183,6 +183,23 @@ describe("an installation", () => {
     stream.cut();
   });
 
+  test("that an agent came and went is in the feed, for those that watch hosts", async () => {
+    await using rig = await openOperations();
+    const id = await rig.opened("enrol");
+    const before = await rig.changes.last();
+    const stop = new AbortController();
+    const feed = rig.changes.followPages(before, stop.signal);
+    const stream = new TestStream(rig.agents, rig.installer(id)).send(hello());
+    const about = { kind: "host", objectId: rig.hostId, clusterId: rig.clusterId };
+    expect((await feed.next()).value).toMatchObject([about]);
+    expect(rig.presence.isAttached(rig.hostId)).toBe(true);
+    stream.cut();
+    expect((await feed.next()).value).toMatchObject([about]);
+    expect(rig.presence.isAttached(rig.hostId)).toBe(false);
+    stop.abort();
+    await stream.ended;
+  });
+
   test("two agents with one identity: the newer closes the older, and nothing is stored twice", async () => {
     await using rig = await openOperations();
     const id = await rig.opened("enrol");

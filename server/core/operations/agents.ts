@@ -86,7 +86,14 @@ export class Agents {
       attached.detach();
       if (principal.kind === "installer") this.#deps.quota.forget(principal.installationId);
       this.#ring(caller);
+      await this.#noteGone(caller);
     }
+  }
+
+  /** For those that watch hosts; a store that cannot take it has worse to tell. */
+  async #noteGone({ principal: { hostId, clusterId } }: AgentCaller): Promise<void> {
+    const gone = { kind: "host", objectId: hostId, clusterId, deleted: false } as const;
+    await this.#deps.commits.submit((tx) => this.#deps.changes.note(tx, gone)).catch(() => undefined);
   }
 
   async #read({ caller, hello, iterator, outbox }: Reading, attached: Heard): Promise<void> {

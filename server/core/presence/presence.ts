@@ -102,11 +102,9 @@ export class Presence {
     for (const entry of [...(this.#byHost.get(hostId) ?? [])]) entry.close(reason);
   }
 
-  /** How many agents of each version are attached. */
-  versions(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { version } of this.#byIdentity.values()) counts.set(version, (counts.get(version) ?? 0) + 1);
-    return counts;
+  /** Every agent that is attached now. */
+  agents(): Iterable<Attachment> {
+    return this.#byIdentity.values();
   }
 
   /** Closes the streams of agents that are silent; call it every few seconds. How many it were. */
