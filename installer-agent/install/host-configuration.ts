@@ -25,7 +25,7 @@ export interface HostConfiguration {
 }
 
 /** Checks what hpsd sent; `hostId` is whose it must be. */
-export function parseConfiguration(sent: Configuration, hostId: string): HostConfiguration {
+function parseConfiguration(sent: Configuration, hostId: string): HostConfiguration {
   if (sent.hostId !== hostId) {
     throw new HpsError("precondition", `hpsd sent the configuration of host ${sent.hostId} to host ${hostId}`);
   }

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { certificateIdentity } from "../../certs/certificate-identity.ts";
+import type { ServeShellResponse } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseTime } from "../../proto/values/time.ts";
 import { type Attached, HOST_ID } from "../testing/attach-door.ts";
+import { Queue } from "../testing/queue.ts";
 import { startTestHpsd, type TestHpsd } from "../testing/test-hpsd.ts";
 import { type InstallerOptions, runInstaller } from "./installer.ts";
 
@@ -123,6 +125,9 @@ test("a failure that hpsd has not heard of is not tried again because it welcome
   };
   start();
   await hpsd.attach.until(() => events().includes("stepFailed configuration"));
+  const { up } = await hpsd.attach.until(live);
+  const before = up.length;
+  await hpsd.attach.until(() => up.slice(before).filter(({ case: kind }) => kind === "heartbeat").length > 2);
   expect(cuts).toBe(5);
   expect(events().filter((text) => text === "stepStarted configuration")).toHaveLength(1);
 });
@@ -202,6 +207,36 @@ test("renewal keeps the key and moves to the new certificate without a pause", a
   expect(hpsd.est.asks[1]?.path).toBe("/.well-known/est/simplereenroll");
   expect(hpsd.est.asks[1]?.peer?.serialNumber).toBe(first.certificate.serialNumber);
   expect(hpsd.agent.lines.join("")).not.toContain("not attached");
+});
+
+test("a shell goes on over a renewal", async () => {
+  const typed = new Queue<{ message: { case: "output"; value: Uint8Array<ArrayBuffer> } }>();
+  const shown: string[] = [];
+  const shell = Promise.withResolvers<void>();
+  const serve = async (stream: AsyncIterable<ServeShellResponse>) => {
+    for await (const { message } of stream) {
+      if (message.case === "input") shown.push(Buffer.from(message.value).toString());
+      if (shown.at(-1) === "bye") typed.end();
+    }
+  };
+  const type = (text: string) => typed.push({ message: { case: "output", value: new Uint8Array(Buffer.from(text)) } });
+  start({
+    shells: {
+      start: async (_request, serveShell) => {
+        void serve(serveShell(typed)).then(shell.resolve, shell.reject);
+      },
+      close: async () => typed.end(),
+    },
+  });
+  const first = await hpsd.attach.until(live);
+  command(first, "c1", { case: "command", value: { command: { case: "openShell", value: { session: "s1" } } } });
+  type("hello");
+  command(first, "c2", { case: "command", value: { command: { case: "renew", value: {} } } });
+  await hpsd.attach.until(() => hpsd.attach.attaches[1]);
+  await hpsd.attach.until(() => first.ended);
+  type("bye");
+  await shell.promise;
+  expect(shown).toEqual(["hello", "bye"]);
 });
 
 test("a certificate is renewed before it ends", async () => {

@@ -59,14 +59,14 @@ const started = (step: string) => ({ case: "stepStarted", value: { step } }) as 
 type Action =
   | { readonly do: "start" | "progress" | "log"; readonly step: string }
   | { readonly do: "send"; readonly count: number }
-  | { readonly do: "acknowledge" | "cut" };
+  | { readonly do: "acknowledge" | "lose" | "cut" };
 
 const actions = fc.array(
   fc.oneof(
     fc.record({ do: fc.constantFrom("start", "progress", "log"), step: fc.constantFrom("storage", "image") }),
     fc.record({ do: fc.constant("send" as const), count: fc.integer({ min: 1, max: 5 }) }),
-    // A cut after a send without an acknowledgement is the cut between the server's commit and its reply.
-    fc.record({ do: fc.constantFrom("acknowledge", "cut") }),
+    // A cut after a send is one between the server's commit and its reply; what is sent after `lose` never arrives.
+    fc.record({ do: fc.constantFrom("acknowledge", "lose", "cut") }),
   ),
   { maxLength: 120 },
 );
@@ -75,6 +75,7 @@ const actions = fc.array(
 function play(outbox: Outbox, server: ModelServer, list: readonly Action[]): string[] {
   const emitted: string[] = [];
   let count = 0;
+  let lost = false;
   for (const action of list) {
     count += 1;
     if (action.do === "start") {
@@ -89,10 +90,15 @@ function play(outbox: Outbox, server: ModelServer, list: readonly Action[]): str
     } else if (action.do === "send") {
       for (let sent = 0; sent < action.count; sent += 1) {
         const message = outbox.next();
-        if (message !== undefined) server.take(outbox.runId, message);
+        if (message !== undefined && !lost) server.take(outbox.runId, message);
       }
-    } else if (action.do === "acknowledge") outbox.acknowledge(BigInt(server.acknowledged(outbox.runId)));
-    else connect(outbox, server);
+    } else if (action.do === "acknowledge") {
+      if (!lost) outbox.acknowledge(BigInt(server.acknowledged(outbox.runId)));
+    } else if (action.do === "lose") lost = true;
+    else {
+      connect(outbox, server);
+      lost = false;
+    }
   }
   return emitted;
 }

@@ -10,6 +10,8 @@ import {
   type AttachResponseSchema,
   type ConfigurationSchema,
   type Hello,
+  type ServeShellRequest,
+  type ServeShellResponseSchema,
 } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -17,6 +19,7 @@ import { Queue } from "./queue.ts";
 
 export const HOST_ID = "01900000-0000-7000-8000-0000000000aa";
 
+type EchoedInput = MessageInitShape<typeof ServeShellResponseSchema>;
 type Response = MessageInitShape<typeof AttachResponseSchema>;
 
 /** One Attach as hpsd sees it. */
@@ -38,6 +41,13 @@ export interface WelcomeChanges {
 
 /** What becomes of a numbered message: taken and acknowledged, or the connection is cut before or after it is taken. */
 export type Fate = "taken" | "cut-before" | "cut-after";
+
+/** Gives back as input what the agent's end sends as output. */
+async function* echoShell(requests: AsyncIterable<ServeShellRequest>): AsyncGenerator<EchoedInput, void> {
+  for await (const { message } of requests) {
+    if (message.case === "output") yield { message: { case: "input", value: message.value } };
+  }
+}
 
 /** hpsd's side of Attach in a test: numbers, acknowledgements, commands. Real TLS, real gRPC. */
 export class AttachDoor {
@@ -70,9 +80,7 @@ export class AttachDoor {
       attach: (requests, { principal }) => this.#attach(requests, principal),
       getConfiguration: async ({ hostId }) => ({ hostId, hostName: "web01", cluster: "lab", ...this.configuration }),
       issueHostCertificate: () => Promise.reject(new HpsError("unimplemented", "not in this test")),
-      serveShell: () => {
-        throw new HpsError("unimplemented", "not in this test");
-      },
+      serveShell: echoShell,
     });
     const peer = await makePeer(this.#chain, PEERS.server);
     const { key, cert } = tlsKeyPair({ ...peer, intermediates: [this.#chain.intermediate.certificate] });
