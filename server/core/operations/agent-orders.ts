@@ -12,9 +12,9 @@ export function agentOrders(presence: Presence): AgentOrders {
     cancel: (hostId, reason) => {
       presence.close(
         hostId,
-        new HpsError("precondition", "the installation is over", {
+        new HpsError("unauthenticated", "the installation is over, and with it this certificate", {
           hint: "stop; the host must be armed again to be installed",
-          details: { state: "ended", reason },
+          details: { reason: "ended", why: reason },
         }),
       );
     },

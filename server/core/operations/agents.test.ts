@@ -221,7 +221,7 @@ describe("an installation", () => {
     await stream.welcome();
     await rig.store.write(async (tx) => void (await rig.installations.apply(tx, id, "cancel", { actor: "alice" })));
     stream.send(line(1, "too late"));
-    expect(await stream.ended).toMatchObject({ code: "precondition", details: { state: "ended" } });
+    expect(await stream.ended).toMatchObject({ code: "unauthenticated", details: { reason: "ended" } });
     const late = new TestStream(rig.agents, rig.installer(id)).send(hello());
     await expect(late.welcome()).rejects.toMatchObject({ code: "precondition", details: { outcome: "cancelled" } });
   });
