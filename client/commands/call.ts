@@ -8,7 +8,7 @@ import type { Terminal } from "../output/terminal.ts";
 import { connectTo, type Hps } from "../sdk/connect.ts";
 import { type ContextChoice, readProfile } from "../sdk/profile.ts";
 import { renewWhenDue } from "../sdk/renewal.ts";
-import { ServerVersion } from "./server-version.ts";
+import { skewWarningFrom } from "./server-version.ts";
 
 /** Options every command has. */
 export interface Globals {
@@ -20,14 +20,13 @@ export interface Globals {
 }
 
 /** One command being carried out: its words, its terminal, its connection. */
-export class Call implements Printer, AsyncDisposable {
+export class Call implements Printer, Disposable {
   readonly terminal: Terminal;
   /** The words that are not options. */
   readonly operands: readonly string[];
   readonly globals: Globals;
   readonly #command: Command;
   #hps: Hps | undefined;
-  #version: ServerVersion | undefined;
 
   constructor(terminal: Terminal, command: Command) {
     this.terminal = terminal;
@@ -76,6 +75,12 @@ export class Call implements Printer, AsyncDisposable {
     };
   }
 
+  /** The cluster a list is of: all when told so, or when none is chosen. */
+  async listedCluster(): Promise<string> {
+    const { allClusters = false } = this.options<{ allClusters?: true }>();
+    return allClusters ? "" : ((await this.connect()).cluster ?? "");
+  }
+
   /** Connects once; the operator's certificate is renewed first when that is due. */
   async connect(): Promise<Hps> {
     if (this.#hps !== undefined) return this.#hps;
@@ -86,13 +91,17 @@ export class Call implements Printer, AsyncDisposable {
       return read;
     });
     this.#hps = connectTo(profile);
-    this.#version = new ServerVersion(this.#hps);
     return this.#hps;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const warning = await this.#version?.warning();
-    this.#hps?.close();
+  /** Tells, after a command that went well, when hpsd and this hpsctl do not belong together. */
+  async warnOfSkew(): Promise<void> {
+    if (this.#hps === undefined || this.terminal.signal.aborted) return;
+    const warning = await skewWarningFrom(this.#hps);
     if (warning !== undefined) await note(this.terminal, `warning: ${warning}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#hps?.close();
   }
 }

@@ -2,7 +2,7 @@ import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
 import { note, printList, printOne, type View } from "../output/print.ts";
 import { printError } from "../output/print-error.ts";
 import type { Call } from "./call.ts";
-import { chooseHosts } from "./host-choice.ts";
+import { chooseHosts, type HostChoice } from "./host-choice.ts";
 
 /** Calls on their way at one time. */
 const AT_ONCE = 16;
@@ -14,15 +14,16 @@ interface Done<Result> {
 }
 
 /**
- * Does one thing to each host of the operands: what came of it is printed in their order, failures and a summary go to stderr, the
+ * Does one thing to each host of the operands, or of `choice`: what came of it is printed in their order, failures and a summary go to stderr, the
  * highest exit code of all is the command's. For a single host its failure is the command's own.
  */
 export async function eachHost<Result>(
   call: Call,
   act: (host: string) => Promise<Result>,
   view: View<Result> | undefined,
+  choice?: HostChoice,
 ): Promise<number> {
-  const { references, many } = await chooseHosts(call);
+  const { references, many } = choice ?? (await chooseHosts(call));
   const [only = ""] = references;
   if (!many) {
     const result = await act(only);

@@ -20,8 +20,9 @@ export function toolsFor(terminal: Terminal, finish: (exitCode: number) => void)
   const run = (handler: Handler) =>
     async function (this: Command): Promise<void> {
       const { Call } = await import("./call.ts");
-      await using call = new Call(terminal, this);
+      using call = new Call(terminal, this);
       finish(await handler(call));
+      await call.warnOfSkew();
     };
   return { terminal, run };
 }

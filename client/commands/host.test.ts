@@ -116,6 +116,31 @@ test("rm asks on a terminal, and refuses without one unless told --yes", async (
   expect(removed).toEqual(["lab/web01", "lab/web02"]);
 });
 
+test("a question that gets no answer, or an interrupt, does nothing", async () => {
+  const server = await start({});
+  expect((await hpsctl(server, "host rm web01", { tty: true, input: "" })).code).toBe(130);
+  const terminal = fakeTerminal({ environment: server.environment, tty: true });
+  const running = run(["host", "rm", "web01"], terminal);
+  await expect.poll(() => terminal.errors()).toContain("remove lab/web01? [y/N] ");
+  terminal.interrupt();
+  expect(await running).toBe(130);
+});
+
+test("ls is of the chosen cluster, or of all when told so", async () => {
+  const asked: string[] = [];
+  const listHosts = async ({ cluster }: { cluster: string }) => {
+    asked.push(cluster);
+    return {};
+  };
+  const server = await start({ hosts: { listHosts } });
+  const environment = { ...server.environment, HPS_CLUSTER: "prod" };
+  await hpsctl(server, "host ls");
+  await hpsctl(server, "host ls", { environment });
+  await hpsctl(server, "host ls --cluster stage", { environment });
+  await hpsctl(server, "host ls -A", { environment });
+  expect(asked).toEqual(["lab", "prod", "stage", ""]);
+});
+
 test("edit sends only what was given, and tags on top of those the host has", async () => {
   const seen: unknown[] = [];
   const hosts = hostReaders([testHost(1, { tags: { rack: "r1", old: "x" } })]);
@@ -164,6 +189,8 @@ test("a server that does not serve this version is told of once, on stderr", asy
   const { code, err } = await hpsctl(server, "host ls");
   expect(code).toBe(0);
   expect(err).toBe("warning: hpsd is 9.0.0, this hpsctl is 0.1.0: update hpsctl\n");
+  const refusal = await hpsctl(server, "host get web99");
+  expect(refusal.err).toBe("error: no host lab/web99\n");
 });
 
 test("colour only on a terminal, and never with NO_COLOR", async () => {

@@ -13,7 +13,10 @@ import type { AddCommands, Tools } from "./group.ts";
 import { addHostArmCommands } from "./host-arm.ts";
 import { chooseHosts, filterOf, hasTag, parseSelectors } from "./host-choice.ts";
 import { addHostEditCommands } from "./host-edit.ts";
-import { each, type WatchOption, withWatch, withYes } from "./options.ts";
+import { each, type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
+
+/** Names in a question before the rest is counted. */
+const SHOWN = 5;
 
 export const addHostCommands: AddCommands = (group, tools) => {
   addReaders(group, tools);
@@ -25,7 +28,7 @@ export const addHostCommands: AddCommands = (group, tools) => {
 };
 
 function addReaders(group: Command, tools: Tools): void {
-  withWatch(group.command("ls").description("list hosts"))
+  withAllClusters(withWatch(group.command("ls").description("list hosts")))
     .option("-l, --selector <key=value>", "only hosts with this tag; may be given again", each)
     .option("--filter <terms>", "only hosts for which all terms hold: state=armed name=web*")
     .option("--sort <order>", "name, create_time or state; with ' desc' the other way round")
@@ -45,13 +48,13 @@ async function list(call: Call): Promise<number> {
   const hps = await call.connect();
   const { selector = [], filter = "", sort = "", watch } = call.options<ListOptions>();
   const selectors = parseSelectors(selector);
-  const cluster = call.globals.cluster ?? "";
+  const cluster = await call.listedCluster();
   const request = { cluster, filter: filterOf(filter, selectors), orderBy: sort };
   const read = async () => {
     const hosts = await collect(hps.listHosts(request, call.once));
     return hosts.filter((host) => selectors.every((tag) => hasTag(host, tag)));
   };
-  if (watch) return followList(call, { view: HOST_VIEW, read, ticks: changesOf(hps, call) });
+  if (watch) return followList(call, { view: HOST_VIEW, read, ticks: changesOf(hps, call, cluster) });
   await printList(call, HOST_VIEW, await read());
   return 0;
 }
@@ -62,18 +65,19 @@ async function get(call: Call): Promise<number> {
   if (!call.options<WatchOption>().watch) return eachHost(call, one, HOST_VIEW);
   const { references } = await chooseHosts(call);
   const read = () => Promise.all(references.map(one));
-  return followList(call, { view: HOST_VIEW, read, ticks: changesOf(hps, call) });
+  return followList(call, { view: HOST_VIEW, read, ticks: changesOf(hps, call, "") });
 }
 
 /** When to read the hosts again: what changes in one burst is one tick. */
-function changesOf(hps: Hps, call: Call): AsyncIterable<void> {
-  return bursts(hps.watchHosts(call.globals.cluster ?? "", call.stream));
+function changesOf(hps: Hps, call: Call, cluster: string): AsyncIterable<void> {
+  return bursts(hps.watchHosts(cluster, call.stream));
 }
 
 async function remove(call: Call): Promise<number> {
   const hps = await call.connect();
-  const { references } = await chooseHosts(call);
-  const shown = references.slice(0, 5).join(", ") + (references.length > 5 ? `, … (${references.length} hosts)` : "");
-  await confirm(call, `remove ${shown}`);
-  return eachHost(call, (host) => hps.hosts.deleteHost({ host }, call.once), undefined);
+  const choice = await chooseHosts(call);
+  const { references } = choice;
+  const more = references.length > SHOWN ? ` and ${references.length - SHOWN} more` : "";
+  await confirm(call, `remove ${references.slice(0, SHOWN).join(", ")}${more}`);
+  return eachHost(call, (host) => hps.hosts.deleteHost({ host }, call.once), undefined, choice);
 }

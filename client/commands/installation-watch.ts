@@ -1,6 +1,7 @@
 import {
   type Installation,
   InstallationState,
+  type JournalEntry,
   Outcome,
   type WatchInstallationResponse,
   WatchInstallationResponseSchema,
@@ -15,6 +16,8 @@ import { write } from "../output/terminal.ts";
 import type { Hps } from "../sdk/connect.ts";
 import type { Call } from "./call.ts";
 import { untilInterrupted } from "./follow-list.ts";
+
+const PROGRESS_SECONDS = 5n;
 
 const STUCK: readonly number[] = [InstallationState.FAILED, InstallationState.FROZEN, InstallationState.INTERRUPTED];
 
@@ -68,10 +71,25 @@ function viewFor(call: Call): WatchView {
     return lines((event) => write(stdout, `${exactJson(json(event), 0)}\n`));
   }
   if (stdout.isTTY === true && terminal.environment.TERM !== "dumb") return new StepsScreen(terminal);
+  const sparse = sparseProgress();
   return lines(async ({ entry }) => {
-    const line = entry === undefined ? undefined : journalLine(entry);
+    const line = entry === undefined || !sparse(entry) ? undefined : journalLine(entry);
     if (line !== undefined) await write(stdout, `${line}\n`);
   });
+}
+
+/** Lets through one report of progress a step in so many seconds, and all else. */
+function sparseProgress(): (entry: JournalEntry) => boolean {
+  const shown = new Map<string, bigint>();
+  return ({ time, entry }) => {
+    const event = entry.case === "event" ? entry.value.event : undefined;
+    if (event?.case !== "stepProgress") return true;
+    const { step } = event.value;
+    const now = time?.seconds ?? 0n;
+    if (now - (shown.get(step) ?? -PROGRESS_SECONDS) < PROGRESS_SECONDS) return false;
+    shown.set(step, now);
+    return true;
+  };
 }
 
 function lines(show: WatchView["show"]): WatchView {

@@ -15,7 +15,7 @@ import { confirm } from "./confirm.ts";
 import { followList, untilInterrupted } from "./follow-list.ts";
 import type { AddCommands, Handler, Tools } from "./group.ts";
 import { watchInstallation } from "./installation-watch.ts";
-import { type WatchOption, withWatch, withYes } from "./options.ts";
+import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const WHICH = "installation id, or a host for its newest";
@@ -26,7 +26,7 @@ export const addInstallationCommands: AddCommands = (group, tools) => {
 };
 
 function addReaders(group: Command, tools: Tools): void {
-  withWatch(group.command("ls").description("list installations, newest first"))
+  withAllClusters(withWatch(group.command("ls").description("list installations, newest first")))
     .option("--host <host>", "only of this host")
     .option("--open", "only those not ended")
     .option("--limit <count>", "at most so many", "100")
@@ -66,7 +66,7 @@ async function list(call: Call): Promise<number> {
   } = call.options<{ host?: string; open?: true; limit: string } & WatchOption>();
   const most = wholeNumber(limit);
   const request = {
-    cluster: call.globals.cluster ?? "",
+    cluster: await call.listedCluster(),
     openOnly: open ?? false,
     host: host === undefined ? "" : hostReference(host, hps.cluster),
   };

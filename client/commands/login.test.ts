@@ -46,6 +46,16 @@ test("an invitation becomes a key, a certificate and a context, which then work"
   expect((await hpsctl(both.server, "host ls --cluster lab -o name")).out).toBe("lab/web0001\n");
 });
 
+test("a second login takes the place of the first, and leaves no key of it", async () => {
+  const both = await startBoth();
+  expect((await login(both)).code).toBe(0);
+  const first = await readdir(join(both.server.folder, "new"));
+  expect((await login(both)).code).toBe(0);
+  const second = await readdir(join(both.server.folder, "new"));
+  expect(second).toHaveLength(3);
+  expect(second.filter((file) => first.includes(file))).toEqual([]);
+});
+
 test("a pin in base64url is the same pin, and the token can come from standard input", async () => {
   const both = await startBoth();
   const pin = Buffer.from(both.token.split(".")[2] ?? "", "hex").toString("base64url");

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { certificateIdentity } from "../../certs/certificate-identity.ts";
 import type { Credentials } from "../../certs/credentials.ts";
@@ -80,6 +80,8 @@ async function keep(call: Call, login: Login): Promise<void> {
     ...(cluster !== undefined && { cluster }),
   });
   await writeClientConfig(path, withContext(config, context));
+  const stale = old === undefined ? [] : [old.key, old.certificate, old.ca];
+  for (const file of stale) if (dirname(file) === folder) await rm(file, { force: true });
 }
 
 /** Through the file's own parser: what is written can be read again. */

@@ -14,6 +14,10 @@ export function withWatch(command: Command): Command {
   return command.option("-w, --watch", "go on and print what changes");
 }
 
+export function withAllClusters(command: Command): Command {
+  return command.option("-A, --all-clusters", "of all clusters, also when one is chosen");
+}
+
 export function withYes(command: Command): Command {
   return command.option("-y, --yes", "do not ask");
 }

@@ -102,7 +102,7 @@ function addGlobals(program: Command): void {
     .optionsGroup("Options of every command:")
     .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table"))
     .option("--context <name>", "which server, by its context (HPS_CONTEXT)")
-    .option("--cluster <name>", "cluster of hosts named without one (HPS_CLUSTER)")
+    .option("--cluster <name>", "cluster of names without one, and of lists (HPS_CLUSTER)")
     .option("--server <host:port>", "instead of the context's")
     .option("--timeout <duration>", "longest wait for an answer: 15s");
 }

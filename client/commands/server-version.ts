@@ -1,38 +1,19 @@
-import { settlesWithin } from "../../proto/rpc/time-limit.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseVersion, versionSkew } from "../../proto/values/version.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { VERSION } from "../version.ts";
 
-/** How long a finished command waits for the answer, which as a rule came before its own. */
-const LATE_MS = 250;
+/** A finished command waits no longer than this to learn the server's version. */
+const LIMIT_MS = 500;
 
-/** Asks the server's version beside the command's own calls, to tell when the two do not belong together. */
-export class ServerVersion {
-  readonly #answer: Promise<void>;
-  readonly #cancel = new AbortController();
-  #server: string | undefined;
-
-  constructor(hps: Hps) {
-    this.#answer = this.#ask(hps);
-  }
-
-  /** A sentence when hpsd does not serve this version of hpsctl. */
-  async warning(): Promise<string | undefined> {
-    await settlesWithin(this.#answer, LATE_MS);
-    this.#cancel.abort();
-    await this.#answer;
-    return this.#server === undefined ? undefined : skewWarning(this.#server);
-  }
-
-  /** A server that cannot be asked says so to the command itself. */
-  async #ask(hps: Hps): Promise<void> {
-    try {
-      const { serverVersion } = await hps.identity.whoAmI({}, { signal: this.#cancel.signal });
-      this.#server = serverVersion;
-    } catch (error) {
-      if (!(error instanceof HpsError)) throw error;
-    }
+/** A sentence when hpsd does not serve this version of hpsctl. A server that does not answer in time says nothing. */
+export async function skewWarningFrom(hps: Hps): Promise<string | undefined> {
+  try {
+    const { serverVersion } = await hps.identity.whoAmI({}, { timeoutMs: LIMIT_MS });
+    return skewWarning(serverVersion);
+  } catch (error) {
+    if (error instanceof HpsError) return undefined;
+    throw error;
   }
 }
 

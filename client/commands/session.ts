@@ -4,11 +4,11 @@ import type { Call } from "./call.ts";
 import { collect } from "./collect.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands } from "./group.ts";
-import { type WatchOption, withWatch } from "./options.ts";
+import { type WatchOption, withAllClusters, withWatch } from "./options.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export const addSessionCommands: AddCommands = (group, tools) => {
-  withWatch(group.command("ls").description("list shell sessions, newest first"))
+  withAllClusters(withWatch(group.command("ls").description("list shell sessions, newest first")))
     .option("--open", "only those that go on")
     .option("--limit <count>", "at most so many", "100")
     .action(tools.run(list));
@@ -19,7 +19,7 @@ async function list(call: Call): Promise<number> {
   const hps = await call.connect();
   const { open = false, limit, watch } = call.options<{ open?: true; limit: string } & WatchOption>();
   const most = wholeNumber(limit);
-  const request = { cluster: call.globals.cluster ?? "", openOnly: open };
+  const request = { cluster: await call.listedCluster(), openOnly: open };
   const read = () => collect(hps.listSessions(request, call.once), most);
   if (watch) return followList(call, { view: SESSION_VIEW, read });
   await printList(call, SESSION_VIEW, await read());
