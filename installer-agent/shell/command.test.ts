@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { afterEach, expect, test } from "vitest";
 import { processesOf } from "./process-session.ts";
 import { type SessionRig, startSession } from "./testing/session-rig.ts";
@@ -23,6 +25,41 @@ test("1 MB of noise comes out as it was, standard error apart", async () => {
   expect(await rig.exit).toMatchObject({ code: 0 });
   expect(rig.output().length).toBe(1_000_000);
   expect(sha256(rig.errorOutput())).toBe(sha256(rig.output()));
+});
+
+test("outputs can be opened by name, and leave no file", async () => {
+  const rig = await command("sh", "-c", "tee /dev/stderr >/dev/stdout");
+  await rig.type("by name");
+  await rig.send({ case: "endOfInput", value: {} });
+  expect(await rig.exit).toMatchObject({ code: 0 });
+  expect([rig.output().toString(), rig.errorOutput().toString()]).toEqual(["by name", "by name"]);
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith("hps-pipes-"))).toEqual([]);
+});
+
+test("where mkfifo is missing the bytes pass all the same", async () => {
+  const { PATH } = process.env;
+  process.env.PATH = "/no/such/folder";
+  try {
+    const rig = await command("sh", "-c", "cat; echo error >&2; exit 3");
+    await rig.type("socket");
+    await rig.send({ case: "endOfInput", value: {} });
+    expect(await rig.exit).toMatchObject({ code: 3 });
+    expect([rig.output().toString(), rig.errorOutput().toString()]).toEqual(["socket", "error\n"]);
+  } finally {
+    process.env.PATH = PATH;
+  }
+});
+
+test("no descriptor is left open, whether a command ran or could not", async () => {
+  const open = async () => (await readdir("/proc/self/fd")).length;
+  await (await command("true")).exit;
+  await expect.poll(() => rigs.at(-1)?.sessions.count).toBe(0);
+  const before = await open();
+  for (const program of ["true", "no-such-program", "/etc/passwd", "true"]) {
+    await (await command(program)).exit;
+    await expect.poll(() => rigs.at(-1)?.sessions.count).toBe(0);
+  }
+  await expect.poll(open).toBeLessThanOrEqual(before);
 });
 
 test("1 MB of noise goes in and comes back", async () => {

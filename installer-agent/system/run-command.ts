@@ -1,8 +1,10 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { quote } from "../../proto/values/safe-text.ts";
+import { openOutputPipes } from "./pipes.ts";
 
 /** How a program ended; `signal` is 0 unless one killed it, then `code` is 128 + signal. */
 export interface ProgramExit {
@@ -28,26 +30,32 @@ export interface CommandPlace {
 /** Starts `argv` as it is, without a shell. `not-found` when there is no such program, `denied` when it cannot be run. */
 export async function runCommand(argv: readonly string[], { env, cwd }: CommandPlace): Promise<RunningCommand> {
   const [program = "", ...args] = argv;
-  const child = spawn(program, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  // Without mkfifo Node's own socket pairs have to do: bytes pass as well, only /dev/stdout and /dev/stderr do not open.
+  const pipes = await openOutputPipes().catch(() => undefined);
+  const stdio: StdioOptions = pipes === undefined ? "pipe" : ["pipe", ...pipes.theirs];
+  const child = spawn(program, args, { cwd, env, detached: true, stdio });
+  for (const fd of pipes?.theirs ?? []) closeSync(fd);
   const exited = exitOf(child);
   const failure = await startOf(child);
-  if (failure !== undefined) throw startError(program, failure);
-  const { pid = 0, stdin, stdout, stderr } = child;
+  const { stdin } = child;
+  const { stdout, stderr } = pipes ?? child;
+  if (failure !== undefined || child.pid === undefined || stdin === null || stdout === null || stderr === null) {
+    for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+    throw startError(program, failure);
+  }
   // A program that closes its input early is no mistake of ours.
   stdin.on("error", () => undefined);
-  return { pid, stdin, stdout, stderr, exited };
+  return { pid: child.pid, stdin, stdout, stderr, exited };
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-function startOf(child: Child): Promise<NodeJS.ErrnoException | undefined> {
+function startOf(child: ChildProcess): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     child.once("spawn", () => resolve(undefined));
     child.on("error", resolve);
   });
 }
 
-function exitOf(child: Child): Promise<ProgramExit> {
+function exitOf(child: ChildProcess): Promise<ProgramExit> {
   return new Promise((resolve) => {
     child.once("exit", (code, name) => {
       const signal = name === null ? 0 : constants.signals[name];
@@ -56,11 +64,9 @@ function exitOf(child: Child): Promise<ProgramExit> {
   });
 }
 
-function startError(program: string, cause: NodeJS.ErrnoException): HpsError {
-  if (cause.code === "ENOENT")
-    return new HpsError("not-found", `no program ${quote(program)} on this machine`, { cause });
+function startError(program: string, cause: NodeJS.ErrnoException | undefined): HpsError {
+  const code = cause?.code ?? "no process";
+  if (code === "ENOENT") return new HpsError("not-found", `no program ${quote(program)} on this machine`, { cause });
   const what = `the program ${quote(program)} cannot be run`;
-  return new HpsError(cause.code === "EACCES" ? "denied" : "precondition", `${what}: ${cause.code ?? "error"}`, {
-    cause,
-  });
+  return new HpsError(code === "EACCES" ? "denied" : "precondition", `${what}: ${code}`, { cause });
 }
