@@ -83,6 +83,11 @@ test.each([
   expect(await rig.exit).toMatchObject(exit);
 });
 
+test("what the kernel refuses is told, not thrown", async () => {
+  const rig = await command("echo", "x".repeat(200_000));
+  expect(await rig.exit).toMatchObject({ code: 126, reason: 'the program "echo" cannot be run: E2BIG' });
+});
+
 test("arguments arrive as they are, without a shell between", async () => {
   const rig = await command("printf", "[%s]", "a b", "$HOME", "", "'\"\\", "\n", "Ω😀");
   await rig.exit;
