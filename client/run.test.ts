@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { hpsctl } from "./testing/hpsctl.ts";
 import { VERSION } from "./version.ts";
@@ -61,4 +62,18 @@ test("without a context the error says how to get one", async () => {
   expect(err).toBe(
     "error: no context is chosen\nhint: join a server with `hpsctl login`, or choose with `hpsctl context use`\n",
   );
+});
+
+test("a full disk and a reader that went away are told apart", async () => {
+  const program = (words: string) =>
+    spawnSync("/bin/sh", ["-c", `exec "$NODE" "$MAIN" ${words}`], {
+      env: { NODE: process.execPath, MAIN: new URL("main.ts", import.meta.url).pathname, HOME: "/nonexistent" },
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+  const full = program("completion bash > /dev/full");
+  expect(full.stderr).toBe("error: cannot write the output: ENOSPC\n");
+  expect(full.status).toBe(8);
+  expect(program("completion nonsense").status).toBe(2);
+  expect(program("completion bash | true; echo done").stderr).toBe("");
 });

@@ -31,13 +31,14 @@ export async function eachHost<Result>(
     else await printOne(call, view, result);
     return 0;
   }
-  const done = await allOf(references, act);
+  const done = await allOf(call, references, act);
   const good = done.flatMap(({ error, result }) => (error === undefined && result !== undefined ? [result] : []));
   if (view !== undefined) await printList(call, view, good);
   return report(call, done);
 }
 
 async function allOf<Result>(
+  call: Call,
   hosts: readonly string[],
   act: (host: string) => Promise<Result>,
 ): Promise<Done<Result>[]> {
@@ -45,18 +46,23 @@ async function allOf<Result>(
   const queue = hosts.entries();
   const worker = async () => {
     for (const [index, host] of queue) {
-      done[index] = await attempt(host, act);
+      done[index] = await attempt(call, host, act);
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, hosts.length) }, worker));
   return done;
 }
 
-async function attempt<Result>(host: string, act: (host: string) => Promise<Result>): Promise<Done<Result>> {
+/** An interrupt ends the whole command. */
+async function attempt<Result>(
+  call: Call,
+  host: string,
+  act: (host: string) => Promise<Result>,
+): Promise<Done<Result>> {
   try {
     return { host, result: await act(host) };
   } catch (error) {
-    if (!(error instanceof HpsError)) throw error;
+    if (!(error instanceof HpsError) || call.terminal.signal.aborted) throw error;
     return { host, error };
   }
 }

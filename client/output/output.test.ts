@@ -19,11 +19,11 @@ test("a table's lines are aligned, also with wide and combining characters", () 
   const items = [
     { name: "e\u0301te\u0301", note: "summer" },
     { name: "\u6771\u4eac", note: "" },
-    { name: "plain", note: "x".repeat(60) },
+    { name: "plain", note: "x".repeat(90) },
   ];
   const { text: table } = formatTable(fakeTerminal(), COLUMNS, items, { wide: false, header: true });
   expect(table).toBe(
-    ["NAME   NOTE", "e\u0301te\u0301    summer", "\u6771\u4eac   -", `plain  ${"x".repeat(47)}…`, ""].join("\n"),
+    ["NAME   NOTE", "e\u0301te\u0301    summer", "\u6771\u4eac   -", `plain  ${"x".repeat(79)}…`, ""].join("\n"),
   );
 });
 

@@ -11,7 +11,7 @@ export interface Column<Item> {
   readonly colour?: (item: Item) => Colour | undefined;
 }
 
-const CELL_LIMIT = 48;
+const CELL_LIMIT = 80;
 const WIDE_CELL_LIMIT = 256;
 
 export interface TableOptions {

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { Environment } from "../../proto/config/overrides.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
 
 export type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
 export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
@@ -29,9 +30,15 @@ function usesColour({ environment }: Terminal, screen: Screen): boolean {
   return screen.isTTY === true && (environment.NO_COLOR ?? "") === "" && environment.TERM !== "dumb";
 }
 
-/** Resolves when the reader took it; a reader that has gone is an EPIPE error. */
+/** Resolves when the reader took it. A reader that has gone is the system's own EPIPE error; anything else, a full disk, an HpsError. */
 export function write(screen: Screen, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    screen.write(data, (error) => (error ? reject(error) : resolve()));
+    screen.write(data, (error) => (error ? reject(writeError(error)) : resolve()));
   });
+}
+
+function writeError(error: Error): Error {
+  const code = "code" in error ? String(error.code) : "";
+  if (code === "EPIPE") return error;
+  return new HpsError("unavailable", `cannot write the output: ${code}`, { cause: error });
 }

@@ -97,7 +97,7 @@ function add<S extends DescService>(rpc: RpcServer<string>, service: S, handlers
 }
 
 /** One context, `test`, with files beside it. */
-export async function writeContext(
+async function writeContext(
   folder: string,
   server: string,
   chain: TestChain,
