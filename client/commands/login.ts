@@ -16,10 +16,10 @@ import {
 import { type Endpoint, endpointOf, parseEndpoint, parsePort, parseServerName } from "../../proto/values/endpoint.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { type HttpsUrl, httpsUrlParts, parseHttpsUrl } from "../../proto/values/https-url.ts";
+import { parseInvitation } from "../../proto/values/invitation.ts";
 import { parseObjectName } from "../../proto/values/object-name.ts";
 import { note } from "../output/print.ts";
 import { enrolOperator, fetchPinnedRoot } from "../sdk/est.ts";
-import { parseInvitation } from "../sdk/invitation.ts";
 import type { Call } from "./call.ts";
 
 /** Where hpsd's gRPC listens, unless `--server` says otherwise. */
@@ -110,5 +110,5 @@ async function tokenOf(call: Call, token: string): Promise<string> {
     text += String(chunk);
     if (text.length > 4096) break;
   }
-  return text;
+  return text.trim();
 }

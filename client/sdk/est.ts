@@ -10,8 +10,8 @@ import { verifyPeer } from "../../certs/verify.ts";
 import { digestOf } from "../../proto/values/digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { HttpsUrl } from "../../proto/values/https-url.ts";
+import type { Invitation } from "../../proto/values/invitation.ts";
 import { askHttps } from "./https-request.ts";
-import type { Invitation } from "./invitation.ts";
 
 const PATH = "/.well-known/est";
 const LOGIN_MS = 15_000;
@@ -47,7 +47,7 @@ export async function enrolOperator(enrolment: Enrolment, invitation: Invitation
     url,
     path: `${PATH}/simpleenroll`,
     trust: trustIn(root),
-    basic: `operator:${invitation.secret}`,
+    basic: `operator:${invitation.token}`,
     body: requestBody(key),
     timeoutMs: LOGIN_MS,
     signal,

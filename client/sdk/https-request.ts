@@ -1,4 +1,5 @@
 import { type RequestOptions, request } from "node:https";
+import { z } from "zod";
 import { serverIdentityCheck } from "../../certs/server-name.ts";
 import { ERROR_TABLE, type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
 import { type HttpsUrl, httpsUrlParts } from "../../proto/values/https-url.ts";
@@ -35,7 +36,7 @@ export async function askHttps(ask: HttpsAsk): Promise<Buffer> {
     minVersion: "TLSv1.3",
     agent: false,
     signal,
-    headers: ask.body === undefined ? {} : { "content-type": "application/pkcs10" },
+    headers: { accept: "application/json", ...(ask.body !== undefined && { "content-type": "application/pkcs10" }) },
     ...trustOptions(ask.trust, host),
     ...ask.tls,
     ...(ask.basic !== undefined && { auth: ask.basic }),
@@ -85,30 +86,32 @@ function exchange(options: RequestOptions, body: string): Promise<Answer> {
   });
 }
 
-/** The server's own sentence when it sends one: `{ message, hint }` as JSON, or a line of text. */
+const CODES = Object.keys(ERROR_TABLE).filter((code): code is ErrorCode => Object.hasOwn(ERROR_TABLE, code));
+
+const errorSchema = z.object({
+  code: z.enum(CODES),
+  message: z.string(),
+  hint: z.string().default(""),
+  details: z.record(z.string(), z.string()).default({}),
+});
+
+/** The server's own error when it sends one, as JSON; else what the status stands for. */
 function refusal(url: HttpsUrl, status: number, body: Buffer): HpsError {
-  const { message, hint } = sentenceOf(body.toString("utf8", 0, 4096));
-  const said = message === "" ? `it answered with status ${status}` : message;
-  return new HpsError(codeOfHttp(status), `${url} refused: ${said}`, { hint });
-}
-
-function sentenceOf(text: string): { readonly message: string; readonly hint: string } {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null) return { message: "", hint: "" };
-    const field = (name: string) => {
-      const found: unknown = Reflect.get(value, name);
-      return typeof found === "string" ? found : "";
-    };
-    return { message: field("message") || field("error"), hint: field("hint") };
-  } catch {
-    return { message: text.trimStart().startsWith("<") ? "" : (text.trim().split("\n")[0] ?? ""), hint: "" };
+  const said = errorSchema.safeParse(jsonOf(body));
+  if (!said.success) {
+    const meant = CODES.find((candidate) => ERROR_TABLE[candidate].http === status) ?? "unavailable";
+    return new HpsError(meant, `${url} refused: it answered with status ${status}`);
   }
+  const { code, message, hint, details } = said.data;
+  return new HpsError(code, `${url} refused: ${message}`, { hint, details });
 }
 
-function codeOfHttp(status: number): ErrorCode {
-  const codes = Object.keys(ERROR_TABLE).filter((code): code is ErrorCode => Object.hasOwn(ERROR_TABLE, code));
-  return codes.find((code) => ERROR_TABLE[code].http === status) ?? (status === 202 ? "precondition" : "unavailable");
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
 }
 
 function reasonOf(cause: unknown): string {

@@ -41,7 +41,10 @@ export async function startEstServer(
     const basic = `Basic ${Buffer.from(`operator:${secret}`).toString("base64")}`;
     const allowed = url?.endsWith("/simpleenroll") ? headers.authorization === basic : known;
     if (!allowed)
-      return { status: 401, body: JSON.stringify({ message: "this invitation is spent", hint: "ask again" }) };
+      return {
+        status: 401,
+        body: JSON.stringify({ code: "unauthenticated", message: "this invitation is spent", hint: "ask again" }),
+      };
     const body = Buffer.concat(await Array.fromAsync(request));
     const names = identity.kind === "server" ? { dnsNames: ["localhost"] } : {};
     const publicKey = readRequest(body);
