@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Environment } from "../../proto/config/overrides.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
-export type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
 export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** Where hpsctl runs: all it knows of the world outside. Made by main alone. */

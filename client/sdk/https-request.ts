@@ -5,7 +5,7 @@ import { ERROR_TABLE, type ErrorCode, HpsError } from "../../proto/values/hps-er
 import { type HttpsUrl, httpsUrlParts } from "../../proto/values/https-url.ts";
 
 /** Whom the request believes: the holder of this root's certificates, or, for what is checked by other means, anyone. */
-export type HttpsTrust = { readonly root: string; readonly trustDomain: string } | "anyone";
+type HttpsTrust = { readonly root: string; readonly trustDomain: string } | "anyone";
 
 export interface HttpsAsk {
   readonly url: HttpsUrl;

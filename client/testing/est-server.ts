@@ -1,7 +1,6 @@
 /** The operators' side of hpsd's EST, as tests need it: one invitation, certificates for whoever proves a key. */
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { readRequest } from "../../certs/csr.ts";
@@ -11,12 +10,12 @@ import { DAY, makePeer, PEERS, type TestChain } from "../../certs/test-chain.ts"
 
 export interface EstServer {
   readonly url: string;
-  /** `METHOD path authorization client-certificate?`. */
+  /** `METHOD path authorization certificate`, `-` for what was not given. */
   readonly asked: readonly string[];
   readonly stop: () => void;
 }
 
-/** `secret` is what logs in once more and more; `identity` is whom the certificates name. */
+/** `secret` logs in, any number of times; `identity` is whom the certificates name. */
 export async function startEstServer(
   chain: TestChain,
   secret: string,
@@ -58,6 +57,7 @@ export async function startEstServer(
     return { status: 200, body: certificatesBody([certificate, ...chainOf]) };
   };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
   return { url: `https://localhost:${port}`, asked, stop: () => server.close() };
 }

@@ -80,7 +80,7 @@ export async function startTestServer(
   return { chain, operator, folder, port, environment, versions, rpc, stop };
 }
 
-/** Wire boundary of tests: methods without a handler are filled in, one by one, so that the service is whole. */
+/** Methods without a handler are unimplemented. */
 function add<S extends DescService>(rpc: RpcServer<string>, service: S, handlers: Partial<Handlers<S>> = {}): void {
   const missing = Object.values(service.method).map(({ localName, name, methodKind }) => {
     const refuse = () => {
@@ -93,6 +93,7 @@ function add<S extends DescService>(rpc: RpcServer<string>, service: S, handlers
     };
     return [localName, streams ? stream : async () => refuse()];
   });
+  // Wire boundary of tests: every method was given a function of its kind just above.
   rpc.add(service, { ...Object.fromEntries(missing), ...handlers } as Handlers<S, string>);
 }
 
