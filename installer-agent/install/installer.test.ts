@@ -276,6 +276,14 @@ test("a revoked installer stops and says so; one that is only thrown out comes b
   await expect(running).resolves.toMatchObject({ code: "unauthenticated", message: "your certificate is revoked" });
 });
 
+test("an installation that ended ends its agent", async () => {
+  start();
+  const attached = await hpsd.attach.until(live);
+  await hpsd.attach.until(done);
+  attached.down.end(new HpsError("precondition", "the installation is over", { details: { state: "ended" } }));
+  await expect(running).resolves.toMatchObject({ code: "precondition", message: "the installation is over" });
+});
+
 test("an hpsd that takes it for another is not worked for", async () => {
   hpsd.attach.welcome = { installation: HOST_ID };
   start();

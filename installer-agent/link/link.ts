@@ -4,9 +4,10 @@ import { serverIdentityCheck } from "../../certs/server-name.ts";
 import { AgentService, type Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
 import { type Client, client } from "../../proto/rpc/rpc-client.ts";
-import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
 import { describeError, type Log } from "../log.ts";
 import { AttachSession, type SessionOptions } from "./attach-session.ts";
+import { verdictOn } from "./attach-verdict.ts";
 import { Backoff, type BackoffLimits } from "./backoff.ts";
 import type { Identity } from "./identity.ts";
 
@@ -22,12 +23,6 @@ export interface LinkOptions extends Omit<SessionOptions, "service"> {
 /** How long a connection that was replaced may serve the shells on it. */
 const RETIRE_LIMIT = 24 * 60 * 60_000;
 const RETIRE_LOOK = 1_000;
-
-/** What a short wait may mend; a newer Attach of our own identity is not among it: coming back at once would throw the other out. */
-const PASSING: readonly ErrorCode[] = ["unavailable", "deadline", "cancelled", "internal"];
-
-/** After these an installer's certificate never opens anything again. */
-const OVER = ["revoked", "ended"];
 
 /** The agent's tie to hpsd: attached, or about to be. */
 export class Link {
@@ -105,12 +100,12 @@ export class Link {
   #waitAfter(began: number, error: unknown): number {
     const { backoff, identity, log } = this.#options;
     if (this.#leaving.signal.aborted || this.#reattach) return 0;
-    const { code, details } = error instanceof HpsError ? error : new HpsError("internal", "");
-    const over = code === "unauthenticated" && OVER.includes(details.reason ?? "");
-    if (over && identity.peer.kind === "installer") throw error;
-    if (code === "invalid") this.#beginRun();
+    const verdict = verdictOn(error);
+    // A host's certificate may be made good again, and nobody would start its agent.
+    if (verdict === "over" && identity.peer.kind === "installer") throw error;
+    if (verdict === "new-run") this.#beginRun();
     if (performance.now() - began > backoff.max) this.#backoff.reset();
-    const wait = PASSING.includes(code) ? this.#backoff.next() : this.#backoff.longest();
+    const wait = verdict === "again" ? this.#backoff.next() : this.#backoff.longest();
     log.warn(`not attached: ${describeError(error)}`, { retryMs: Math.round(wait) });
     return wait;
   }
