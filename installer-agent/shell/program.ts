@@ -9,7 +9,7 @@ export interface ProgramOutput {
 }
 
 /** How it ended; `reason` is why it could not run at all. */
-export interface SessionExit extends ProgramExit {
+interface SessionExit extends ProgramExit {
   readonly reason?: string;
 }
 

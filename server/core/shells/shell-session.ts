@@ -20,7 +20,7 @@ export type OperatorOutput =
 /** Of each direction; with what is on its way, a session stays far below 4 MiB. */
 const CAPACITY = 512 * 1024;
 /** The largest piece either side sends. */
-export const MAX_PIECE_BYTES = 256 * 1024;
+const MAX_PIECE_BYTES = 256 * 1024;
 
 /** What is known of a session once it is over. */
 export interface SessionEnding extends Outcome {

@@ -14,7 +14,7 @@ import { type SessionEnding, ShellSession } from "./shell-session.ts";
 import type { ShellStart } from "./shell-start.ts";
 
 /** What sessions need of Presence. */
-export interface ShellPresence {
+interface ShellPresence {
   isAttached(hostId: string): boolean;
   /** Resolves when the agent has done it. */
   send(

@@ -16,7 +16,7 @@ import type { OperatorOutput, ShellSession } from "./shell-session.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { Shells, type ShellsDeps } from "./shells.ts";
 
-export const TERMINAL: ShellStart = {
+const TERMINAL: ShellStart = {
   command: [],
   terminal: { term: parseTerminalType("xterm"), rows: 24, columns: 80 },
   reason: "disk is not found",
