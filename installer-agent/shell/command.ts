@@ -4,7 +4,7 @@ import { type ProgramExit, type RunningCommand, runCommand } from "../system/run
 import { OutputPump } from "./output-pump.ts";
 import { endProcessSession, sendSignal } from "./process-session.ts";
 import type { Program } from "./program.ts";
-import type { ShellLimits } from "./shell-limits.ts";
+import type { ShellLimits } from "./shell-options.ts";
 
 export interface CommandOptions {
   readonly argv: readonly string[];

@@ -22,14 +22,14 @@ export function loginShell(isProgram: (file: string) => boolean = isExecutable):
 }
 
 /** What a login as this user has in its environment, and nothing of the agent's own. */
-export function loginEnvironment(shell: string, term?: TerminalType): Readonly<Record<string, string>> {
-  const { username, homedir } = userInfo();
-  const user = { HOME: homedir, USER: username, LOGNAME: username, SHELL: shell };
+export function loginEnvironment(shell: string, home: string, term?: TerminalType): Readonly<Record<string, string>> {
+  const { username } = userInfo();
+  const user = { HOME: home, USER: username, LOGNAME: username, SHELL: shell };
   return { ...user, PATH, LANG: "C.UTF-8", ...(term !== undefined && { TERM: term }) };
 }
 
 /** The user's home, or the root where there is none. */
-export function loginFolder(): string {
+export function loginHome(): string {
   const { homedir } = userInfo();
   return existsSync(homedir) ? homedir : "/";
 }

@@ -1,9 +1,10 @@
 import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
+import { loginHome } from "./login.ts";
 import type { Program, ProgramOutput } from "./program.ts";
 import { type ServeShell, serveSession } from "./serve-session.ts";
-import { DEFAULT_SHELL_LIMITS, type ShellLimits } from "./shell-limits.ts";
+import { DEFAULT_SHELL_LIMITS, type ShellOptions } from "./shell-options.ts";
 import { type ShellRequest, startProgram } from "./start-program.ts";
 
 /** What a shell answers for a program that is not there, or cannot be run. */
@@ -12,12 +13,13 @@ const NOT_RUNNABLE = 126;
 
 /** The shell sessions of one agent. */
 export class ShellSessions {
-  readonly #limits: ShellLimits;
+  readonly #options: ShellOptions;
   readonly #open = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
 
-  constructor(limits: Partial<ShellLimits> = {}) {
-    this.#limits = { ...DEFAULT_SHELL_LIMITS, ...limits };
+  /** By default with the user's own home. */
+  constructor(options: Partial<ShellOptions> = {}) {
+    this.#options = { ...DEFAULT_SHELL_LIMITS, home: loginHome(), ...options };
   }
 
   /** Sessions that are open now. */
@@ -34,12 +36,12 @@ export class ShellSessions {
     const id = parseUuid(request.session);
     if (this.#stop.signal.aborted) throw new HpsError("unavailable", "the agent is stopping");
     if (this.#open.has(id)) throw new HpsError("exists", `session ${id} is open already`);
-    const { sessions } = this.#limits;
+    const { sessions } = this.#options;
     if (this.#open.size >= sessions) throw new HpsError("exhausted", `${sessions} shell sessions are open already`);
     const started = Promise.withResolvers<void>();
     this.#open.set(id, started.promise);
     try {
-      const program = await startProgram(request, this.#limits).catch(asFailedProgram);
+      const program = await startProgram(request, this.#options).catch(asFailedProgram);
       const session = serveSession({ id, program, serve, signal: this.#stop.signal });
       this.#open.set(id, session);
       void session.finally(() => this.#open.delete(id));

@@ -1,8 +1,8 @@
 import { parseTerminalType, parseWindowSize } from "../../proto/values/terminal.ts";
 import { startCommand } from "./command.ts";
-import { loginEnvironment, loginFolder, loginShell } from "./login.ts";
+import { loginEnvironment, loginShell } from "./login.ts";
 import type { Program } from "./program.ts";
-import type { ShellLimits } from "./shell-limits.ts";
+import type { ShellOptions } from "./shell-options.ts";
 import { openTerminal } from "./terminal.ts";
 
 /** What hpsd asks for: the OpenShell command. */
@@ -17,13 +17,13 @@ export interface ShellRequest {
 }
 
 /** A login shell on a terminal, or the command with pipes. Throws HpsError when it cannot be started. */
-export async function startProgram(request: ShellRequest, limits: ShellLimits): Promise<Program> {
-  const cwd = loginFolder();
+export async function startProgram(request: ShellRequest, options: ShellOptions): Promise<Program> {
+  const { home, ...limits } = options;
   const shell = loginShell();
   const { command, rows, columns } = request;
   if (command.length > 0) {
-    return await startCommand({ argv: command, env: loginEnvironment(shell[0]), cwd, limits });
+    return await startCommand({ argv: command, env: loginEnvironment(shell[0], home), cwd: home, limits });
   }
-  const env = loginEnvironment(shell[0], parseTerminalType(request.term));
-  return openTerminal({ argv: shell, env, cwd, size: parseWindowSize({ rows, columns }), limits });
+  const env = loginEnvironment(shell[0], home, parseTerminalType(request.term));
+  return openTerminal({ argv: shell, env, cwd: home, size: parseWindowSize({ rows, columns }), limits });
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { foregroundGroup, processesOf } from "./process-session.ts";
 import { ShellSessions } from "./shell-sessions.ts";
-import { type SessionRig, startSession } from "./testing/session-rig.ts";
+import { type SessionRig, startSession, TEST_SHELLS } from "./testing/session-rig.ts";
 
 const rigs: SessionRig[] = [];
 afterEach(async () => {
@@ -142,7 +142,7 @@ test("a background job does not outlive its session", async () => {
 });
 
 test("only so many sessions, each id once, sizes and ids checked, none after the stop", async () => {
-  const sessions = new ShellSessions({ sessions: 1, graceMs: 300 });
+  const sessions = new ShellSessions({ ...TEST_SHELLS, sessions: 1 });
   const rig = await startSession([], {}, sessions);
   rigs.push(rig);
   await expect(startSession([], {}, sessions)).rejects.toMatchObject({ code: "exhausted" });

@@ -7,7 +7,7 @@ import { forkPty, resizePty } from "./native-pty.ts";
 import { OutputPump } from "./output-pump.ts";
 import { endProcessSession, foregroundGroup, sendSignal } from "./process-session.ts";
 import type { Program } from "./program.ts";
-import type { ShellLimits } from "./shell-limits.ts";
+import type { ShellLimits } from "./shell-options.ts";
 
 export interface TerminalOptions {
   /** Program and arguments. */

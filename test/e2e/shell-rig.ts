@@ -5,6 +5,7 @@ import path from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { makeKey, privateKeyPem } from "../../certs/key.ts";
 import { ShellSessions } from "../../installer-agent/shell/shell-sessions.ts";
+import { TEST_SHELLS } from "../../installer-agent/shell/testing/session-rig.ts";
 import { AgentService, CommandSchema, type OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
 import {
   type OpenSessionRequestSchema,
@@ -84,7 +85,7 @@ export async function startShellRig(options: { readonly folder?: string } = {}):
   };
   const alice = await operatorNamed("alice", { "*": "operator" });
   const agentChannel = await agentOf(hostId);
-  const agent = new ShellSessions({ graceMs: 300, quietMs: 200 });
+  const agent = new ShellSessions(TEST_SHELLS);
   const rig: ShellRig = {
     ...{ identity, shells, server, agent, hostId, agentChannel },
     operator: client(ShellService, alice.channel),

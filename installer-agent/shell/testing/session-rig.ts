@@ -12,6 +12,9 @@ import { newUuid } from "../../../proto/values/uuid.ts";
 import type { ServeShell } from "../serve-session.ts";
 import { ShellSessions } from "../shell-sessions.ts";
 
+/** Quick to end; the home has no profile, because what this machine's user has in it is no part of a test. */
+export const TEST_SHELLS = { graceMs: 300, quietMs: 200, home: "/" } as const;
+
 type Response = NonNullable<MessageInitShape<typeof ServeShellResponseSchema>["message"]>;
 
 export interface SessionRig {
@@ -37,7 +40,7 @@ export interface SessionRig {
 export async function startSession(
   command: readonly string[] = [],
   open: { readonly rows?: number; readonly columns?: number; readonly term?: string } = {},
-  sessions = new ShellSessions({ graceMs: 300, quietMs: 200 }),
+  sessions = new ShellSessions(TEST_SHELLS),
 ): Promise<SessionRig> {
   const id = newUuid();
   const responses = new BoundedQueue<ServeShellResponse>({ capacity: 1024 * 1024, sizeOf: () => 0 });

@@ -8,4 +8,9 @@ export interface ShellLimits {
   readonly quietMs: number;
 }
 
+export interface ShellOptions extends ShellLimits {
+  /** Where a session begins, and whose profile a login shell reads. */
+  readonly home: string;
+}
+
 export const DEFAULT_SHELL_LIMITS: ShellLimits = { sessions: 16, graceMs: 2_000, quietMs: 500 };
