@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
+import path from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { EndOfInputSchema, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
@@ -57,6 +59,24 @@ test("a terminal session: what the operator got is what is recorded, row and aud
       details: { exit: "7", outputBytes: String(bytes.length), recorded: "yes", recordingDigest: sha256(cast) },
     },
   ]);
+});
+
+test("what the operator is sent is in the recording already, at the moment it comes", async () => {
+  await using rig = await openShellsRig();
+  const session = await rig.open();
+  const raw = path.join(rig.folder, `${session.row.id}.raw`);
+  let shown = 0;
+  const reading = (async () => {
+    for await (const { value } of session.toOperator) {
+      if (value instanceof Uint8Array) shown += value.length;
+      expect(statSync(raw).size).toBeGreaterThanOrEqual(shown);
+    }
+  })();
+  for (let count = 0; count < 20; count += 1) await session.fromAgent(output(randomBytes(1000)));
+  await session.fromAgent(exit(0));
+  await reading;
+  session.operatorLeft("");
+  expect(shown).toBe(20_000);
 });
 
 test("a command session: bytes and digests of each direction, the first 64 kB of each output", async () => {
