@@ -8,7 +8,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{proto,certs,server,client,installer-agent}/**/*.test.ts", "test/*.test.ts"],
+          include: [
+            "{proto,certs,server,client,installer-agent}/**/*.test.ts",
+            "test/*.test.ts",
+            "test/architecture/*.test.ts",
+          ],
           testTimeout: 20_000,
         },
       },
