@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
+import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import type { ProgramOutput } from "./program.ts";
 
 /** What is read ahead of the network; beyond it the program waits in its own write. */

@@ -1,4 +1,4 @@
-import type { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
+import type { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import type { WindowSize } from "../../proto/values/terminal.ts";
 import type { ProgramExit } from "../system/run-command.ts";
 

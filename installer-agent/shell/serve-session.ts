@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import type { AgentService, ServeShellRequestSchema, ServeShellResponse } from "../../proto/gen/hps/v1/agent_pb.ts";
-import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { parseSignal, parseWindowSize } from "../../proto/values/terminal.ts";
 import type { Program, ProgramOutput } from "./program.ts";

@@ -1,4 +1,4 @@
-import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
+import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import { loginHome } from "./login.ts";

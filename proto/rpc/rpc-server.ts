@@ -8,6 +8,7 @@ import {
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
 } from "@grpc/grpc-js";
+import { callAt, settlesWithin } from "../flow/time-limit.ts";
 import { type ErrorCode, HpsError } from "../values/hps-error.ts";
 import { ActiveCalls, type AdmittedCall } from "./active-calls.ts";
 import { admit, endWith, type Incident, textOf } from "./call-gate.ts";
@@ -17,7 +18,6 @@ import { Listener, type ServerCertificate } from "./listener.ts";
 import { type AnyHandler, runMethod } from "./method-runner.ts";
 import { ServerCall } from "./server-call.ts";
 import { DEFAULT_LIMITS, type RpcServerLimits, transportOptions } from "./server-limits.ts";
-import { callAt, settlesWithin } from "./time-limit.ts";
 
 /** One ended call; `method` is "unknown" for one this server does not have. */
 export interface CallObservation {

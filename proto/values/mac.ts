@@ -1,5 +1,6 @@
 import { type Brand, branded } from "./brand.ts";
 import { HpsError } from "./hps-error.ts";
+import { quote } from "./safe-text.ts";
 
 /** An EUI-48 in lower case with colons: `52:54:00:12:34:56`. */
 export type Mac = Brand<string, "Mac">;
@@ -8,12 +9,12 @@ export type Mac = Brand<string, "Mac">;
 export function parseMac(text: string): Mac {
   const hex = bareHex(text);
   if (hex === undefined) {
-    throw new HpsError("invalid", `not a MAC address: ${JSON.stringify(text.slice(0, 64))}`, {
+    throw new HpsError("invalid", `not a MAC address: ${quote(text)}`, {
       hint: "write it as 52:54:00:12:34:56",
     });
   }
   if (Number.parseInt(hex.slice(0, 2), 16) & 1)
-    throw new HpsError("invalid", `${text} is a multicast address, not a NIC's`);
+    throw new HpsError("invalid", `${quote(text)} is a multicast address, not a NIC's`);
   if (/^0{12}$/.test(hex)) throw new HpsError("invalid", "the all-zero MAC address is not a NIC's");
   return branded<"Mac", string>((hex.match(/../g) ?? []).join(":"));
 }

@@ -6,6 +6,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { makeKey, privateKeyPem } from "../../certs/key.ts";
 import { ShellSessions } from "../../installer-agent/shell/shell-sessions.ts";
 import { TEST_SHELLS } from "../../installer-agent/shell/testing/session-rig.ts";
+import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import { AgentService, CommandSchema, type OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
 import {
   type OpenSessionRequestSchema,
@@ -14,14 +15,12 @@ import {
   ShellService,
   type StartSessionSchema,
 } from "../../proto/gen/hps/v1/shell_pb.ts";
-import { BoundedQueue } from "../../proto/rpc/bounded-queue.ts";
 import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
 import { type Client, client } from "../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { newUuid } from "../../proto/values/uuid.ts";
 import { Access } from "../../server/core/identity/access.ts";
-import { createAuthorize } from "../../server/core/identity/authorize.ts";
 import { expiryOf } from "../../server/core/identity/live-calls.ts";
 import type { Caller, Role } from "../../server/core/identity/principal.ts";
 import { Presence } from "../../server/core/presence/presence.ts";
@@ -29,6 +28,7 @@ import { Shells } from "../../server/core/shells/shells.ts";
 import { addTestCluster, addTestHost } from "../../server/core/testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type TestIdentity } from "../../server/core/testing/test-identity.ts";
 import { addTestInstallation, addTestOperator } from "../../server/core/testing/test-rows.ts";
+import { createAuthorize } from "../../server/rpc/authorize.ts";
 import { serveShell } from "../../server/rpc/serve-shell.ts";
 import { shellService } from "../../server/rpc/shell-service.ts";
 import { selectAudit } from "../../server/store/audit.ts";

@@ -1,5 +1,6 @@
 /** The server's end of an agent's shell session, in memory. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { BoundedQueue } from "../../../proto/flow/bounded-queue.ts";
 import {
   type ServeShellRequestSchema,
   type ServeShellResponse,
@@ -7,7 +8,6 @@ import {
   type ShellExit,
   ShellExitSchema,
 } from "../../../proto/gen/hps/v1/agent_pb.ts";
-import { BoundedQueue } from "../../../proto/rpc/bounded-queue.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { ServeShell } from "../serve-session.ts";
 import { ShellSessions } from "../shell-sessions.ts";

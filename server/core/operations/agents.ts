@@ -1,5 +1,5 @@
+import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import type { AttachRequest } from "../../../proto/gen/hps/v1/agent_pb.ts";
-import { settlesWithin } from "../../../proto/rpc/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { GroupCommit } from "../../store/group-commit.ts";
 import type { Tables } from "../../store/schema/tables.ts";

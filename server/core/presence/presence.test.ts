@@ -116,6 +116,7 @@ test("silence closes; a sign of life does not; all who are there are listed", ()
   expect([...presence.agents()].map(({ version }) => version)).toEqual(["0.1.0", "0.2.0"]);
   time.now = 60_000;
   alive.seen();
+  expect([presence.lastHeardAt("h2"), presence.lastHeardAt("h3")]).toEqual([60_000, undefined]);
   time.now = 90_000;
   expect([presence.isGone("h1", time.now), presence.isGone("h2", time.now)]).toEqual([true, false]);
   expect(presence.sweep()).toBe(1);

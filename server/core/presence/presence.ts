@@ -1,4 +1,4 @@
-import { settlesWithin } from "../../../proto/rpc/time-limit.ts";
+import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { Clock } from "../audit/audit.ts";
 import { type AgentCommand, type CommandInit, PendingCommands } from "./pending-commands.ts";
@@ -80,6 +80,12 @@ export class Presence {
   /** No stream, or none with a sign of life for `goneAfterMs`. */
   isGone(hostId: string, now: number): boolean {
     return [...(this.#byHost.get(hostId) ?? [])].every((entry) => this.#isSilent(entry, now));
+  }
+
+  /** UTC milliseconds of the last word of the host's agents; undefined when none is attached. */
+  lastHeardAt(hostId: string): number | undefined {
+    const times = [...(this.#byHost.get(hostId) ?? [])].map(({ lastSeenAt }) => lastSeenAt);
+    return times.length === 0 ? undefined : Math.max(...times);
   }
 
   /**

@@ -1,5 +1,5 @@
+import { BoundedQueue } from "../../../proto/flow/bounded-queue.ts";
 import type { ServeShellRequest, ServeShellResponse, ShellExit } from "../../../proto/gen/hps/v1/agent_pb.ts";
-import { BoundedQueue } from "../../../proto/rpc/bounded-queue.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseSignal, parseWindowSize } from "../../../proto/values/terminal.ts";
 import type { SessionRow } from "../../store/sessions.ts";

@@ -151,7 +151,7 @@ test.each([
 });
 
 test("strict: without a recording there is no session", async () => {
-  await using rig = await openShellsRig({ folder: "/proc/no-such-folder" });
+  await using rig = await openShellsRig({ folder: "/dev/null/no-such-folder" });
   await expect(rig.open()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("recorded") });
   expect(rig.asked).toEqual([]);
   expect(rig.errors).toHaveLength(1);
@@ -159,7 +159,7 @@ test("strict: without a recording there is no session", async () => {
 });
 
 test("best-effort: the operator first sees that nothing is recorded, and the audit log says so", async () => {
-  await using rig = await openShellsRig({ folder: "/proc/no-such-folder", recording: "best-effort" });
+  await using rig = await openShellsRig({ folder: "/dev/null/no-such-folder", recording: "best-effort" });
   const session = await rig.open();
   const reading = readOperator(session);
   await session.fromAgent(output("secret"));

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import type { OpenShellSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
-import { settlesWithin } from "../../../proto/rpc/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionQuery, SessionRow } from "../../store/sessions.ts";
