@@ -1,5 +1,5 @@
 import type { Migration } from "./migrate.ts";
-import type { Store } from "./open-store.ts";
+import { openStore, type Store } from "./open-store.ts";
 import { first } from "./schema/0001-first/first.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
@@ -13,3 +13,8 @@ export type Tx = Writer<Tables>;
 
 /** Every step from an empty file to this release, in order. One that was released never changes. */
 export const MIGRATIONS: readonly Migration[] = [{ name: "0001-first", up: first }];
+
+/** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */
+export async function openHpsStore(file: string): Promise<HpsStore> {
+  return await openStore<Tables>({ file, migrations: MIGRATIONS });
+}

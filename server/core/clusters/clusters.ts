@@ -15,10 +15,9 @@ import {
 } from "../../store/clusters.ts";
 import type { Db, HpsStore, Tx } from "../../store/database.ts";
 import { locateCluster } from "../../store/lookup.ts";
-import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
+import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
 import { checkEtag } from "../changes/etag.ts";
-import type { Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
 
 /** What may change; text was checked where it came in. */
@@ -62,27 +61,27 @@ export class Clusters {
   }
 
   /** `exists` when the name is taken. */
-  async create(caller: Caller, name: ObjectName, settings: ClusterSettings): Promise<ClusterRecord> {
+  async create(who: AuditActor, name: ObjectName, settings: ClusterSettings): Promise<ClusterRecord> {
     const id = newUuid();
     return await this.#deps.store.write(async (tx) => {
       if ((await locateCluster(tx, name)) !== undefined) throw new HpsError("exists", `cluster ${name} exists already`);
       await insertCluster(tx, { id, name, ...settings, at: this.#deps.clock() });
-      return await this.#changed(tx, caller, id);
+      return await this.#changed(tx, who, id);
     });
   }
 
   /** `aborted` when the etag is neither empty nor the current one. */
-  async update(caller: Caller, id: string, change: Partial<ClusterSettings>, etag: string): Promise<ClusterRecord> {
+  async update(who: AuditActor, id: string, change: Partial<ClusterSettings>, etag: string): Promise<ClusterRecord> {
     return await this.#deps.store.write(async (tx) => {
       const { name, description, domain, admission, revision } = await existing(tx, id);
       checkEtag({ revision }, etag, `cluster ${name}`);
       await updateCluster(tx, id, { description, domain, admission, ...change, at: this.#deps.clock() });
-      return await this.#changed(tx, caller, id);
+      return await this.#changed(tx, who, id);
     });
   }
 
   /** `precondition` while hosts are in it. */
-  async delete(caller: Caller, id: string, etag: string): Promise<void> {
+  async delete(who: AuditActor, id: string, etag: string): Promise<void> {
     const { store, audit, changes } = this.#deps;
     await store.write(async (tx) => {
       const cluster = await existing(tx, id);
@@ -92,17 +91,17 @@ export class Clusters {
       await deleteCluster(tx, id);
       await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: true });
       const details = { name: cluster.name };
-      await audit.allowed(tx, actorOfCaller(caller), { target: `cluster:${id}`, clusterId: id, details });
+      await audit.allowed(tx, who, { target: `cluster:${id}`, clusterId: id, details });
     });
   }
 
-  async #changed(tx: Tx, caller: Caller, id: string): Promise<ClusterRecord> {
+  async #changed(tx: Tx, who: AuditActor, id: string): Promise<ClusterRecord> {
     const { audit, changes } = this.#deps;
     const cluster = await existing(tx, id);
     const { name, domain, admission } = cluster;
     await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: false });
     const details = { name, domain, admission };
-    await audit.allowed(tx, actorOfCaller(caller), { target: `cluster:${id}`, clusterId: id, details });
+    await audit.allowed(tx, who, { target: `cluster:${id}`, clusterId: id, details });
     return cluster;
   }
 }

@@ -3,6 +3,7 @@ import { parseDomainName } from "../../../proto/values/domain-name.ts";
 import { parseHostName } from "../../../proto/values/host-name.ts";
 import { parseIpAddress } from "../../../proto/values/ip-address.ts";
 import { parseMac } from "../../../proto/values/mac.ts";
+import { actorOfCaller } from "../audit/audit.ts";
 import { openInventory } from "../testing/inventory.ts";
 import { addTestCluster } from "../testing/open-test-store.ts";
 import { dhcpPlan, watchDhcpPlan } from "./host-plan.ts";
@@ -40,7 +41,7 @@ test("who renders it is told of each change that alters it", async () => {
   expect(await next()).toEqual(["web01.lab.example.org"]);
   await test.hosts.update(test.root, web.id, { name: parseHostName("db01") }, "");
   expect(await next()).toEqual(["db01.lab.example.org"]);
-  await test.clusters.update(test.root, lab, { domain: parseDomainName("new.example") }, "");
+  await test.clusters.update(actorOfCaller(test.root), lab, { domain: parseDomainName("new.example") }, "");
   expect(await next()).toEqual(["db01.new.example"]);
   await test.hosts.delete(test.root, web.id, "");
   expect(await next()).toEqual([]);

@@ -125,6 +125,11 @@ export function isOpen(state: HostState): state is OpenState {
   return OPEN.some((open) => open === state);
 }
 
+/** Whether no machine has enrolled for the installation yet. */
+export function isFirst(state: OpenState): boolean {
+  return state === "armed" || state === "awaiting-approval";
+}
+
 /** Reads a state from the store. */
 export function parseOpenState(text: string): OpenState {
   const state = OPEN.find((candidate) => candidate === text);

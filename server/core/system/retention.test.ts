@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { changeBounds } from "../../store/changes.ts";
+import { actorOfCaller } from "../audit/audit.ts";
 import { openInventory } from "../testing/inventory.ts";
 import { addTestCluster } from "../testing/open-test-store.ts";
 import { keepBounded } from "./retention.ts";
@@ -8,7 +9,7 @@ test("what is beyond the limits is forgotten, round after round, also after one 
   await using test = await openInventory();
   const { store, changes, auditLog, clock, root } = test;
   const lab = await addTestCluster(store);
-  const change = async () => await test.clusters.update(root, lab, { description: "again" }, "");
+  const change = async () => await test.clusters.update(actorOfCaller(root), lab, { description: "again" }, "");
   for (let index = 0; index < 20; index += 1) await change();
   const errors: unknown[] = [];
   const stop = new AbortController();

@@ -143,8 +143,10 @@ interface AgentRunTable {
 }
 
 interface ClaimTable {
-  /** SHA-256 of the token, hex. */
-  token_hash: string;
+  /** What the boot script names it by; opens nothing once fetched. */
+  id: string;
+  /** SHA-256 of the token, hex; the token is made when the claim is fetched. */
+  token_hash: string | null;
   installation_id: string;
   host_id: string;
   /** The sender the script went to; only it may fetch the claim. */

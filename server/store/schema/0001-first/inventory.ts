@@ -57,7 +57,8 @@ export async function gate(db: Db): Promise<void> {
     db,
     "claim",
     {
-      token_hash: key,
+      id: key,
+      token_hash: optionalText,
       installation_id: partOf("installation"),
       host_id: text,
       mac: text,
@@ -75,7 +76,7 @@ export async function gate(db: Db): Promise<void> {
       approved_by: optionalText,
       certificate_serial: optionalText,
     },
-    { indexes: [["installation_id", "issued_at"]] },
+    { unique: [["token_hash"]], indexes: [["installation_id", "issued_at"]] },
   );
   await createTable(
     db,

@@ -1,0 +1,27 @@
+import type { HostState } from "../hosts/life-cycle.ts";
+
+/** What a machine that asks how to boot is told. */
+export type BootDecision =
+  /** The installer, with a claim to fetch by its id, once. */
+  | { readonly kind: "install"; readonly claimId: string; readonly hostName: string; readonly installationId: string }
+  /** The system on its own disk. */
+  | { readonly kind: "local-disk"; readonly hostName: string }
+  /** Ask again: the agent of an earlier boot may still live. */
+  | { readonly kind: "wait"; readonly hostName: string; readonly seconds: number }
+  /** An unknown machine we gave an address to: may say what it is and wait to be approved. */
+  | { readonly kind: "first-contact" };
+
+/** What the state of a known host means for its boot. */
+export type BootRule = "claim" | "local-disk" | "refuse-unarmed" | "refuse-frozen";
+
+export const BOOT_RULES: Readonly<Record<HostState, BootRule>> = {
+  registered: "refuse-unarmed",
+  armed: "claim",
+  "awaiting-approval": "claim",
+  installing: "claim",
+  interrupted: "claim",
+  failed: "claim",
+  frozen: "refuse-frozen",
+  rebooting: "local-disk",
+  installed: "local-disk",
+};

@@ -1,0 +1,178 @@
+import { randomUUID } from "node:crypto";
+import type { IpAddress } from "../../../proto/values/ip-address.ts";
+import type { Mac } from "../../../proto/values/mac.ts";
+import { insertClaim, voidClaims } from "../../store/claims.ts";
+import type { Tx } from "../../store/database.ts";
+import { type GateView, gateViewByMac, type OpenView } from "../../store/gate-view.ts";
+import type { AuditActor } from "../audit/audit.ts";
+import type { Contacts } from "../hosts/contacts.ts";
+import { isFirst, parseOpenState } from "../hosts/life-cycle.ts";
+import { BOOT_RULES, type BootDecision } from "./boot-decision.ts";
+import { type GateParts, refusal } from "./gate-parts.ts";
+import { doubtAbout, type Neighbour } from "./sender.ts";
+
+/** A machine asks how to boot. */
+export interface BootAsk {
+  /** What the request says; proven below or refused. */
+  readonly mac: Mac;
+  /** The request's source address. */
+  readonly address: IpAddress;
+  readonly neighbour: Neighbour;
+  /** What the machine says of itself, bounded; for unknown machines. */
+  readonly inventory: ReadonlyMap<string, string>;
+}
+
+/** How soon a machine whose earlier agent may still live asks again. */
+const WAIT_SECONDS = 15;
+/** A word of the agent later than this after another boot of its host comes from another machine. */
+const LAST_WORDS_MS = 5_000;
+const MOST_GREETED = 10_000;
+
+/** Decides what a machine that boots from the network gets: script or refusal, never both. */
+export class BootGate {
+  readonly #parts: GateParts;
+  readonly #contacts: Contacts;
+  /** When a host whose agent lived asked for a boot script first. */
+  readonly #rebooting = new Map<string, number>();
+  /** Unknown machines by MAC, and when the audit log heard of them; oldest first. */
+  readonly #greeted = new Map<string, number>();
+
+  constructor(parts: GateParts, contacts: Contacts) {
+    this.#parts = parts;
+    this.#contacts = contacts;
+  }
+
+  /** Throws `denied` with an incident id when the sender is not the machine it says, or may have nothing. */
+  async boot(ask: BootAsk): Promise<BootDecision> {
+    const { leases, clock, store } = this.#parts;
+    const lease = leases.about(ask.address, ask.mac);
+    const now = clock();
+    const doubt = doubtAbout({ claimedMac: ask.mac, lease, neighbour: ask.neighbour, now });
+    if (doubt !== undefined) throw await this.#refuse(ask, undefined, doubt);
+    const view = await store.read((db) => gateViewByMac(db, ask.mac));
+    if (view !== undefined) return await this.#bootKnown(ask, view);
+    if (lease === undefined || lease.seenAt + this.#parts.settings.contactWindow <= now) {
+      throw await this.#refuse(ask, undefined, "the machine is unknown and its time for a first contact is over");
+    }
+    await this.#greet(ask);
+    return { kind: "first-contact" };
+  }
+
+  /** Kernel, initramfs, boot loader: for machines of known hosts on addresses we leased. Throws `denied` with an incident id. */
+  async admitFile(file: string, address: IpAddress, neighbour: Neighbour): Promise<void> {
+    const { leases, clock, store, refusals } = this.#parts;
+    const claimedMac = leases.byAddress(address)?.mac ?? (typeof neighbour === "object" ? neighbour.mac : "");
+    const lease = leases.about(address, claimedMac);
+    const doubt = doubtAbout({ claimedMac, lease, neighbour, now: clock() });
+    const known = doubt === undefined && (await store.read((db) => gateViewByMac(db, claimedMac))) !== undefined;
+    if (known) return;
+    const reason = doubt ?? "the machine is unknown";
+    throw await refusal(
+      refusals,
+      { actor: `address:${address}`, action: "boot.file", address },
+      { reason, details: { file } },
+    );
+  }
+
+  /** It asks again and again while it waits; the audit log hears of it once a window. */
+  async #greet(ask: BootAsk): Promise<void> {
+    const { clock, store, audit, settings } = this.#parts;
+    await this.#contacts.seen(ask.mac, ask.address, ask.inventory);
+    const now = clock();
+    for (const [mac, at] of this.#greeted) {
+      if (at + settings.contactWindow > now && this.#greeted.size <= MOST_GREETED) break;
+      this.#greeted.delete(mac);
+    }
+    if (this.#greeted.has(ask.mac)) return;
+    this.#greeted.set(ask.mac, now);
+    await store.write((tx) => audit.allowed(tx, actorOf(ask), { reason: "first contact of an unknown machine" }));
+  }
+
+  async #bootKnown(ask: BootAsk, view: GateView): Promise<BootDecision> {
+    const { installation, hostName } = view;
+    const overdue = installation !== undefined && isOverdue(installation, this.#parts.clock());
+    const resting = view.installed ? "installed" : "registered";
+    const state = installation === undefined || overdue ? resting : parseOpenState(installation.state);
+    switch (BOOT_RULES[state]) {
+      case "claim":
+        return await this.#claimFor(ask, view);
+      case "refuse-frozen":
+        throw await this.#refuse(ask, view, `${hostName} is frozen: two machines claimed it`);
+      case "refuse-unarmed":
+        throw await this.#refuse(ask, view, overdue ? `the window of ${hostName} is over` : `${hostName} is not armed`);
+      case "local-disk":
+        await this.#allow(ask, view, "boots its own disk");
+        return { kind: "local-disk", hostName };
+    }
+  }
+
+  /** A claim voids the older one, and is given only when the agent of an earlier boot is gone. */
+  async #claimFor(ask: BootAsk, { hostId }: GateView): Promise<BootDecision> {
+    const { store, clock, presence, settings } = this.#parts;
+    const now = clock();
+    const decided = await store.write(async (tx): Promise<BootDecision | { kind: "frozen"; view: GateView }> => {
+      const view = await gateViewByMac(tx, ask.mac);
+      if (view?.installation === undefined || view.hostId !== hostId) return { kind: "wait", hostName: "", seconds: 1 };
+      if (!presence.isGone(hostId, now)) return await this.#earlierAgentLives(tx, view, ask);
+      this.#rebooting.delete(view.installation.id);
+      await voidClaims(tx, view.installation.id, now, "newer claim");
+      const claimId = randomUUID();
+      const { mac, address } = ask;
+      const times = { issuedAt: now, expiresAt: now + settings.claimTtl };
+      await insertClaim(tx, { id: claimId, installationId: view.installation.id, hostId, mac, address, ...times });
+      await this.#parts.audit.allowed(tx, actorOf(ask), subjectOf(view, "gets the installer with a claim"));
+      return { kind: "install", claimId, hostName: view.hostName, installationId: view.installation.id };
+    });
+    if (decided.kind !== "frozen") return decided;
+    throw await this.#refuse(ask, decided.view, "two machines claim this host");
+  }
+
+  /**
+   * A machine that restarted stays silent on its old stream. When the agent speaks after another machine with its MAC
+   * asked how to boot, there are two.
+   */
+  async #earlierAgentLives(
+    tx: Tx,
+    view: GateView & { readonly installation?: OpenView | undefined },
+    ask: BootAsk,
+  ): Promise<BootDecision | { kind: "frozen"; view: GateView }> {
+    const { presence, clock, installations } = this.#parts;
+    const { hostId, hostName, installation } = view;
+    const wait: BootDecision = { kind: "wait", hostName, seconds: WAIT_SECONDS };
+    if (installation === undefined) return wait;
+    const askedAt = this.#rebooting.get(installation.id);
+    const heardAt = presence.lastHeardAt(hostId) ?? 0;
+    if (askedAt === undefined) {
+      this.#rebooting.set(installation.id, clock());
+      return wait;
+    }
+    if (heardAt <= askedAt + LAST_WORDS_MS) return wait;
+    this.#rebooting.delete(installation.id);
+    const reason = "another machine with its MAC booted while the agent lives";
+    await installations.apply(tx, installation.id, "conflict", { actor: actorOf(ask).actor, reason });
+    return { kind: "frozen", view };
+  }
+
+  async #allow(ask: BootAsk, view: GateView, reason: string): Promise<void> {
+    const { store, audit } = this.#parts;
+    await store.write((tx) => audit.allowed(tx, actorOf(ask), subjectOf(view, reason)));
+  }
+
+  async #refuse(ask: BootAsk, view: GateView | undefined, reason: string) {
+    const subject = view === undefined ? { reason } : subjectOf(view, reason);
+    return await refusal(this.#parts.refusals, actorOf(ask), subject);
+  }
+}
+
+/** A window that is over, though the sweeper has not closed it yet. */
+function isOverdue({ state, windowEndAt }: OpenView, now: number): boolean {
+  return isFirst(parseOpenState(state)) && windowEndAt <= now;
+}
+
+function actorOf(ask: BootAsk): AuditActor {
+  return { actor: `mac:${ask.mac}`, action: "boot.script", address: ask.address };
+}
+
+function subjectOf(view: GateView, reason: string) {
+  return { target: `host:${view.hostId}`, clusterId: view.clusterId, reason };
+}
