@@ -1,0 +1,105 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
+import { answerForm } from "./answer-form.ts";
+import { type Answer, renderRefusal } from "./refusal.ts";
+
+/** One answer of the boot door: text, bytes, or a file's stream with its length. */
+export interface BootAnswer {
+  readonly status?: number;
+  readonly type: string;
+  readonly body: string | Buffer;
+}
+
+/** A request as its route sees it. */
+export interface BootRequest {
+  /** As the socket says it: may be `::ffff:10.0.0.9`. */
+  readonly address: string;
+  readonly query: URLSearchParams;
+  /** What follows the route's own path. */
+  readonly rest: string;
+  readonly response: ServerResponse;
+}
+
+/** Answers, or throws an HpsError. `undefined`: the route has sent the answer itself. */
+export type BootRoute = (request: BootRequest) => Promise<BootAnswer | undefined>;
+
+export interface BootDoorOptions {
+  /** By path; one that ends in a slash takes all that is below. */
+  readonly routes: Readonly<Record<string, BootRoute>>;
+  /** For what is no HpsError; answers with an incident id. Must not throw. */
+  readonly onError: (path: string, error: unknown) => string;
+  readonly onAnswer?: (path: string, status: number) => void;
+}
+
+const MAX_URL = 4_096;
+const MAX_CONNECTIONS = 2_048;
+
+/** The HTTP server of the boot network: GET only, small requests, short waits, refusals in the asker's form. */
+export function createBootDoor(options: BootDoorOptions): Server {
+  const limits = { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 5_000, maxHeaderSize: 8_192 };
+  const server = createServer({ ...limits, connectionsCheckingInterval: 2_000 }, (request, response) => {
+    void answer(options, request, response);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxRequestsPerSocket = 100;
+  // A peer that stops reading an answer is cut off.
+  server.setTimeout(60_000);
+  return server;
+}
+
+async function answer(options: BootDoorOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+  response.on("finish", () => options.onAnswer?.(routeOf(options.routes, path)?.[0] ?? "unknown", response.statusCode));
+  try {
+    const sent = await handle(options, request, response, path);
+    if (sent !== undefined)
+      send(response, { status: sent.status ?? 200, headers: { "content-type": sent.type }, body: sent.body });
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    else
+      send(
+        response,
+        refusalOf(request, error, (unknown) => options.onError(path, unknown)),
+      );
+  }
+}
+
+async function handle(
+  { routes }: BootDoorOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<BootAnswer | undefined> {
+  // Not HEAD: a claim is given once, and asking for its headers would be that once.
+  if (request.method !== "GET") throw new HpsError("unimplemented", "the boot door answers GET alone");
+  if ((request.url ?? "").length > MAX_URL)
+    throw new HpsError("invalid", `the address is longer than ${MAX_URL} characters`);
+  const [prefix, route] = routeOf(routes, path) ?? [];
+  if (prefix === undefined || route === undefined) throw new HpsError("not-found", "the boot door has nothing there");
+  const query = new URLSearchParams((request.url ?? "").slice(path.length + 1));
+  const address = request.socket.remoteAddress ?? "";
+  return await route({ address, query, rest: path.slice(prefix.length), response });
+}
+
+function routeOf(routes: BootDoorOptions["routes"], path: string): [string, BootRoute] | undefined {
+  return Object.entries(routes).find(([prefix]) => (prefix.endsWith("/") ? path.startsWith(prefix) : path === prefix));
+}
+
+function refusalOf(request: IncomingMessage, error: unknown, report: (error: unknown) => string): Answer {
+  const { accept, "user-agent": userAgent } = request.headers;
+  const form = answerForm({ accept, userAgent });
+  if (!(error instanceof HpsError) || error.code === "internal") {
+    return renderRefusal({ status: 500, reason: "hpsd failed; its log tells more", incident: report(error) }, form);
+  }
+  const status = ERROR_TABLE[error.code].http;
+  return renderRefusal({ status, reason: error.message, incident: error.details.incident ?? "" }, form);
+}
+
+function send(
+  response: ServerResponse,
+  { status, headers, body }: { status: number; headers: Answer["headers"]; body: string | Buffer },
+): void {
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, { ...headers, "cache-control": "no-store", "content-length": length });
+  response.end(body);
+}
