@@ -11,6 +11,7 @@ import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseObjectName } from "../../proto/values/object-name.ts";
+import { actorOfCaller } from "../core/audit/audit.ts";
 import { etagOf } from "../core/changes/etag.ts";
 import type { ClusterSettings, Clusters } from "../core/clusters/clusters.ts";
 import type { Access } from "../core/identity/access.ts";
@@ -45,17 +46,17 @@ export function clusterService({ access, clusters }: Deps): Handlers<typeof Clus
     createCluster: async (request, { principal: caller }) => {
       const cluster = required(request.cluster, "cluster");
       const name = parseObjectName(cluster.name, "cluster's name");
-      return messageOf(await clusters.create(caller, name, settingsOf(cluster)));
+      return messageOf(await clusters.create(actorOfCaller(caller), name, settingsOf(cluster)));
     },
 
     updateCluster: async (request, { principal: caller }) => {
       const cluster = required(request.cluster, "cluster");
       const { id } = await access.cluster(caller, cluster.name);
-      return messageOf(await clusters.update(caller, id, changeOf(request, cluster), cluster.etag));
+      return messageOf(await clusters.update(actorOfCaller(caller), id, changeOf(request, cluster), cluster.etag));
     },
 
     deleteCluster: async ({ name, etag }, { principal: caller }) => {
-      await clusters.delete(caller, (await access.cluster(caller, name)).id, etag);
+      await clusters.delete(actorOfCaller(caller), (await access.cluster(caller, name)).id, etag);
       return {};
     },
   };

@@ -1,3 +1,5 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Claim, formatClaim } from "../../proto/config/claim.ts";
 import type { InstallationService } from "../../proto/gen/hps/v1/installation_pb.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -12,6 +14,11 @@ export interface InstallationServiceDeps {
   readonly installations: Installations;
   /** The gate's: lets the agent in that shows this fingerprint. */
   readonly approve: (caller: Caller, installationId: string, fingerprint: string) => Promise<void>;
+  /** The gate's: a claim to carry to the machine, and when it expires, in UTC milliseconds. */
+  readonly issueClaim: (
+    caller: Caller,
+    installationId: string,
+  ) => Promise<{ readonly claim: Claim; readonly expiresAt: number }>;
 }
 
 type Part = Partial<Handlers<typeof InstallationService, Caller>>;
@@ -64,7 +71,7 @@ function watching({ access, installations }: InstallationServiceDeps) {
   } satisfies Part;
 }
 
-function deciding({ access, installations, approve }: InstallationServiceDeps) {
+function deciding({ access, installations, approve, issueClaim }: InstallationServiceDeps) {
   return {
     retryInstallation: async (request, { principal: caller }) => {
       const { id } = await access.installation(caller, request.installation);
@@ -79,6 +86,12 @@ function deciding({ access, installations, approve }: InstallationServiceDeps) {
     unfreezeInstallation: async (request, { principal: caller }) => {
       const { id } = await access.installation(caller, request.installation);
       return installationMessage(await installations.unfreeze(caller, id));
+    },
+
+    issueClaim: async (request, { principal: caller }) => {
+      const { id } = await access.installation(caller, request.installation);
+      const { claim, expiresAt } = await issueClaim(caller, id);
+      return { claim: formatClaim(claim), expireTime: timestampFromMs(expiresAt) };
     },
 
     approveEnrolment: async (request, { principal: caller }) => {

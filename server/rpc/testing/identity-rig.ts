@@ -7,9 +7,7 @@ import { healthHandlers } from "../../../proto/rpc/health.ts";
 import { type Client, client } from "../../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { createAuthorize } from "../../core/identity/authorize.ts";
 import { CertificateRegister } from "../../core/identity/certificate-register.ts";
-import { checkContract } from "../../core/identity/contract.ts";
 import { IntermediateRotation } from "../../core/identity/intermediate-rotation.ts";
 import { expiryOf } from "../../core/identity/live-calls.ts";
 import { Operators } from "../../core/identity/operators.ts";
@@ -23,6 +21,8 @@ import {
   type TestPeer,
 } from "../../core/testing/test-identity.ts";
 import { addTestOperator } from "../../core/testing/test-rows.ts";
+import { createAuthorize } from "../authorize.ts";
+import { checkContract } from "../contract.ts";
 import { identityService } from "../identity-service.ts";
 
 export interface Connected {

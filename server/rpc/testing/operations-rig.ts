@@ -24,7 +24,13 @@ export async function startOperationsRig(options: OperationsOptions = {}) {
   });
   const access = new Access(core.store, core.audit);
   const approve = async (_: Caller, id: string, fingerprint: string) => void approved.push(`${id} ${fingerprint}`);
-  server.add(InstallationService, installationService({ access, installations: core.installations, approve }));
+  const issueClaim = async () => {
+    throw new HpsError("unimplemented", "the gate's, and tested there");
+  };
+  server.add(
+    InstallationService,
+    installationService({ access, installations: core.installations, approve, issueClaim }),
+  );
   server.add(AgentService, agentService({ access, agents: core.agents, ...othersOf() }));
   const authority = await makeAuthority("root");
   const [own, peer] = await Promise.all([makeLeaf(authority, { name: "s" }), makeLeaf(authority, { name: "c" })]);

@@ -13,9 +13,9 @@ import {
   Resource,
   Role as RoleNumber,
   Scope,
-} from "../../../proto/gen/hps/v1/access_pb.ts";
-import { HpsError } from "../../../proto/values/hps-error.ts";
-import type { Principal, Role } from "./principal.ts";
+} from "../../proto/gen/hps/v1/access_pb.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import type { Principal, Role } from "../core/identity/principal.ts";
 
 /** Who may call one method. */
 export interface MethodRule {

@@ -1,10 +1,17 @@
-import type { IncomingCall } from "../../../proto/rpc/handlers.ts";
-import { HpsError } from "../../../proto/values/hps-error.ts";
-import { actorOfCaller } from "../audit/audit.ts";
+import type { IncomingCall } from "../../proto/rpc/handlers.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { actorOfCaller } from "../core/audit/audit.ts";
+import {
+  atLeast,
+  type Caller,
+  clustersOf,
+  EVERYWHERE,
+  type OperatorPrincipal,
+  type Principal,
+} from "../core/identity/principal.ts";
+import type { Principals } from "../core/identity/principals.ts";
+import type { RecordsRefusals } from "../core/identity/refusals.ts";
 import { actionOf, type MethodRule, ruleOf } from "./contract.ts";
-import { atLeast, type Caller, clustersOf, EVERYWHERE, type OperatorPrincipal, type Principal } from "./principal.ts";
-import type { Principals } from "./principals.ts";
-import type { RecordsRefusals } from "./refusals.ts";
 
 export interface AuthorizeDeps {
   readonly principals: Pick<Principals, "resolve">;

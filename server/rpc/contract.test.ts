@@ -1,18 +1,18 @@
 import { create, type DescMethod, type MessageInitShape, setExtension } from "@bufbuild/protobuf";
 import { MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
-import { Health } from "../../../proto/gen/grpc/health/v1/health_pb.ts";
-import { ServerReflection } from "../../../proto/gen/grpc/reflection/v1/reflection_pb.ts";
-import { AccessSchema, access, PeerKind, Resource, Role, Scope } from "../../../proto/gen/hps/v1/access_pb.ts";
-import { AgentService } from "../../../proto/gen/hps/v1/agent_pb.ts";
-import { AuditService } from "../../../proto/gen/hps/v1/audit_pb.ts";
-import { ClusterService } from "../../../proto/gen/hps/v1/cluster_pb.ts";
-import { HostService } from "../../../proto/gen/hps/v1/host_pb.ts";
-import { IdentityService } from "../../../proto/gen/hps/v1/identity_pb.ts";
-import { InstallationService } from "../../../proto/gen/hps/v1/installation_pb.ts";
-import { ShellService } from "../../../proto/gen/hps/v1/shell_pb.ts";
-import { SystemService } from "../../../proto/gen/hps/v1/system_pb.ts";
-import { EchoService } from "../../../proto/gen/rpc/testing/echo_pb.ts";
+import { Health } from "../../proto/gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../proto/gen/grpc/reflection/v1/reflection_pb.ts";
+import { AccessSchema, access, PeerKind, Resource, Role, Scope } from "../../proto/gen/hps/v1/access_pb.ts";
+import { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { AuditService } from "../../proto/gen/hps/v1/audit_pb.ts";
+import { ClusterService } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { HostService } from "../../proto/gen/hps/v1/host_pb.ts";
+import { IdentityService } from "../../proto/gen/hps/v1/identity_pb.ts";
+import { InstallationService } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
+import { EchoService } from "../../proto/gen/rpc/testing/echo_pb.ts";
 import { checkContract, ruleOf } from "./contract.ts";
 
 const OURS = [

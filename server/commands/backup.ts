@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseShape } from "../../proto/values/parsed.ts";
+import { backupStore } from "../store/backup-store.ts";
+import { restoreStore } from "../store/restore-store.ts";
+import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+
+const LIST = "backup.json";
+const STORE = "hpsd.db";
+/** Folders of the state that belong to the store: the authority's keys and the recordings of shells. */
+const FOLDERS = ["ca", "sessions"] as const;
+
+const listSchema = z.strictObject({
+  format: z.literal(1),
+  createdAt: z.string(),
+  /** SHA-256 of each file, hex, by its path in the backup. */
+  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
+});
+
+/**
+ * Writes all that hpsd cannot make anew into a new folder, also while hpsd runs. The store first: the keys it names are in
+ * their folder already. The list comes last, so a backup that was cut off has none.
+ */
+export async function backup(to: string, flags: ConfigFlags, context: CommandContext): Promise<void> {
+  const config = await readConfig(flags, context);
+  await mkdir(path.dirname(path.resolve(to)), { recursive: true });
+  await mkdir(to, { mode: 0o700 }).catch((cause: unknown) => {
+    throw new HpsError("exists", `cannot make the folder ${to}`, { hint: "name one that does not exist yet", cause });
+  });
+  await backupStore({ file: storeFile(config), to: path.join(to, STORE) });
+  for (const folder of FOLDERS) await copyFolder(path.join(config.state, folder), path.join(to, folder));
+  const files: Record<string, string> = {};
+  for (const name of await filesBelow(to)) files[name] = await digestOf(path.join(to, name));
+  const list = { format: 1, createdAt: new Date().toISOString(), files } satisfies z.output<typeof listSchema>;
+  await writeDurably(path.join(to, LIST), `${JSON.stringify(list, undefined, 2)}\n`);
+  context.print(`backed up ${config.state} to ${to}: ${Object.keys(files).length} files`);
+  context.print("It holds private keys: keep it where only you can read it.");
+}
+
+/** Puts a backup where hpsd's folder is to be; the configuration says where. Checked whole before anything is written. */
+export async function restore(from: string, flags: ConfigFlags, context: CommandContext): Promise<void> {
+  const config = await readConfig(flags, context);
+  const files = await checkedFiles(from);
+  if (await exists(storeFile(config))) {
+    throw new HpsError("exists", `${config.state} holds an hpsd already`, { hint: "move it away first" });
+  }
+  const made = `${config.state}.restore-${process.pid}`;
+  await mkdir(made, { recursive: true, mode: 0o700 });
+  try {
+    await restoreStore({ backup: path.join(from, STORE), file: path.join(made, STORE) });
+    for (const folder of FOLDERS) await copyFolder(path.join(from, folder), path.join(made, folder));
+    await rm(config.state, { recursive: true, force: true });
+    await rename(made, config.state);
+  } catch (error) {
+    await rm(made, { recursive: true, force: true });
+    throw error;
+  }
+  context.print(`restored  ${files} files to ${config.state}; start it with hpsd serve --config ${flags.config}`);
+}
+
+async function checkedFiles(from: string): Promise<number> {
+  const text = await readFile(path.join(from, LIST), "utf8").catch((cause: unknown) => {
+    throw new HpsError("not-found", `${from} is no whole backup: it has no ${LIST}`, { cause });
+  });
+  const { files } = parseShape(listSchema, JSON.parse(text), `${LIST} of the backup`);
+  const found = (await filesBelow(from)).filter((name) => name !== LIST);
+  const strange = found.filter((name) => !Object.hasOwn(files, name));
+  if (strange.length > 0)
+    throw new HpsError("data-loss", `the backup holds files its list does not: ${strange.join(", ")}`);
+  for (const [name, digest] of Object.entries(files)) {
+    const actual = found.includes(name) ? await digestOf(path.join(from, name)) : undefined;
+    if (actual !== digest)
+      throw new HpsError("data-loss", `${name} of the backup is ${actual === undefined ? "missing" : "altered"}`);
+  }
+  return found.length;
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  if (!(await exists(from))) return;
+  await mkdir(to, { mode: 0o700 });
+  for (const name of await filesBelow(from)) {
+    await mkdir(path.dirname(path.join(to, name)), { recursive: true, mode: 0o700 });
+    await copyFile(path.join(from, name), path.join(to, name));
+    await chmod(path.join(to, name), 0o600);
+  }
+}
+
+/** Paths of all files below a folder, relative to it, in order. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file), hash);
+  return hash.digest("hex");
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
+  await using handle = await open(`${file}.partial`, "wx", 0o600);
+  await handle.writeFile(text);
+  await handle.sync();
+  await rename(`${file}.partial`, file);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await stat(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,103 @@
+import { statfs } from "node:fs/promises";
+import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { ServerConfig } from "../../proto/config/server-config.ts";
+import { endpointParts } from "../../proto/values/endpoint.ts";
+import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
+import { formatTime } from "../../proto/values/time.ts";
+import { openIdentity } from "../core/identity/open-identity.ts";
+import { openHpsStore } from "../store/database.ts";
+import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+
+const LOW_DISK_BYTES = 256 * 1024 * 1024;
+const SOON_MS = 60 * 24 * 60 * 60 * 1000;
+
+/** One thing that was looked at; `problem` undefined when it is well. */
+interface Finding {
+  readonly what: string;
+  readonly problem?: string;
+  readonly hint?: string;
+}
+
+/** Looks at all that `serve` will need; changes nothing but what opening the store migrates. Throws after the list when something is wrong. */
+export async function check(flags: ConfigFlags, context: CommandContext): Promise<void> {
+  const config = await readConfig(flags, context);
+  const findings = [
+    { what: `configuration ${flags.config}` },
+    await diskOf(config),
+    ...(await stateOf(config)),
+    await portOf("gRPC", config.listen.grpc),
+    await portOf("HTTPS", config.listen.https),
+    ...bootOf(config),
+  ];
+  for (const { what, problem, hint } of findings) {
+    context.print(
+      problem === undefined ? `ok       ${what}` : `problem  ${what}: ${problem}${hint ? ` (${hint})` : ""}`,
+    );
+  }
+  const problems = findings.filter(({ problem }) => problem !== undefined).length;
+  if (problems > 0) throw new HpsError("precondition", `${problems} of ${findings.length} checks found a problem`);
+}
+
+async function diskOf({ state }: ServerConfig): Promise<Finding> {
+  const what = `room in ${state}`;
+  const stats = await statfs(state).catch(() => undefined);
+  if (stats === undefined) return { what, problem: "the folder does not exist", hint: "run hpsd init" };
+  const free = stats.bavail * stats.bsize;
+  return free >= LOW_DISK_BYTES ? { what } : { what, problem: `only ${Math.floor(free / 1_048_576)} MiB are free` };
+}
+
+async function stateOf(config: ServerConfig): Promise<readonly Finding[]> {
+  const what = "store and certificate authority";
+  try {
+    const store = await openHpsStore(storeFile(config));
+    try {
+      const broken = await store.integrityCheck();
+      if (broken.length > 0) return [{ what, problem: broken.join("; "), hint: "restore a backup" }];
+      const { authority } = await openIdentity({ store, stateFolder: config.state, clock: Date.now });
+      return [{ what }, endOf(authority.intermediateEnd)];
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    if (!(error instanceof HpsError) || ERROR_TABLE[error.code].grpc === ERROR_TABLE.internal.grpc) throw error;
+    return [{ what, problem: error.message, hint: error.hint }];
+  }
+}
+
+function endOf(end: number): Finding {
+  const what = `intermediate, valid until ${formatTime(end)}`;
+  return end - Date.now() > SOON_MS
+    ? { what }
+    : { what, problem: "it ends soon", hint: "rotate it: docs/operations.md" };
+}
+
+async function portOf(name: string, endpoint: ServerConfig["listen"]["grpc"]): Promise<Finding> {
+  const { host, port } = endpointParts(endpoint);
+  const what = `${name} address ${endpoint}`;
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port }, resolve);
+    });
+    return { what };
+  } catch (error) {
+    return {
+      what,
+      problem: error instanceof Error && "code" in error ? String(error.code) : "cannot listen",
+      hint: "is hpsd running?",
+    };
+  } finally {
+    server.close();
+  }
+}
+
+function bootOf({ boot }: ServerConfig): readonly Finding[] {
+  if (boot === undefined) return [];
+  const what = `boot interface ${boot.interface}`;
+  const found = networkInterfaces()[boot.interface];
+  if (found === undefined) return [{ what, problem: "there is no such interface, or it has no address" }];
+  const has = found.some(({ address }) => address === boot.address);
+  return [has ? { what } : { what, problem: `it does not have the address ${boot.address}` }];
+}

@@ -1,0 +1,187 @@
+import { isIP } from "node:net";
+import { publicAddresses, type ServerConfig } from "../../proto/config/server-config.ts";
+import { settlesWithin } from "../../proto/flow/time-limit.ts";
+import { endpointParts } from "../../proto/values/endpoint.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { VERSION } from "../../proto/values/program-version.ts";
+import { type Core, openCore } from "../core/core.ts";
+import { ServerCredentials } from "../core/identity/server-credentials.ts";
+import type { ComponentStatus } from "../core/system/status.ts";
+import { systemStatus } from "../core/system/status.ts";
+import { HttpsDoor } from "../http/https-door.ts";
+import { createRpcDoor } from "../rpc/rpc-door.ts";
+import { type HpsStore, openHpsStore } from "../store/database.ts";
+import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+import { type Log, openLog } from "./log.ts";
+import { type Metrics, openMetrics } from "./metrics.ts";
+import { type RunningBoot, serveBoot } from "./serve-boot.ts";
+import { httpsRoutes } from "./serve-https.ts";
+import { startJobs } from "./serve-jobs.ts";
+
+/** Everything is stopped within this; what is not done then is cut off. */
+const STOP_MS = 10_000;
+const HEARTBEAT_MS = 30_000;
+const GONE_MS = 3 * HEARTBEAT_MS;
+
+/** What was started, last first when it is stopped. */
+type Stops = (() => unknown)[];
+
+/** Runs hpsd until `signal`, or until its store fails. Whatever was started is stopped in reverse order. */
+export async function serve(flags: ConfigFlags, context: CommandContext, signal: AbortSignal): Promise<void> {
+  const config = await readConfig(flags, context);
+  const log = openLog(config.log);
+  const stops: Stops = [];
+  try {
+    const store = await openHpsStore(storeFile(config));
+    stops.push(() => store.close());
+    const { grpc, https } = await start({ config, log, store, stops, isRoot: context.isRoot });
+    context.print(`hpsd is ready: gRPC ${grpc}, HTTPS ${https}`);
+    log.info({ version: VERSION, grpc, https }, "ready");
+    const failure = await stopOrFailure(store, signal);
+    if (failure !== undefined) throw failure;
+    log.info("stopping");
+  } finally {
+    await stopAll(stops, log);
+  }
+}
+
+interface Start {
+  readonly config: ServerConfig;
+  readonly log: Log;
+  readonly store: HpsStore;
+  readonly stops: Stops;
+  readonly isRoot: boolean;
+}
+
+async function start(options: Start) {
+  const { config, log, stops } = options;
+  const ports: { grpc?: number; https?: number } = {};
+  const addresses = () => publicAddresses(config, ports);
+  const core = await startCore(options, addresses);
+  const credentials = await openCredentials(core, options);
+  const metrics = openMetrics(core);
+  const components: (() => readonly ComponentStatus[])[] = [() => [{ name: "store", health: "ok", reason: "" }]];
+  const rpc = openRpc({ core, credentials, metrics, components, ...options });
+  stops.push(
+    () => rpc.stop(STOP_MS * 0.4),
+    () => core.agents.stop(STOP_MS * 0.2),
+    () => core.shells.stop(STOP_MS * 0.1),
+  );
+  ports.grpc = await rpc.listen({ ...endpointParts(config.listen.grpc), certificate: credentials.current });
+  const https = await HttpsDoor.open({
+    ...endpointParts(config.listen.https),
+    certificate: credentials.current,
+    routes: httpsRoutes({ core, metrics, config }),
+    onError: ({ error, ...incident }) => log.error({ err: error, ...incident }, "request failed"),
+    limits: { perMinute: config.limits.requestsPerMinute, connections: config.limits.connections },
+  });
+  stops.push(() => https.close(STOP_MS * 0.2));
+  credentials.onChange((pair) => https.replaceCertificate(pair));
+  ports.https = https.port;
+  const boot = await bootOf(core, options);
+  if (boot !== undefined) components.push(boot.components);
+  const jobs = startJobs(core, config, (what, error) => log.error({ err: error }, what));
+  stops.push(() => jobs.stop());
+  return addresses();
+}
+
+async function startCore(
+  { config, log, store, stops }: Start,
+  addresses: () => ReturnType<typeof publicAddresses>,
+): Promise<Core> {
+  const core = await openCore({
+    ...{ store, clock: Date.now, version: VERSION, stateFolder: config.state },
+    settings: {
+      claimTtl: config.claims.ttl,
+      contactWindow: config.boot?.window ?? 0,
+      installerLifetime: config.certificates.installer,
+      addresses,
+      heartbeat: HEARTBEAT_MS,
+      goneAfter: GONE_MS,
+      recording: config.shell.recording,
+      logSize: config.limits.logSize,
+    },
+    onError: (what, error) => log.error({ err: error }, what),
+  });
+  stops.push(() => core.refusals.flush());
+  const lost = await core.shells.recover();
+  if (lost > 0) log.warn({ sessions: lost }, "ended shell sessions that an earlier run left open");
+  return core;
+}
+
+async function openCredentials(core: Core, { config, log, stops }: Start): Promise<ServerCredentials> {
+  const { names } = config.server;
+  const credentials = await ServerCredentials.open({
+    ...core,
+    name: "hpsd",
+    dnsNames: names.filter((name) => isIP(name) === 0),
+    ipAddresses: names.filter((name) => isIP(name) !== 0),
+    onError: (error) => log.error({ err: error }, "renewing the server certificate"),
+  });
+  stops.push(() => credentials.close());
+  return credentials;
+}
+
+interface RpcNeeds extends Start {
+  readonly core: Core;
+  readonly credentials: ServerCredentials;
+  readonly metrics: Metrics;
+  readonly components: readonly (() => readonly ComponentStatus[])[];
+}
+
+function openRpc({ core, credentials, metrics, components, config, log }: RpcNeeds) {
+  const startedAt = core.clock();
+  return createRpcDoor({
+    ...{ core, credentials, version: VERSION, onCall: metrics.onCall },
+    limits: {
+      connections: config.limits.connections,
+      connectionsPerAddress: config.limits.connectionsPerAddress,
+      handshakeMs: config.limits.handshake,
+    },
+    onError: ({ id, method, error }) => {
+      metrics.onIncident();
+      log.error({ err: error, incident: id, method }, "call failed");
+    },
+    status: (clusters) => {
+      const sources = components.flatMap((source) => source()).map((status) => () => status);
+      return systemStatus(
+        { version: VERSION, startedAt, components: sources, agents: () => core.presence.agents() },
+        clusters,
+      );
+    },
+    health: { current: () => true, subscribe: () => () => undefined },
+  });
+}
+
+async function bootOf(core: Core, { config, log, stops, isRoot }: Start): Promise<RunningBoot | undefined> {
+  if (config.boot === undefined) return undefined;
+  const running = await serveBoot({ core, config, boot: config.boot, log, isRoot });
+  stops.push(() => running.stop());
+  return running;
+}
+
+/** Resolves with the failure of the store, or with nothing when hpsd is told to stop. */
+async function stopOrFailure(store: HpsStore, signal: AbortSignal): Promise<HpsError | undefined> {
+  const told = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  return await Promise.race([told, store.failed]);
+}
+
+async function stopAll(stops: Stops, log: Log): Promise<void> {
+  const stopping = (async () => {
+    for (const stop of stops.reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        log.error({ err: error }, "stopping");
+      }
+    }
+  })();
+  if (!(await settlesWithin(stopping, STOP_MS))) {
+    throw new HpsError("deadline", `hpsd did not stop within ${STOP_MS / 1000} s`, {
+      hint: "its log tells what it waited for",
+    });
+  }
+}

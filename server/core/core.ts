@@ -1,0 +1,143 @@
+import type { Version } from "../../proto/values/version.ts";
+import { voidClaims } from "../store/claims.ts";
+import type { HpsStore, Tx } from "../store/database.ts";
+import { createGroupCommit } from "../store/group-commit.ts";
+import type { Clock } from "./audit/audit.ts";
+import { AuditLog } from "./audit/audit-log.ts";
+import { Clusters } from "./clusters/clusters.ts";
+import { pendingEnrolmentOf } from "./gate/approval.ts";
+import { BootGate } from "./gate/boot-gate.ts";
+import { ClaimGate } from "./gate/claim-gate.ts";
+import { EnrolmentGate } from "./gate/enrolment-gate.ts";
+import type { GateParts, GateSettings } from "./gate/gate-parts.ts";
+import { LeaseTable } from "./gate/leases.ts";
+import { Contacts } from "./hosts/contacts.ts";
+import { Hosts } from "./hosts/hosts.ts";
+import { type Identity, openIdentity } from "./identity/open-identity.ts";
+import { agentOrders } from "./operations/agent-orders.ts";
+import { Agents } from "./operations/agents.ts";
+import { Bell } from "./operations/bell.ts";
+import type { InstallationHooks } from "./operations/installation-life.ts";
+import { Installations } from "./operations/installations.ts";
+import { LogQuota } from "./operations/log-quota.ts";
+import { Presence } from "./presence/presence.ts";
+import type { RecordingMode } from "./shells/recording.ts";
+import { Shells } from "./shells/shells.ts";
+
+/** What the core is told; times in milliseconds. */
+export interface CoreSettings extends GateSettings {
+  readonly heartbeat: number;
+  /** Silence after which an agent is gone. */
+  readonly goneAfter: number;
+  readonly recording: RecordingMode;
+  /** Bytes kept of one installation's log. */
+  readonly logSize: number;
+}
+
+export interface CoreOptions {
+  readonly store: HpsStore;
+  readonly stateFolder: string;
+  readonly clock: Clock;
+  readonly version: Version;
+  readonly settings: CoreSettings;
+  /** For the log: what failed where nobody waits for an answer. Must not throw. */
+  readonly onError: (what: string, error: unknown) => void;
+}
+
+export type Core = Awaited<ReturnType<typeof openCore>>;
+
+/** The domain, composed: nothing listens and nothing repeats yet. */
+export async function openCore(options: CoreOptions) {
+  const { store, clock, settings, version, onError } = options;
+  const identity = await openIdentity(options);
+  const { audit, changes, certificates } = identity;
+  const commits = createGroupCommit(store);
+  const presence = openPresence(identity, options);
+  const bell = new Bell();
+  const installations = new Installations({
+    ...{ store, clock, audit, changes, bell },
+    hooks: hooksOf(identity),
+    orders: agentOrders(presence),
+    pendingOf: pendingEnrolmentOf,
+    isAttached: (hostId) => presence.isAttached(hostId),
+  });
+  const agents = new Agents({
+    ...{ clock, audit, changes, bell, presence, commits, refusals: identity.refusals },
+    life: installations,
+    quota: new LogQuota({ maxCost: settings.logSize, slack: Math.ceil(settings.logSize / 16) }),
+    validateWaiting: (tx, hostId) => certificates.validateWaiting(tx, hostId),
+    serverVersion: version,
+    heartbeatMs: settings.heartbeat,
+  });
+  const contacts = new Contacts({ store, writes: commits, clock });
+  const shells = new Shells({
+    ...{ store, audit, changes, clock, presence },
+    folder: `${options.stateFolder}/sessions`,
+    recording: settings.recording,
+    onError: (error) => onError("shell session", error),
+  });
+  const isAttached = (hostId: string) => presence.isAttached(hostId);
+  return {
+    ...identity,
+    auditLog: new AuditLog(store, audit.written),
+    clusters: new Clusters(identity),
+    hosts: openHosts(identity, presence),
+    ...{ contacts, presence, installations, agents, shells, isAttached },
+    gate: openGate({ identity, presence, installations, contacts, settings }),
+  };
+}
+
+function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {
+  return new Presence({
+    clock,
+    goneAfterMs: settings.goneAfter,
+    onTwoMachines: ({ identity: actor, address, hostId, clusterId }) => {
+      const reason = "one identity, two machines: its agents keep taking each other's place";
+      const subject = { target: `host:${hostId}`, clusterId, reason };
+      store
+        .write((tx) => audit.allowed(tx, { actor, action: "agent.attach", address }, subject))
+        .catch((error: unknown) => onError("audit", error));
+      onError("presence", new Error(`${reason}: ${actor} from ${address}`));
+    },
+  });
+}
+
+function hooksOf({ certificates, clock }: Identity): InstallationHooks {
+  return {
+    voidClaims: (tx, id, reason) => voidClaims(tx, id, clock(), reason),
+    revokeInstaller: async (tx, installationId, reason) =>
+      void (await certificates.revoke(tx, { installationId }, reason)),
+    suspendHost: (tx, hostId) => certificates.suspendHost(tx, hostId),
+    resumeHost: (tx, hostId) => certificates.resumeHost(tx, hostId),
+  };
+}
+
+function openHosts({ store, clock, audit, changes, certificates }: Identity, presence: Presence): Hosts {
+  return new Hosts({
+    ...{ store, clock, audit, changes },
+    isAttached: (hostId) => presence.isAttached(hostId),
+    revokeCertificates: (tx: Tx, hostId, reason) => certificates.revoke(tx, { hostId }, reason),
+    // Its certificates are revoked, which ends its calls; there is nothing else to close.
+    onDeleted: () => undefined,
+  });
+}
+
+interface GateNeeds {
+  readonly identity: Identity;
+  readonly presence: Presence;
+  readonly installations: Installations;
+  readonly contacts: Contacts;
+  readonly settings: CoreSettings;
+}
+
+function openGate({ identity, presence, installations, contacts, settings }: GateNeeds) {
+  const leases = new LeaseTable(settings.contactWindow);
+  const parts: GateParts = { ...identity, presence, installations, leases, settings };
+  return {
+    leases,
+    parts,
+    boot: new BootGate(parts, contacts),
+    claims: new ClaimGate(parts),
+    enrolment: new EnrolmentGate(parts),
+  };
+}
