@@ -239,6 +239,34 @@ test("revocation ends the next call and the open stream, on a connection that st
   await expect(other.identity.whoAmI({})).rejects.toEqual(shows("unauthenticated", /revoked/));
 });
 
+test("what was opened with a certificate outlives its renewal, and ends with the certificate that took its place", async () => {
+  await using rig = await startIdentityRig();
+  await addTestOperator(rig.identity.store, "alice", { "*": "viewer" });
+  const old = await rig.as({ kind: "operator", subject: "alice" });
+  const open = await watching(old);
+  const replaces = old.peer?.signed.serial ?? "";
+  const renewed = await rig.as({ kind: "operator", subject: "alice", replaces });
+  const last = await rig.as({ kind: "operator", subject: "alice", replaces: renewed.peer?.signed.serial ?? "" });
+  for (const { identity } of [renewed, last])
+    expect(await identity.whoAmI({})).toMatchObject({ serverVersion: "0.1.0" });
+  await expect(old.identity.whoAmI({})).rejects.toEqual(shows("unauthenticated", /revoked: replaced by its renewal/));
+  expect(await Promise.race([open.ended, rig.root.identity.whoAmI({}).then(() => "open")])).toBe("open");
+  await rig.root.identity.revokeCertificate({ serial: last.peer?.signed.serial ?? "", reason: "stolen" });
+  expect(await open.ended).toEqual(shows("unauthenticated", /revoked: stolen/));
+});
+
+test("what was opened with a replaced certificate ends when that one is revoked", async () => {
+  await using rig = await startIdentityRig();
+  await addTestOperator(rig.identity.store, "alice", { "*": "viewer" });
+  const old = await rig.as({ kind: "operator", subject: "alice" });
+  const serial = old.peer?.signed.serial ?? "";
+  const renewed = await rig.as({ kind: "operator", subject: "alice", replaces: serial });
+  const [before, after] = [await watching(old), await watching(renewed)];
+  await rig.root.identity.revokeCertificate({ serial, reason: "stolen" });
+  expect(await before.ended).toEqual(shows("unauthenticated", /revoked: stolen/));
+  expect(await Promise.race([after.ended, renewed.identity.whoAmI({}).then(() => "open")])).toBe("open");
+});
+
 test("a change of roles works on the next call and on open streams", async () => {
   await using rig = await startIdentityRig();
   await addTestOperator(rig.identity.store, "alice", { "*": "viewer" });

@@ -52,7 +52,7 @@ export class Certificates {
 
   constructor(deps: CertificatesDeps) {
     this.#deps = deps;
-    deps.principals.onSuccession((serial) => this.#endReplaced(serial));
+    deps.principals.onSuccession((serial) => this.#retire(serial));
   }
 
   /** A waiting certificate takes the place of every other waiting one of its host, but not yet of the one it renews. */
@@ -81,11 +81,13 @@ export class Certificates {
     await this.#note(tx, { serial: signed.serial, clusterId: where.clusterId ?? null });
   }
 
-  /** Answers how many were not revoked before. Their open calls end once this is durable. */
+  /** Answers how many were not revoked before. Open calls end once this is durable, those of replaced certificates too. */
   async revoke(tx: Tx, which: Revocable, reason: string): Promise<number> {
-    const found = await this.#select(tx, { ...filterOf(which), states: ["valid", "waiting", "suspended"] });
-    await this.#end(tx, found, reason);
-    return found.length;
+    const found = await this.#select(tx, filterOf(which));
+    const good = found.filter(({ state }) => state !== "revoked");
+    await this.#end(tx, good, reason);
+    await this.#endCalls(tx, found, stateRefusal("revoked", reason));
+    return good.length;
   }
 
   /** While a host is armed for re-installation its certificate opens nothing. */
@@ -134,11 +136,20 @@ export class Certificates {
     await this.#deps.store.write((tx) => pruneCertificates(tx, this.#deps.clock() - HOST_GRACE_MS));
   }
 
-  async #endReplaced(serial: string): Promise<void> {
-    const { store } = this.#deps;
+  /**
+   * The replaced certificate opens nothing more. What its holder opened with it goes on, shells above all: it ends with the
+   * certificate that took its place, or at its own end.
+   */
+  async #retire(serial: string): Promise<void> {
+    const { store, clock } = this.#deps;
     await store.write(async (tx) => {
       const found = await selectCertificate(tx, serial);
-      if (found !== undefined && found.state !== "revoked") await this.#end(tx, [found], "replaced by its renewal");
+      if (found === undefined || found.state === "revoked") return;
+      await this.#update(tx, [found], {
+        state: "revoked",
+        revokedAt: clock(),
+        revokeReason: "replaced by its renewal",
+      });
     });
   }
 
@@ -151,17 +162,32 @@ export class Certificates {
   }
 
   async #change(tx: Tx, found: readonly CertificateRow[], change: CertificateChange): Promise<void> {
-    if (found.length === 0) return;
+    await this.#update(tx, found, change);
+    await this.#endCalls(tx, found, stateRefusal(change.state, change.revokeReason));
+  }
+
+  async #update(tx: Tx, found: readonly CertificateRow[], change: CertificateChange): Promise<void> {
     for (const row of found) {
       await updateCertificate(tx, row.serial, change);
       await this.#note(tx, row);
     }
     const fingerprints = found.map(({ fingerprint }) => fingerprint);
-    const refusal = stateRefusal(change.state, change.revokeReason);
-    tx.afterCommit(() => {
-      this.#deps.principals.forgetCertificates(fingerprints);
-      if (refusal !== undefined) this.#deps.live.certificatesEnded(fingerprints, refusal);
-    });
+    if (found.length > 0) tx.afterCommit(() => this.#deps.principals.forgetCertificates(fingerprints));
+  }
+
+  async #endCalls(tx: Tx, found: readonly CertificateRow[], refusal: HpsError | undefined): Promise<void> {
+    if (found.length === 0 || refusal === undefined) return;
+    const fingerprints: string[] = [];
+    for (const row of found) fingerprints.push(...(await this.#lineOf(tx, row)));
+    tx.afterCommit(() => this.#deps.live.certificatesEnded(fingerprints, refusal));
+  }
+
+  /** Fingerprints of a certificate and of those it took the place of, as far back as calls can still be open. */
+  async #lineOf(tx: Tx, row: CertificateRow): Promise<readonly string[]> {
+    const before = row.replaces === null ? undefined : await selectCertificate(tx, row.replaces);
+    const retired = before?.state === "revoked" && before.notAfter > this.#deps.clock();
+    if (!retired) return [row.fingerprint];
+    return [row.fingerprint, ...(await this.#lineOf(tx, before))];
   }
 
   async #note(tx: Tx, { serial, clusterId }: Pick<CertificateRow, "serial" | "clusterId">): Promise<void> {
