@@ -7,6 +7,12 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 /** A private key is a few hundred bytes; what is much larger is something else. */
 const LARGEST_KEY_FILE = 64 * 1024;
 
+/**
+ * SQLite's own files, which are not looked into: closing any of them drops this process's locks (fcntl(2)) under SQLite's feet, and
+ * the next program that opens the store takes its log away.
+ */
+const STORE_FILE = /\.db(\.lock|-wal|-shm|-journal)?$/;
+
 const PEM_KEY = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^-]*-----END \1PRIVATE KEY-----/g;
 
 /**
@@ -16,6 +22,7 @@ const PEM_KEY = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^-]*-----END \1PRIVATE KEY
 export async function refuseRootKey(stateFolder: string, root: X509Certificate): Promise<void> {
   for (const entry of await readdir(stateFolder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() && !entry.isSymbolicLink()) continue;
+    if (STORE_FILE.test(entry.name)) continue;
     const file = path.join(entry.parentPath, entry.name);
     const bytes = await smallFile(file);
     if (bytes === undefined || !holdsKeyOf(bytes, root)) continue;
