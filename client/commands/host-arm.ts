@@ -9,7 +9,8 @@ import type { Call } from "./call.ts";
 import { collect } from "./collect.ts";
 import { eachHost } from "./each-host.ts";
 import type { Tools } from "./group.ts";
-import { chooseHost, chooseHosts } from "./host-choice.ts";
+import { chooseHosts } from "./host-choice.ts";
+import { openInstallation } from "./host-claim.ts";
 import { watchInstallation } from "./installation-watch.ts";
 import { each } from "./options.ts";
 
@@ -71,13 +72,7 @@ async function disarm(call: Call): Promise<number> {
 
 async function approve(call: Call): Promise<number> {
   const hps = await call.connect();
-  const host = await hps.hosts.getHost({ host: await chooseHost(call) }, call.once);
-  const { installation } = host;
-  if (installation === "") {
-    throw new HpsError("precondition", `host ${host.cluster}/${host.name} has no open installation`, {
-      hint: "arm it first: hpsctl host arm",
-    });
-  }
+  const installation = await openInstallation(call, hps);
   const { fingerprint } = call.options<{ fingerprint: string }>();
   const approved = await hps.installations.approveEnrolment({ installation, fingerprint }, call.once);
   await printOne(call, INSTALLATION_VIEW, approved);

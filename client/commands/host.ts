@@ -12,6 +12,7 @@ import { followList } from "./follow-list.ts";
 import type { AddCommands, Tools } from "./group.ts";
 import { addHostArmCommands } from "./host-arm.ts";
 import { chooseHosts, filterOf, hasTag, parseSelectors } from "./host-choice.ts";
+import { addHostClaimCommand } from "./host-claim.ts";
 import { addHostEditCommands } from "./host-edit.ts";
 import { each, type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 
@@ -25,6 +26,7 @@ export const addHostCommands: AddCommands = (group, tools) => {
     .argument("<hosts...>", "HOST, CLUSTER/HOST, web[01-20], @tag")
     .action(tools.run(remove));
   addHostArmCommands(group, tools);
+  addHostClaimCommand(group, tools);
 };
 
 function addReaders(group: Command, tools: Tools): void {

@@ -3,6 +3,7 @@ import {
   InstallationState,
   type JournalEntry,
   Outcome,
+  StepState,
   type WatchInstallationResponse,
   WatchInstallationResponseSchema,
 } from "../../proto/gen/hps/v1/installation_pb.ts";
@@ -25,6 +26,8 @@ export interface WatchedInstallation {
   readonly id: string;
   /** End also when it waits for an operator. */
   readonly stopWhenStuck: boolean;
+  /** End also, with 0, when the step of this name is done. */
+  readonly until?: string;
 }
 
 /** Shows an installation as it goes: steps drawn anew on a terminal, else lines. Gives the exit code its end stands for. */
@@ -36,14 +39,20 @@ export async function watchInstallation(call: Call, hps: Hps, which: WatchedInst
       last = event.installation ?? last;
       await view.show(event);
       if (which.stopWhenStuck && event.installation !== undefined && STUCK.includes(event.installation.state)) break;
+      if (isDone(last, which.until)) break;
     }
   };
   await untilInterrupted(call, follow);
   if (call.terminal.signal.aborted) return ERROR_TABLE.cancelled.exit;
+  if (isDone(last, which.until)) return 0;
   const end = last ?? (await hps.installations.getInstallation({ installation: which.id }, call.once));
   const why = end.reason === "" ? "" : `: ${end.reason}`;
   await note(call.terminal, `installation ${end.id} of ${end.cluster}/${end.host} ${endWord(end)}${why}`);
   return exitCodeOf(end);
+}
+
+function isDone(installation: Installation | undefined, step: string | undefined): boolean {
+  return installation?.steps.some(({ name, state }) => name === step && state === StepState.SUCCEEDED) ?? false;
 }
 
 function endWord(installation: Installation): string {

@@ -39,6 +39,7 @@ function addReaders(group: Command, tools: Tools): void {
     .description("follow an installation until it ends; the exit code tells how")
     .argument("<installation>", WHICH)
     .option("--stop-when-stuck", "end also when it waits for an operator: failed, interrupted or frozen")
+    .option("--until <step>", "end also, and well, when this step is done")
     .action(tools.run(watch));
   group
     .command("log")
@@ -88,8 +89,8 @@ async function get(call: Call): Promise<number> {
 
 async function watch(call: Call): Promise<number> {
   const { hps, id } = await chosen(call);
-  const { stopWhenStuck = false } = call.options<{ stopWhenStuck?: true }>();
-  return watchInstallation(call, hps, { id, stopWhenStuck });
+  const { stopWhenStuck = false, until } = call.options<{ stopWhenStuck?: true; until?: string }>();
+  return watchInstallation(call, hps, { id, stopWhenStuck, ...(until !== undefined && { until }) });
 }
 
 async function log(call: Call): Promise<number> {
