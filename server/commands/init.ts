@@ -162,10 +162,11 @@ async function report({ flags, config, answers, token }: Made, { print }: Comman
   }
   print(`start     hpsd serve --config ${flags.config}`);
   const url = publicAddresses(config).https;
-  if (flags.invitationOut === undefined) print(`log in    hpsctl login ${url} --token ${token}`);
+  if (flags.invitationOut === undefined)
+    print(`log in    hpsctl login ${url} --cluster ${answers.cluster} --token ${token}`);
   else {
     await writePrivateFile(flags.invitationOut, `${token}\n`);
-    print(`log in    hpsctl login ${url} --token-file ${flags.invitationOut}`);
+    print(`log in    hpsctl login ${url} --cluster ${answers.cluster} --token - < ${flags.invitationOut}`);
   }
 }
 
