@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { parseAbsolutePath } from "../values/absolute-path.ts";
-import { parseDomainName } from "../values/domain-name.ts";
 import { parsePort } from "../values/endpoint.ts";
 import { parseInterfaceName } from "../values/interface-name.ts";
 import { parseIpv4 } from "../values/ip-address.ts";
@@ -20,7 +19,6 @@ export const bootSchema = z
     range: z.strictObject({ from: textOf(parseIpv4), to: textOf(parseIpv4) }).optional(),
     gateway: textOf(parseIpv4).optional(),
     nameServers: listOf(textOf(parseIpv4), 4).prefault([]),
-    domain: textOf(parseDomainName).optional(),
     /** dnsmasq knows nothing shorter than two minutes. */
     leaseTime: durationBetween("2m", "30d").prefault("1h"),
     /** Scripts, kernel, initramfs and claims by HTTP. */

@@ -35,7 +35,6 @@ server:
 #   range: { from: 192.0.2.100, to: 192.0.2.199 }
 #   gateway: 192.0.2.1
 #   nameServers: [192.0.2.1]
-#   domain: lab.example.org
 #   leaseTime: 1h
 #   port: 7080
 #   window: 10m
@@ -46,7 +45,7 @@ server:
 #  connectionsPerAddress: 128
 #  handshake: 10s
 #  requestsPerMinute: 600
-#  enrolmentsPerMinute: 10
+#  enrolmentsPerMinute: 60
 #  logSize: 64MiB
 
 # How long things are kept.
@@ -54,7 +53,6 @@ server:
 #  audit: 400d
 #  events: 90d
 #  logs: 30d
-#  sessions: 90d
 
 # How long a claim can be used.
 #claims:
@@ -66,7 +64,6 @@ server:
 #  operator: 30d
 #  host: 90d
 #  server: 90d
-#  intermediate: 1825d
 
 # strict: no shell without a recording. best-effort: the operator is told when there is none.
 #shell:

@@ -26,7 +26,7 @@ const limitsSchema = z.strictObject({
   handshake: durationBetween("1s", "60s").prefault("10s"),
   /** Of one address at the HTTP doors. */
   requestsPerMinute: wholeNumber(1, 1_000_000).prefault("600"),
-  enrolmentsPerMinute: wholeNumber(1, 10_000).prefault("10"),
+  enrolmentsPerMinute: wholeNumber(1, 10_000).prefault("60"),
   /** Kept of one installation's log. */
   logSize: sizeBetween("64KiB", "16GiB").prefault("64MiB"),
 });
@@ -36,7 +36,6 @@ const certificatesSchema = z.strictObject({
   operator: durationBetween("1h", "366d").prefault("30d"),
   host: durationBetween("1d", "366d").prefault("90d"),
   server: durationBetween("1d", "366d").prefault("90d"),
-  intermediate: durationBetween("30d", "3650d").prefault("1825d"),
 });
 
 const serverSchema = z.strictObject({
@@ -61,7 +60,6 @@ const serverSchema = z.strictObject({
       audit: retention("400d"),
       events: retention("90d"),
       logs: retention("30d"),
-      sessions: retention("90d"),
     })
     .prefault({}),
   claims: z.strictObject({ ttl: durationBetween("1m", "1d").prefault("10m") }).prefault({}),

@@ -1,22 +1,29 @@
 import { readRequest } from "../../certs/csr.ts";
 import type { ServerConfig } from "../../proto/config/server-config.ts";
+import { parseIpv4 } from "../../proto/values/ip-address.ts";
+import { type Ipv4Network, networkContains } from "../../proto/values/ipv4-network.ts";
 import type { Core } from "../core/core.ts";
 import { type EstDeps, estRoutes } from "../http/est.ts";
 import type { HttpsDoorOptions } from "../http/https-door.ts";
 import { monitoringRoutes } from "../http/monitoring.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Serving } from "./serving.ts";
+
+const LOOPBACK = parseIpv4("127.0.0.1");
 
 export interface HttpsNeeds {
   readonly core: Core;
   readonly metrics: Metrics;
   readonly config: ServerConfig;
+  readonly serving: Serving;
 }
 
 /** What the HTTPS door serves: enrolment, health, metrics. */
-export function httpsRoutes({ core, metrics, config }: HttpsNeeds): HttpsDoorOptions["routes"] {
+export function httpsRoutes({ core, metrics, config, serving }: HttpsNeeds): HttpsDoorOptions["routes"] {
   const refused: EstDeps["refused"] = (who, reason) => core.refusals.refused(who, { reason });
   const est = estRoutes({
     refused,
+    enrolmentsPerMinute: config.limits.enrolmentsPerMinute,
     authorities: () => core.authority.certificates,
     enrolByClaim: ({ token, csr, facts, address }) =>
       core.gate.enrolment.enrol({ token, publicKey: readRequest(csr), facts, address }),
@@ -25,9 +32,15 @@ export function httpsRoutes({ core, metrics, config }: HttpsNeeds): HttpsDoorOpt
   });
   const monitoring = monitoringRoutes({
     registry: metrics.registry,
-    healthy: () => true,
+    allowed: (address) => isAllowed(address, config.metrics.allow),
+    healthy: serving.current,
     resolve: (chain) => core.principals.resolve(chain),
     refused,
   });
   return config.metrics.enabled ? [est, monitoring] : [est];
+}
+
+function isAllowed(address: string, networks: readonly Ipv4Network[]): boolean {
+  if (address === "::1") return networks.some((network) => networkContains(network, LOOPBACK));
+  return !address.includes(":") && networks.some((network) => networkContains(network, parseIpv4(address)));
 }

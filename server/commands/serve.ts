@@ -17,6 +17,7 @@ import { type Metrics, openMetrics } from "./metrics.ts";
 import { type RunningBoot, serveBoot } from "./serve-boot.ts";
 import { httpsRoutes } from "./serve-https.ts";
 import { startJobs } from "./serve-jobs.ts";
+import { Serving } from "./serving.ts";
 
 /** Everything is stopped within this; what is not done then is cut off. */
 const STOP_MS = 10_000;
@@ -61,7 +62,8 @@ async function start(options: Start) {
   const credentials = await openCredentials(core, options);
   const metrics = openMetrics(core);
   const components: (() => readonly ComponentStatus[])[] = [() => [{ name: "store", health: "ok", reason: "" }]];
-  const rpc = openRpc({ core, credentials, metrics, components, ...options });
+  const serving = new Serving();
+  const rpc = openRpc({ core, serving, credentials, metrics, components, ...options });
   stops.push(
     () => rpc.stop(STOP_MS * 0.4),
     () => core.agents.stop(STOP_MS * 0.2),
@@ -71,7 +73,7 @@ async function start(options: Start) {
   const https = await HttpsDoor.open({
     ...endpointParts(config.listen.https),
     certificate: credentials.current,
-    routes: httpsRoutes({ core, metrics, config }),
+    routes: httpsRoutes({ core, metrics, config, serving }),
     onError: ({ error, ...incident }) => log.error({ err: error, ...incident }, "request failed"),
     limits: { perMinute: config.limits.requestsPerMinute, connections: config.limits.connections },
   });
@@ -82,6 +84,7 @@ async function start(options: Start) {
   if (boot !== undefined) components.push(boot.components);
   const jobs = startJobs(core, config, (what, error) => log.error({ err: error }, what));
   stops.push(() => jobs.stop());
+  stops.push(() => serving.end());
   return addresses();
 }
 
@@ -94,7 +97,7 @@ async function startCore(
     settings: {
       claimTtl: config.claims.ttl,
       contactWindow: config.boot?.window ?? 0,
-      installerLifetime: config.certificates.installer,
+      lifetimes: config.certificates,
       addresses,
       heartbeat: HEARTBEAT_MS,
       goneAfter: GONE_MS,
@@ -123,13 +126,14 @@ async function openCredentials(core: Core, { config, log, stops }: Start): Promi
 }
 
 interface RpcNeeds extends Start {
+  readonly serving: Serving;
   readonly core: Core;
   readonly credentials: ServerCredentials;
   readonly metrics: Metrics;
   readonly components: readonly (() => readonly ComponentStatus[])[];
 }
 
-function openRpc({ core, credentials, metrics, components, config, log }: RpcNeeds) {
+function openRpc({ core, serving, credentials, metrics, components, config, log }: RpcNeeds) {
   const startedAt = core.clock();
   return createRpcDoor({
     ...{ core, credentials, version: VERSION, onCall: metrics.onCall },
@@ -149,7 +153,7 @@ function openRpc({ core, credentials, metrics, components, config, log }: RpcNee
         clusters,
       );
     },
-    health: { current: () => true, subscribe: () => () => undefined },
+    health: serving,
   });
 }
 

@@ -13,7 +13,7 @@ import type { GateParts, GateSettings } from "./gate/gate-parts.ts";
 import { LeaseTable } from "./gate/leases.ts";
 import { Contacts } from "./hosts/contacts.ts";
 import { Hosts } from "./hosts/hosts.ts";
-import { type Identity, openIdentity } from "./identity/open-identity.ts";
+import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
 import { agentOrders } from "./operations/agent-orders.ts";
 import { Agents } from "./operations/agents.ts";
 import { Bell } from "./operations/bell.ts";
@@ -26,6 +26,8 @@ import { Shells } from "./shells/shells.ts";
 
 /** What the core is told; times in milliseconds. */
 export interface CoreSettings extends GateSettings {
+  /** Of certificates, in ms, by kind. */
+  readonly lifetimes: NonNullable<OpenIdentityOptions["lifetimes"]>;
   readonly heartbeat: number;
   /** Silence after which an agent is gone. */
   readonly goneAfter: number;
@@ -49,7 +51,7 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
 /** The domain, composed: nothing listens and nothing repeats yet. */
 export async function openCore(options: CoreOptions) {
   const { store, clock, settings, version, onError } = options;
-  const identity = await openIdentity(options);
+  const identity = await openIdentity({ ...options, lifetimes: settings.lifetimes });
   const { audit, changes, certificates } = identity;
   const commits = createGroupCommit(store);
   const presence = openPresence(identity, options);

@@ -34,6 +34,8 @@ export interface EstDeps {
   readonly renew: (ask: RenewalAsk) => Promise<string>;
   /** Records the refusal of who got no further than this door; answers with the incident. */
   readonly refused: RecordsRefusal;
+  /** Of one address; default: what the door allows of all requests. */
+  readonly enrolmentsPerMinute?: number;
 }
 
 const BASE = "/.well-known/est";
@@ -50,7 +52,9 @@ export function estRoutes(deps: EstDeps): (app: DoorApp) => void {
     app.get(`${BASE}/cacerts`, LIMITED, (_request, reply) => send(reply, deps.authorities(), ""));
     // Nothing beside the key is taken from a request, so there is nothing to ask for (RFC 7030 section 4.5.2).
     app.get(`${BASE}/csrattrs`, LIMITED, (_request, reply) => reply.code(204).send());
-    app.post(`${BASE}/simpleenroll`, LIMITED, (request, reply) => enrol(deps, request, reply));
+    const { enrolmentsPerMinute: max } = deps;
+    const enrolments = { config: { rateLimit: max === undefined ? {} : { max } } };
+    app.post(`${BASE}/simpleenroll`, enrolments, (request, reply) => enrol(deps, request, reply));
     app.post(`${BASE}/simplereenroll`, LIMITED, async (request, reply) => {
       const ask = { chain: chainOf(request), publicKey: readRequest(bodyOf(request)), address: addressOf(request) };
       return await sendChain(reply, await deps.renew(ask));

@@ -13,6 +13,8 @@ export type RecordsRefusal = (
 
 export interface MonitoringDeps {
   readonly registry: Pick<Registry, "metrics" | "contentType">;
+  /** Whose collectors need no certificate: metrics are counts, no names. */
+  readonly allowed: (address: string) => boolean;
   /** Whether hpsd can do its work now. */
   readonly healthy: () => boolean;
   readonly resolve: (chain: readonly Buffer[]) => Promise<Principal>;
@@ -20,8 +22,8 @@ export interface MonitoringDeps {
 }
 
 /**
- * `/healthz` for anyone: one word. `/metrics` for operators, and for this machine itself, where the collector usually
- * runs and where whoever can connect can see the process anyway: metrics are counts, no names.
+ * `/healthz` for anyone: one word. `/metrics` for operators, and for the networks the configuration allows: by default this
+ * machine's own, where the collector usually runs and where whoever can connect sees the process anyway.
  */
 export function monitoringRoutes(deps: MonitoringDeps): (app: DoorApp) => void {
   return (app) => {
@@ -33,14 +35,10 @@ export function monitoringRoutes(deps: MonitoringDeps): (app: DoorApp) => void {
         .send(healthy ? "ok\n" : "not ok\n");
     });
     app.get("/metrics", { config: { rateLimit: {} } }, async (request, reply) => {
-      if (!isLoopback(addressOf(request))) await requireOperator(deps, request);
+      if (!deps.allowed(addressOf(request))) await requireOperator(deps, request);
       return await reply.type(deps.registry.contentType).send(await deps.registry.metrics());
     });
   };
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
 }
 
 async function requireOperator(deps: MonitoringDeps, request: FastifyRequest): Promise<void> {

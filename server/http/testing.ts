@@ -43,6 +43,7 @@ export async function openTestDoor(identity: TestIdentity, options: TestDoorOpti
   });
   const monitoring = monitoringRoutes({
     registry: new Registry(),
+    allowed: () => true,
     healthy: () => true,
     resolve: (chain) => principals.resolve(chain),
     refused,

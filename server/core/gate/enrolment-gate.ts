@@ -113,13 +113,12 @@ export class EnrolmentGate {
   }
 
   async #issue(tx: Tx, { ask, key, claim, view, first }: IssueStep): Promise<string> {
-    const { authority, certificates, installations, audit, settings } = this.#parts;
+    const { authority, certificates, installations, audit } = this.#parts;
     const { installationId, hostId } = claim;
     const signed = await authority.sign({
       kind: "installer",
       subject: installationId,
       publicKey: ask.publicKey,
-      lifetimeMs: settings.installerLifetime,
     });
     await certificates.revoke(tx, { installationId }, "a newer enrolment of the same installation");
     if (first) await certificates.revoke(tx, { hostId }, "the host is installed anew");

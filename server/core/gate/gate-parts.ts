@@ -16,8 +16,6 @@ export interface GateSettings {
   readonly claimTtl: number;
   /** How long after its DHCP exchange an unknown machine may make first contact; milliseconds. */
   readonly contactWindow: number;
-  /** Of an installer's certificate; milliseconds. */
-  readonly installerLifetime: number;
   /** Where agents reach hpsd; asked when a claim is made, for only then are the ports known. */
   readonly addresses: () => { readonly grpc: Endpoint; readonly https: HttpsUrl };
 }

@@ -10,6 +10,7 @@ import { type IntermediateRow, selectIntermediates } from "../../store/intermedi
 import { selectSetting } from "../../store/settings.ts";
 import type { Clock } from "../audit/audit.ts";
 import { KeyFolder } from "./key-folder.ts";
+import { LIFETIME } from "./lifetimes.ts";
 import { refuseRootKey } from "./root-key-guard.ts";
 import { peerIdentity, type SignedCertificate, signedCertificate } from "./signed-certificate.ts";
 
@@ -17,6 +18,8 @@ export interface AuthorityDeps {
   readonly store: HpsStore;
   readonly stateFolder: string;
   readonly clock: Clock;
+  /** How long what is signed lives, in ms, by kind. */
+  readonly lifetimes?: Readonly<Record<IdentityKind, number>>;
 }
 
 /** What to sign. Of the asker only the key; the rest the server decided. */
@@ -25,7 +28,8 @@ export interface SignRequest {
   /** Operator name, installation id, host id or server name. */
   readonly subject: string;
   readonly publicKey: KeyObject;
-  readonly lifetimeMs: number;
+  /** Default: what this hpsd's configuration says for the kind. */
+  readonly lifetimeMs?: number;
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
 }
@@ -36,6 +40,7 @@ export class Authority {
   readonly rootPem: string;
   readonly trustDomain: string;
   readonly #deps: AuthorityDeps;
+  readonly #lifetimes: Readonly<Record<IdentityKind, number>>;
   readonly #root: X509Certificate;
   #issuer: Issuer;
   #trust: Trust;
@@ -43,6 +48,7 @@ export class Authority {
 
   private constructor(deps: AuthorityDeps, keys: KeyFolder, loaded: Loaded) {
     this.#deps = deps;
+    this.#lifetimes = deps.lifetimes ?? LIFETIME;
     this.keys = keys;
     this.#root = loaded.root;
     this.rootPem = loaded.root.toString();
@@ -98,7 +104,12 @@ export class Authority {
   }
 
   /** Signs by the profile of the kind. What is signed opens nothing until `Certificates.record` has it. */
-  async sign({ kind, subject, lifetimeMs, ...request }: SignRequest): Promise<SignedCertificate> {
+  async sign({
+    kind,
+    subject,
+    lifetimeMs = this.#lifetimes[kind],
+    ...request
+  }: SignRequest): Promise<SignedCertificate> {
     const identity = peerIdentity(kind, subject);
     const issuer = this.#issuer;
     const leaf = await issue(issuer, { ...request, identity, now: this.#deps.clock(), lifetime: lifetimeMs });

@@ -7,7 +7,6 @@ import { type InvitationRow, selectInvitation, useInvitation } from "../../store
 import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { Authority } from "./authority.ts";
 import type { Certificates } from "./certificates.ts";
-import { LIFETIME } from "./lifetimes.ts";
 import type { RecordsRefusals } from "./refusals.ts";
 import { tokenHash } from "./token-hash.ts";
 
@@ -51,8 +50,7 @@ export class OperatorEnrolment {
     if (typeof first === "string") throw await this.#refuse(who, first);
     if ("pem" in first) return first.pem;
     const name = first.operator;
-    const lifetimeMs = LIFETIME.operator;
-    const signed = await authority.sign({ kind: "operator", subject: name, publicKey, lifetimeMs });
+    const signed = await authority.sign({ kind: "operator", subject: name, publicKey });
     // Between the two looks another request may have used it: only what is recorded counts.
     const outcome = await store.write(async (tx) => {
       const now = await this.#examine(tx, ask.hash, ask.key);

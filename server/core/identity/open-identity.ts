@@ -2,7 +2,7 @@ import type { HpsStore } from "../../store/database.ts";
 import { Audit, type Clock } from "../audit/audit.ts";
 import { Changes } from "../changes/changes.ts";
 import { Access } from "./access.ts";
-import { Authority } from "./authority.ts";
+import { Authority, type AuthorityDeps } from "./authority.ts";
 import { CertificateRegister } from "./certificate-register.ts";
 import { Certificates } from "./certificates.ts";
 import { OperatorEnrolment } from "./enrolment.ts";
@@ -21,11 +21,13 @@ export interface OpenIdentityOptions {
   /** hpsd's own folder; the authority's keys lie in it. */
   readonly stateFolder: string;
   readonly clock: Clock;
+  /** Of certificates, in ms, by kind; default: LIFETIME. */
+  readonly lifetimes?: AuthorityDeps["lifetimes"];
 }
 
 /** `precondition` when hpsd init has not made the authority. */
-export async function openIdentity({ store, stateFolder, clock }: OpenIdentityOptions) {
-  const authority = await Authority.open({ store, stateFolder, clock });
+export async function openIdentity({ store, stateFolder, clock, lifetimes }: OpenIdentityOptions) {
+  const authority = await Authority.open({ store, stateFolder, clock, ...(lifetimes && { lifetimes }) });
   const audit = new Audit(store, clock);
   const changes = new Changes(store, clock);
   const refusals = new Refusals(audit, clock);

@@ -7,7 +7,7 @@ import type { Db, HpsStore, Tx } from "../../store/database.ts";
 import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { Authority } from "./authority.ts";
 import type { Certificates } from "./certificates.ts";
-import { HOST_GRACE_MS, LIFETIME } from "./lifetimes.ts";
+import { HOST_GRACE_MS } from "./lifetimes.ts";
 import type { Principal } from "./principal.ts";
 import type { Principals } from "./principals.ts";
 import type { RecordsRefusals } from "./refusals.ts";
@@ -54,7 +54,7 @@ export class Renewal {
       const subject = subjectOf(holder);
       const given = await store.read((db) => this.#given(db, certificate.serial, key));
       if (given !== undefined) return given.pem;
-      const signed = await authority.sign({ kind, subject, publicKey, lifetimeMs: LIFETIME[kind] });
+      const signed = await authority.sign({ kind, subject, publicKey });
       return await store.write((tx) => this.#record(tx, holder, signed, { ...who, actor: certificate.uri }));
     } catch (error) {
       throw await this.#refusal(who, error);

@@ -8,7 +8,6 @@ import type { HpsStore } from "../../store/database.ts";
 import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { Authority } from "./authority.ts";
 import type { Certificates } from "./certificates.ts";
-import { LIFETIME } from "./lifetimes.ts";
 import type { SignedCertificate } from "./signed-certificate.ts";
 
 /** What a listener answers with, PEM, leaf first; the shape of proto/rpc's ServerCertificate. */
@@ -80,7 +79,7 @@ export class ServerCredentials {
     const { store, authority, certificates, audit, name, dnsNames, ipAddresses } = this.#deps;
     const key = makeKey();
     const names = { dnsNames, ipAddresses };
-    const request = { kind: "server", subject: name, publicKey: key.publicKey, lifetimeMs: LIFETIME.server } as const;
+    const request = { kind: "server", subject: name, publicKey: key.publicKey } as const;
     const signed = await authority.sign({ ...request, ...names });
     // The key first: a key without its certificate is only made anew, a certificate without its key would be lost.
     await authority.keys.write(KEY_NAME, key.privateKey);

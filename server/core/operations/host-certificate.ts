@@ -5,7 +5,6 @@ import { selectInstallation } from "../../store/installations.ts";
 import { type Audit, actorOfCaller } from "../audit/audit.ts";
 import type { Authority } from "../identity/authority.ts";
 import type { Certificates } from "../identity/certificates.ts";
-import { LIFETIME } from "../identity/lifetimes.ts";
 import type { Caller, InstallerPrincipal } from "../identity/principal.ts";
 
 export interface HostCertificateDeps {
@@ -26,7 +25,7 @@ export async function issueHostCertificate(
 ): Promise<string> {
   const { installationId, hostId, clusterId } = caller.principal;
   const publicKey = readRequest(Buffer.from(request));
-  const signed = await authority.sign({ kind: "host", subject: hostId, publicKey, lifetimeMs: LIFETIME.host });
+  const signed = await authority.sign({ kind: "host", subject: hostId, publicKey });
   await store.write(async (tx) => {
     const state = (await selectInstallation(tx, installationId))?.state;
     if (state !== "installing") {
