@@ -165,7 +165,7 @@ test("metrics are for this machine and for operators", async () => {
   app.setErrorHandler((error, request, reply) => answerError(request, reply, error, () => undefined));
   const add = monitoringRoutes({
     registry: new Registry(),
-    allowed: () => true,
+    allowed: (address) => address === "127.0.0.1",
     healthy: () => false,
     resolve: (chain) => identity.principals.resolve(chain),
     refused: async (_who, reason) => {
