@@ -36,7 +36,7 @@ rmSync("dist", { recursive: true, force: true });
 await build({ ...shared, entryPoints: WHOLE });
 // A command loads only its own part: `hpsctl --help` reads neither gRPC nor the contract.
 const parts: BuildOptions = { splitting: true, chunkNames: "hpsctl/[name]-[hash]" };
-await build({ ...shared, ...parts, entryPoints: { hpsctl: "client/main.ts" } });
+await build({ ...shared, ...parts, entryPoints: { hpsctl: "client/main.ts", sdk: "client/sdk/connect.ts" } });
 
 for (const name of ["hpsd", "hpsctl", "hps-agent"]) {
   const file = `dist/${name}.js`;

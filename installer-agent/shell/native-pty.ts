@@ -2,7 +2,6 @@
  * The native half of node-pty, without its JavaScript. That one destroys the terminal 200 ms after the program's exit,
  * so output a slow reader has not taken is lost; its writes queue without bound and spin while the program does not read.
  */
-import { native } from "node-pty";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
 declare module "node-pty" {
@@ -25,6 +24,17 @@ declare module "node-pty" {
   };
 }
 
+// An optional package: where it could not be built, the agent does all but open terminals.
+const pty = await import("node-pty").catch((cause: unknown) => ({ native: undefined, cause }));
+
+function nativePty() {
+  if (pty.native !== undefined) return pty.native;
+  throw new HpsError("unavailable", "this agent was installed without terminals", {
+    hint: "run a command instead, or install the package node-pty beside it",
+    cause: "cause" in pty ? pty.cause : undefined,
+  });
+}
+
 /** Keeps the ids of this process. */
 const SAME = -1;
 
@@ -42,6 +52,7 @@ export interface ForkOptions {
 export function forkPty(options: ForkOptions): { readonly fd: number; readonly pid: number } {
   const { file, args, cwd, rows, columns, onExit } = options;
   const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+  const native = nativePty();
   try {
     return native.fork(file, args, env, cwd, columns, rows, SAME, SAME, true, "", onExit);
   } catch (cause) {
@@ -50,5 +61,5 @@ export function forkPty(options: ForkOptions): { readonly fd: number; readonly p
 }
 
 export function resizePty(fd: number, rows: number, columns: number): void {
-  native.resize(fd, columns, rows);
+  nativePty().resize(fd, columns, rows);
 }

@@ -14,7 +14,7 @@ import { issueTestPeer, openTestIdentity, type TestIdentity } from "../core/test
 import { addTestOperator } from "../core/testing/test-rows.ts";
 import { selectAudit } from "../store/audit.ts";
 import { answerError } from "./error-answer.ts";
-import type { DoorApp } from "./https-door.ts";
+import { type DoorApp, inScope } from "./https-door.ts";
 import { monitoringRoutes } from "./monitoring.ts";
 import { openTestDoor, type TestDoor } from "./testing.ts";
 
@@ -173,7 +173,7 @@ test("metrics are for this machine and for operators", async () => {
       return "abc";
     },
   });
-  await app.register(async (scope: DoorApp) => add(scope));
+  await app.register(inScope(add));
   const elsewhere = { remoteAddress: "192.0.2.1" };
   const refused = await app.inject({ url: "/metrics", ...elsewhere });
   expect(refused).toMatchObject({ statusCode: 401, body: expect.stringContaining("incident abc") });

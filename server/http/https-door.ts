@@ -126,8 +126,18 @@ async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<D
     errorResponseBuilder: tooMany,
   });
   app.removeAllContentTypeParsers();
-  for (const add of options.routes) await app.register(async (scope: DoorApp) => add(scope));
+  for (const add of options.routes) await app.register(inScope(add));
   return app;
+}
+
+/** A plugin of its own, so that what one adds (a body parser, say) is not the others'. */
+export function inScope(
+  add: HttpsDoorOptions["routes"][number],
+): (scope: DoorApp, options: object, done: () => void) => void {
+  return (scope, _options, done) => {
+    add(scope);
+    done();
+  };
 }
 
 function limitConnections(server: Server, limits: DoorLimits): void {
