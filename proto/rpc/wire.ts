@@ -7,22 +7,10 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { configureTextEncoding, getTextEncoding } from "@bufbuild/protobuf/wire";
 import { HpsError } from "../values/hps-error.ts";
 
 /** The largest message either side sends or takes, in bytes. Bulk data is a stream of smaller ones. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
-
-// protobuf-es would send U+FFFD for half a surrogate pair: another text than was meant, and nobody would know.
-const { encodeUtf8Into, ...encoding } = getTextEncoding();
-configureTextEncoding({
-  ...encoding,
-  encodeUtf8Into: (text, into) => {
-    if (!text.isWellFormed())
-      throw new HpsError("invalid", "a text of the message is not Unicode: half a surrogate pair");
-    return encodeUtf8Into(text, into);
-  },
-});
 
 /** Throws `exhausted` for a message above the limit. */
 export function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Buffer {
