@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
@@ -9,11 +9,13 @@ import { parseShape } from "../../proto/values/parsed.ts";
 import { backupStore } from "../store/backup-store.ts";
 import { restoreStore } from "../store/restore-store.ts";
 import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+import { makeState, refuseUsedState } from "./new-state.ts";
 
 const LIST = "backup.json";
 const STORE = "hpsd.db";
 /** Folders of the state that belong to the store: the authority's keys and the recordings of shells. */
-const FOLDERS = ["ca", "sessions"] as const;
+const KEYS = "ca";
+const FOLDERS = [KEYS, "sessions"] as const;
 
 const listSchema = z.strictObject({
   format: z.literal(1),
@@ -23,8 +25,9 @@ const listSchema = z.strictObject({
 });
 
 /**
- * Writes all that hpsd cannot make anew into a new folder, also while hpsd runs. The store first: the keys it names are in
- * their folder already. The list comes last, so a backup that was cut off has none.
+ * Writes all that hpsd cannot make anew into a new folder, also while hpsd runs. Keys are copied before the store, where a
+ * rotation may take them away meanwhile, and after it, where one may have brought a new one: what the store names is
+ * there. The list comes last, so a backup that was cut off has none.
  */
 export async function backup(to: string, flags: ConfigFlags, context: CommandContext): Promise<void> {
   const config = await readConfig(flags, context);
@@ -32,6 +35,7 @@ export async function backup(to: string, flags: ConfigFlags, context: CommandCon
   await mkdir(to, { mode: 0o700 }).catch((cause: unknown) => {
     throw new HpsError("exists", `cannot make the folder ${to}`, { hint: "name one that does not exist yet", cause });
   });
+  await copyFolder(path.join(config.state, KEYS), path.join(to, KEYS));
   await backupStore({ file: storeFile(config), to: path.join(to, STORE) });
   for (const folder of FOLDERS) await copyFolder(path.join(config.state, folder), path.join(to, folder));
   const files: Record<string, string> = {};
@@ -45,29 +49,20 @@ export async function backup(to: string, flags: ConfigFlags, context: CommandCon
 /** Puts a backup where hpsd's folder is to be; the configuration says where. Checked whole before anything is written. */
 export async function restore(from: string, flags: ConfigFlags, context: CommandContext): Promise<void> {
   const config = await readConfig(flags, context);
+  await refuseUsedState(config.state);
   const files = await checkedFiles(from);
-  if (await exists(storeFile(config))) {
-    throw new HpsError("exists", `${config.state} holds an hpsd already`, { hint: "move it away first" });
-  }
-  const made = `${config.state}.restore-${process.pid}`;
-  await mkdir(made, { recursive: true, mode: 0o700 });
-  try {
+  await makeState(config.state, "restore", async (made) => {
     await restoreStore({ backup: path.join(from, STORE), file: path.join(made, STORE) });
     for (const folder of FOLDERS) await copyFolder(path.join(from, folder), path.join(made, folder));
-    await rm(config.state, { recursive: true, force: true });
-    await rename(made, config.state);
-  } catch (error) {
-    await rm(made, { recursive: true, force: true });
-    throw error;
-  }
-  context.print(`restored  ${files} files to ${config.state}; start it with hpsd serve --config ${flags.config}`);
+  });
+  context.print(`restored ${files} files to ${config.state}; start it with hpsd serve --config ${flags.config}`);
 }
 
 async function checkedFiles(from: string): Promise<number> {
   const text = await readFile(path.join(from, LIST), "utf8").catch((cause: unknown) => {
     throw new HpsError("not-found", `${from} is no whole backup: it has no ${LIST}`, { cause });
   });
-  const { files } = parseShape(listSchema, JSON.parse(text), `${LIST} of the backup`);
+  const { files } = parseShape(listSchema, jsonOf(text), `${LIST} of the backup`);
   const found = (await filesBelow(from)).filter((name) => name !== LIST);
   const strange = found.filter((name) => !Object.hasOwn(files, name));
   if (strange.length > 0)
@@ -80,14 +75,32 @@ async function checkedFiles(from: string): Promise<number> {
   return found.length;
 }
 
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HpsError("data-loss", `${LIST} of the backup is altered: it is not JSON`, { cause });
+  }
+}
+
 async function copyFolder(from: string, to: string): Promise<void> {
   if (!(await exists(from))) return;
-  await mkdir(to, { mode: 0o700 });
-  for (const name of await filesBelow(from)) {
-    await mkdir(path.dirname(path.join(to, name)), { recursive: true, mode: 0o700 });
-    await copyFile(path.join(from, name), path.join(to, name));
-    await chmod(path.join(to, name), 0o600);
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const name of await filesBelow(from)) await copyPrivately(path.join(from, name), path.join(to, name));
+}
+
+/** A file that is gone meanwhile was not to be kept. */
+async function copyPrivately(from: string, to: string): Promise<void> {
+  await mkdir(path.dirname(to), { recursive: true, mode: 0o700 });
+  try {
+    await copyFile(from, to);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+    throw error;
   }
+  await using copy = await open(to, "r+");
+  await copy.chmod(0o600);
+  await copy.sync();
 }
 
 /** Paths of all files below a folder, relative to it, in order. */

@@ -1,20 +1,22 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { defaultServerConfig } from "../../proto/config/default-server-config.ts";
 import { writePrivateFile } from "../../proto/config/private-file.ts";
-import { publicAddresses, type ServerConfig } from "../../proto/config/server-config.ts";
+import { publicAddresses, readServerConfig, type ServerConfig } from "../../proto/config/server-config.ts";
 import { parseAbsolutePath } from "../../proto/values/absolute-path.ts";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
 import { parseServerName } from "../../proto/values/endpoint.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseObjectName } from "../../proto/values/object-name.ts";
 import { Clusters } from "../core/clusters/clusters.ts";
-import { initAuthority } from "../core/identity/init-authority.ts";
+import { initAuthority, refuseRootKeyIn } from "../core/identity/init-authority.ts";
 import { openIdentity } from "../core/identity/open-identity.ts";
 import { DEFAULT_VALIDITY_MS } from "../core/identity/operators.ts";
 import { EVERYWHERE } from "../core/identity/principal.ts";
 import { openHpsStore } from "../store/database.ts";
 import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+import { makeState, refuseUsedState } from "./new-state.ts";
+import { withRootKeyFile } from "./root-key-file.ts";
 
 export interface InitFlags extends ConfigFlags {
   /** For a configuration that does not exist yet. */
@@ -37,24 +39,22 @@ const ADMISSION_QUESTION = `How may a machine of this cluster become a host?
   approve  an operator compares a fingerprint with the machine's console first
 armed or approve: `;
 
-/** Makes everything a first `hpsd serve` needs, or nothing: the state folder appears when it is whole. */
+/** Makes everything a first `hpsd serve` needs, or nothing: configuration and state folder appear when all is whole. */
 export async function init(flags: InitFlags, context: CommandContext): Promise<void> {
   const answers = await askForMissing(flags, context);
-  await writeConfigIfAbsent(flags);
-  const config = await readConfig(flags, context);
-  await refuseUsedState(config.state);
+  const { text, config } = await configOf(flags, context);
+  const { state } = config;
+  await refuseUsedState(state);
+  refuseRootKeyIn(state, answers.rootKeyOut);
   const passphrase = await passphraseOf(flags, context);
-  const made = `${config.state}.init-${process.pid}`;
-  await mkdir(made, { recursive: true, mode: 0o700 });
-  try {
-    const token = await fill({ ...config, state: parseAbsolutePath(made) }, answers, passphrase);
-    await rm(config.state, { recursive: true, force: true });
-    await rename(made, config.state);
-    await report({ flags, config, answers, token }, context);
-  } catch (error) {
-    await rm(made, { recursive: true, force: true });
-    throw error;
-  }
+  const token = await withRootKeyFile(answers.rootKeyOut, state, () =>
+    makeState(state, "init", async (made) => {
+      const token = await fill({ ...config, state: parseAbsolutePath(made) }, answers, passphrase);
+      if (text !== undefined) await writeConfig(flags.config, text);
+      return token;
+    }),
+  );
+  await report({ flags, config, answers, token }, context);
 }
 
 interface Answers {
@@ -94,23 +94,31 @@ async function askForMissing(flags: InitFlags, { ask }: CommandContext): Promise
   return { trustDomain: flags.trustDomain ?? domain, cluster, domain, admission, operator, rootKeyOut };
 }
 
-async function writeConfigIfAbsent({ config, state, name }: InitFlags): Promise<void> {
-  if (await exists(config)) return;
+interface WantedConfig {
+  readonly config: ServerConfig;
+  /** Of the file that is still to be written. */
+  readonly text?: string;
+}
+
+async function configOf(flags: InitFlags, context: CommandContext): Promise<WantedConfig> {
+  const { config: file, state, name } = flags;
+  if (await exists(file)) return { config: await readConfig(flags, context) };
   if (state === undefined || name === undefined || name.length === 0) {
-    throw new HpsError("invalid", `there is no ${config} yet: --state and --name say what to write into it`, {
+    throw new HpsError("invalid", `there is no ${file} yet: --state and --name say what to write into it`, {
       hint: "hpsd init --state /var/lib/hpsd --name hpsd.example.org …",
     });
   }
-  await mkdir(path.dirname(config), { recursive: true });
   const given = { state: parseAbsolutePath(path.resolve(state)), names: name.map(parseServerName) };
-  await writeFile(config, defaultServerConfig(given), { flag: "wx", mode: 0o644 });
+  const text = defaultServerConfig(given);
+  return { config: readServerConfig({ text, file, environment: context.environment, sets: flags.set }), text };
 }
 
-async function refuseUsedState(state: string): Promise<void> {
-  if (!(await exists(`${state}/hpsd.db`))) return;
-  throw new HpsError("exists", `${state} holds an hpsd already`, {
-    hint: "start it with hpsd serve, or name another folder",
-  });
+/** Whole or not at all: an attempt that is killed leaves no half of it to the next. */
+async function writeConfig(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const beside = `${file}.new-${process.pid}`;
+  await writeFile(beside, text, { flag: "wx", mode: 0o644, flush: true });
+  await rename(beside, file);
 }
 
 async function passphraseOf({ rootPassphraseFile }: InitFlags, { ask }: CommandContext): Promise<string> {

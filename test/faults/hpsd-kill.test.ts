@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Hps } from "../../client/sdk/connect.ts";
-import { armHost, eachOf, enrolHost, LoadAgent, saidSteps } from "./load-agents.ts";
+import { armHost, eachOf, enrolHost, LoadAgent, linesOf, saidSteps } from "./load-agents.ts";
 import { damageOf, startHpsd, until } from "./real-hpsd.ts";
 
 const AGENTS = 200;
@@ -9,8 +9,7 @@ const KILLS = 4;
 const BACKOFF = { min: 100, max: 4_000 };
 
 async function storedOf(admin: Hps, installation: string) {
-  const lines: string[] = [];
-  for await (const { text } of admin.watchInstallationLog(installation)) lines.push(Buffer.from(text).toString());
+  const lines = await linesOf(admin, installation);
   const steps: string[] = [];
   for await (const { entry, installation: now } of admin.watchInstallation(installation)) {
     const event = entry?.entry.case === "event" ? entry.entry.value.event : undefined;

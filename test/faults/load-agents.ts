@@ -84,6 +84,8 @@ export class LoadAgent {
   readonly #firstRun = this.#outbox.runId;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** A new run would have to begin its steps anew. */
+  #stepping = true;
   /** How often it was welcomed. */
   welcomes = 0;
   /** Lines and events said so far. */
@@ -95,7 +97,9 @@ export class LoadAgent {
     this.#link = new Link({
       ...{ identity, backoff, version: "0.1.0", log: QUIET, outbox: this.#outbox },
       hello: () => ({ version: "0.1.0", facts: { macs: [host.mac] } }),
-      onNewRun: () => undefined,
+      onNewRun: () => {
+        this.#stepping = false;
+      },
       onWelcome: () => {
         this.welcomes += 1;
       },
@@ -115,7 +119,7 @@ export class LoadAgent {
     this.lines += 1;
     this.#outbox.log("load", `line ${this.lines}`);
     const step = STEPS[Math.floor(this.steps / 2)];
-    if (this.lines % 10 === 0 && step !== undefined) {
+    if (this.#stepping && this.lines % 10 === 0 && step !== undefined) {
       const begins = this.steps % 2 === 0;
       this.#outbox.event(
         begins ? { case: "stepStarted", value: { step } } : { case: "stepSucceeded", value: { step } },
@@ -151,6 +155,13 @@ export function saidSteps({ steps }: LoadAgent): readonly string[] {
     { length: steps },
     (_, index) => `${index % 2 === 0 ? "stepStarted" : "stepSucceeded"} ${STEPS[Math.floor(index / 2)]}`,
   );
+}
+
+/** The whole log of an installation as hpsd has it now. */
+export async function linesOf(hps: Hps, installation: string): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for await (const { text } of hps.watchInstallationLog(installation)) lines.push(Buffer.from(text).toString());
+  return lines;
 }
 
 /** Runs `work` over the items, `width` at a time, in order of arrival. */

@@ -57,15 +57,19 @@ async function refuseOld(store: HpsStore): Promise<void> {
 
 async function refusePlace(stateFolder: string, rootKeyOut: string): Promise<void> {
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-  const within = path.relative(path.resolve(stateFolder), path.resolve(rootKeyOut));
-  if (!within.startsWith("..") && !path.isAbsolute(within)) {
-    throw new HpsError("invalid", `the root key may not lie in the state folder: ${rootKeyOut}`, {
-      hint: "write it to removable or offline storage",
-    });
-  }
+  refuseRootKeyIn(stateFolder, rootKeyOut);
   const exists = await stat(rootKeyOut).then(
     () => true,
     () => false,
   );
   if (exists) throw new HpsError("exists", `${rootKeyOut} exists`, { hint: "it may be another root's key" });
+}
+
+/** `invalid` when the file would lie in the state folder: whoever takes that must not take the root with it. */
+export function refuseRootKeyIn(stateFolder: string, rootKeyOut: string): void {
+  const within = path.relative(path.resolve(stateFolder), path.resolve(rootKeyOut));
+  if (within === ".." || within.startsWith(`..${path.sep}`) || path.isAbsolute(within)) return;
+  throw new HpsError("invalid", `the root key may not lie in the state folder: ${rootKeyOut}`, {
+    hint: "write it to removable or offline storage",
+  });
 }
