@@ -95,6 +95,8 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }
+// Whatever would still keep the process, such as a stop that took too long, is not waited for.
+process.exit();
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof HpsError) {

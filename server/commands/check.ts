@@ -6,8 +6,7 @@ import { endpointParts } from "../../proto/values/endpoint.ts";
 import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
 import { formatTime } from "../../proto/values/time.ts";
 import { openIdentity } from "../core/identity/open-identity.ts";
-import { openHpsStore } from "../store/database.ts";
-import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
 
 const LOW_DISK_BYTES = 256 * 1024 * 1024;
 const SOON_MS = 60 * 24 * 60 * 60 * 1000;
@@ -50,7 +49,7 @@ async function diskOf({ state }: ServerConfig): Promise<Finding> {
 async function stateOf(config: ServerConfig): Promise<readonly Finding[]> {
   const what = "store and certificate authority";
   try {
-    const store = await openHpsStore(storeFile(config));
+    const store = await openExistingStore(config);
     try {
       const broken = await store.integrityCheck();
       if (broken.length > 0) return [{ what, problem: broken.join("; "), hint: "restore a backup" }];

@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { readServerConfig, type ServerConfig } from "../../proto/config/server-config.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { type HpsStore, openHpsStore } from "../store/database.ts";
 
 /** What a command has of the world around it; main.ts alone reads the process. */
 export interface CommandContext {
@@ -29,6 +30,14 @@ export async function readConfig({ config, set }: ConfigFlags, { environment }: 
     });
   });
   return readServerConfig({ text, file: config, environment, sets: set });
+}
+
+/** The store of an hpsd that was made before: none is made here. `precondition` when there is none. */
+export async function openExistingStore(config: Pick<ServerConfig, "state">): Promise<HpsStore> {
+  const file = storeFile(config);
+  const found = await stat(file).catch(() => undefined);
+  if (found !== undefined) return await openHpsStore(file);
+  throw new HpsError("precondition", `there is no hpsd in ${config.state}`, { hint: "run hpsd init, or hpsd restore" });
 }
 
 /** The one file of the store in hpsd's folder. */

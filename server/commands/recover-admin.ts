@@ -2,15 +2,14 @@ import { publicAddresses } from "../../proto/config/server-config.ts";
 import { parseObjectName } from "../../proto/values/object-name.ts";
 import { openIdentity } from "../core/identity/open-identity.ts";
 import { DEFAULT_VALIDITY_MS } from "../core/identity/operators.ts";
-import { openHpsStore } from "../store/database.ts";
-import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
 
 const WHO = { actor: "hpsd", action: "recover-admin", address: "" };
 
 /** An invitation for an admin of everything, from whoever may read hpsd's folder. hpsd must be stopped: the store's lock says so. */
 export async function recoverAdmin(name: string, flags: ConfigFlags, context: CommandContext): Promise<void> {
   const config = await readConfig(flags, context);
-  const store = await openHpsStore(storeFile(config));
+  const store = await openExistingStore(config);
   try {
     const { operators } = await openIdentity({ store, stateFolder: config.state, clock: Date.now });
     const operator = parseObjectName(name, "operator name");

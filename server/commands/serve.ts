@@ -10,8 +10,8 @@ import type { ComponentStatus } from "../core/system/status.ts";
 import { systemStatus } from "../core/system/status.ts";
 import { HttpsDoor } from "../http/https-door.ts";
 import { createRpcDoor } from "../rpc/rpc-door.ts";
-import { type HpsStore, openHpsStore } from "../store/database.ts";
-import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
+import type { HpsStore } from "../store/database.ts";
+import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
 import { type Log, openLog } from "./log.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { type RunningBoot, serveBoot } from "./serve-boot.ts";
@@ -33,7 +33,7 @@ export async function serve(flags: ConfigFlags, context: CommandContext, signal:
   const log = openLog(config.log);
   const stops: Stops = [];
   try {
-    const store = await openHpsStore(storeFile(config));
+    const store = await openExistingStore(config);
     stops.push(() => store.close());
     const { grpc, https } = await start({ config, log, store, stops, isRoot: context.isRoot });
     context.print(`hpsd is ready: gRPC ${grpc}, HTTPS ${https}`);

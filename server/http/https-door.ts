@@ -55,11 +55,16 @@ const LIMITS: DoorLimits = {
 /** HTTPS for those without gRPC: enrolment, metrics, later images and the dashboard. */
 export class HttpsDoor {
   readonly #app: DoorApp;
+  readonly #open = new Set<Socket>();
   readonly port: number;
 
   private constructor(app: DoorApp, port: number) {
     this.#app = app;
     this.port = port;
+    app.server.on("connection", (socket: Socket) => {
+      this.#open.add(socket);
+      socket.once("close", () => this.#open.delete(socket));
+    });
   }
 
   /** `unavailable` when the address cannot be had. */
@@ -83,7 +88,8 @@ export class HttpsDoor {
   async close(graceMs: number): Promise<void> {
     const closed = this.#app.close();
     if (await settlesWithin(Promise.resolve(closed), graceMs)) return;
-    this.#app.server.closeAllConnections();
+    // The server's own list lacks peers that have not finished their handshake, and would wait for them.
+    for (const socket of this.#open) socket.destroy();
     await closed;
   }
 }

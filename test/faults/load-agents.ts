@@ -128,6 +128,11 @@ export class LoadAgent {
     }
   }
 
+  /** Many long lines at once. */
+  flood(lines: number, bytes: number): void {
+    for (let line = 0; line < lines; line += 1) this.#outbox.log("flood", Buffer.alloc(bytes, 120));
+  }
+
   get waiting(): number {
     return this.#outbox.size;
   }
