@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Claim } from "../../proto/config/claim.ts";
-import { parseClaim } from "../../proto/config/claim.ts";
+import { formatClaim, parseClaim } from "../../proto/config/claim.ts";
 import type { DhcpOptions } from "./dhcp-client.ts";
 import { type Program, startProgram } from "./program.ts";
 import type { RackClient } from "./rack.ts";
@@ -107,6 +107,13 @@ export class Machine {
   async boot(): Promise<HeldClaim> {
     await this.dhcp();
     return await this.fetchClaim((await this.ask()).body);
+  }
+
+  /** The same claim with hpsd elsewhere: behind a proxy of the test. */
+  async rewrite({ claim }: HeldClaim, change: Partial<Pick<Claim, "grpc" | "https">>): Promise<HeldClaim> {
+    const file = await this.#path("claim.json");
+    await writeFile(file, formatClaim({ ...claim, ...change }), { mode: 0o600 });
+    return { claim, file };
   }
 
   /** The real agent, as this machine. */
