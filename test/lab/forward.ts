@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer, type Socket } from "node:net";
 import { inNamespace } from "./run.ts";
 
-export interface Forward {
+interface Forward {
   /** On 127.0.0.1 of this process's own namespace. */
   readonly port: number;
   close(): void;

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { InstallationState, JournalEntry } from "../../proto/gen/hps/v1/installation_pb.ts";
 import type { HpsdRack } from "./hpsd-rack.ts";
 
-export interface NewHost {
+interface NewHost {
   readonly name: string;
   readonly mac: string;
   readonly address: string;

@@ -13,7 +13,7 @@ const program = (path: string) => [process.execPath, new URL(`../../${path}`, im
 const HPSD = program("server/main.ts");
 const HPSCTL = program("client/main.ts");
 
-export interface HpsdRackOptions {
+interface HpsdRackOptions {
   /** MAC addresses of the machines. */
   readonly machines: readonly string[];
   /** Default: `armed`. */

@@ -34,7 +34,7 @@ export interface HeldClaim {
   readonly file: string;
 }
 
-export interface AgentStart {
+interface AgentStart {
   readonly held: HeldClaim;
   readonly facts: object;
   readonly sets?: readonly string[];

@@ -15,10 +15,10 @@ export const FORMS = {
   },
 } as const satisfies Record<string, { ask: AskOptions; status: number; type: string; incident: RegExp }>;
 
-export type Form = keyof typeof FORMS;
+type Form = keyof typeof FORMS;
 
 /** What came of one refused request. */
-export interface Refused {
+interface Refused {
   readonly reply: Reply;
   /** As the answer shows it. */
   readonly incident: string | undefined;
