@@ -15,7 +15,7 @@ export const FORMS = {
   },
 } as const satisfies Record<string, { ask: AskOptions; status: number; type: string; incident: RegExp }>;
 
-type Form = keyof typeof FORMS;
+export type Form = keyof typeof FORMS;
 
 /** What came of one refused request. */
 interface Refused {
