@@ -36,7 +36,7 @@ const NO_OBJECT = { reach: "self", needs: "viewer", waiting: false } as const;
  * serves, in one short call; what stays open, and what tells of our methods, is for operators.
  */
 const FOREIGN: Readonly<Record<string, MethodRule>> = {
-  "grpc.health.v1.Health/Check": { ...NO_OBJECT, kinds: ANYONE },
+  "grpc.health.v1.Health/Check": { ...NO_OBJECT, kinds: ANYONE, waiting: true },
   "grpc.health.v1.Health/List": { ...NO_OBJECT, kinds: ["operator"] },
   "grpc.health.v1.Health/Watch": { ...NO_OBJECT, kinds: ["operator"] },
   "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": { ...NO_OBJECT, kinds: ["operator"] },
