@@ -11,7 +11,7 @@ export default defineConfig({
           include: [
             "{proto,certs,server,client,installer-agent}/**/*.test.ts",
             "test/*.test.ts",
-            "test/architecture/*.test.ts",
+            "test/{architecture,access}/*.test.ts",
           ],
           testTimeout: 20_000,
         },

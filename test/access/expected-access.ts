@@ -1,0 +1,110 @@
+/**
+ * Who may do what, to be read by people: written by hand, not made from the contract. A change of it is a change of what
+ * HPS lets in, and wants a reviewer.
+ *
+ *   ok  done; its effect is seen
+ *   U   UNAUTHENTICATED, by the interceptor
+ *   D   PERMISSION_DENIED, by the interceptor: not this kind of caller, or no such role anywhere
+ *   d   PERMISSION_DENIED, by the core: seen, but the role in the object's cluster is too low
+ *   N   NOT_FOUND, by the core: an object of another cluster or host is as absent as one that does not exist
+ *   -   answered, without the object: a list shows what is one's own
+ *
+ * U, D, d and N change no table but audit and are one event there; - is no refusal and none.
+ * Columns as in identities.ts.
+ */
+import type { Cell } from "./cell.ts";
+import { NAMES, type WhoName } from "./identities.ts";
+
+const TABLE = `
+                                          no wro exp rev res sus wai oIn oHo ins hos nRo vie ope adm bOp bAd bAV aOp aAd
+AgentService/Attach                       U  U   U   U   U   U   ok  ok  ok  ok  ok  D   D   D   D   D   D   D   D   D
+AgentService/GetConfiguration             U  U   U   U   U   U   U   N   N   ok  ok  D   D   D   D   D   D   D   D   D
+AgentService/IssueHostCertificate         U  U   U   U   U   U   D   N   D   ok  D   D   D   D   D   D   D   D   D   D
+AgentService/ServeShell                   U  U   U   U   U   U   U   N   N   ok  ok  D   D   D   D   D   D   D   D   D
+
+AuditService/ListAuditEvents              U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+AuditService/ListAuditEvents of all       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+AuditService/WatchAuditEvents             U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+AuditService/WatchAuditEvents of all      U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+
+ClusterService/GetCluster                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ClusterService/ListClusters               U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+ClusterService/CreateCluster              U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+ClusterService/UpdateCluster              U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
+ClusterService/DeleteCluster              U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+
+HostService/GetHost                       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+HostService/GetHost by name               U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+HostService/ListHosts                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+HostService/ListHosts of all              U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+HostService/CreateHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+HostService/UpdateHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+HostService/DeleteHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+HostService/ArmHost                       U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+HostService/DisarmHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+HostService/WatchHosts                    U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+HostService/WatchHosts of all             U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+HostService/ListContacts                  U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok
+
+IdentityService/WhoAmI                    U  U   U   U   U   U   U   ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok
+IdentityService/GetOperator               U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/ListOperators             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/InviteOperator            U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/SetOperatorRoles          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/DeleteOperator            U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/ListCertificates          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/RevokeCertificate         U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/PrepareIntermediate       U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/InstallIntermediate       U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+IdentityService/RotateServerCertificate   U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+
+InstallationService/GetInstallation       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+InstallationService/ListInstallations     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+InstallationService/ListInstallations of a host
+                                          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+InstallationService/ListInstallations of all
+                                          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+InstallationService/WatchInstallation     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+InstallationService/WatchInstallationLog  U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+InstallationService/RetryInstallation     U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+InstallationService/CancelInstallation    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+InstallationService/UnfreezeInstallation  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+InstallationService/IssueClaim            U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+InstallationService/ApproveEnrolment      U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+
+ShellService/OpenSession                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/GetSession                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ShellService/ListSessions                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ShellService/ListSessions of all          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+
+SystemService/GetStatus                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+
+Health/Check                              ok ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok  ok
+Health/List                               U  U   U   U   U   U   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok  ok
+Health/Watch                              U  U   U   U   U   U   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok  ok
+ServerReflection/ServerReflectionInfo     U  U   U   U   U   U   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok  ok
+`;
+
+const CELLS: readonly Cell[] = ["ok", "-", "U", "D", "d", "N"];
+
+/** By the name of a row, then by identity. */
+export const EXPECTED: ReadonlyMap<string, ReadonlyMap<WhoName, Cell>> = readTable();
+
+function readTable(): ReadonlyMap<string, ReadonlyMap<WhoName, Cell>> {
+  const lines = TABLE.replaceAll(/(\S)\n {20,}/g, "$1  ")
+    .split("\n")
+    .filter((line) => line.includes("/"));
+  return new Map(
+    lines.map((line) => {
+      const [name = "", ...words] = line.split(/\s{2,}|(?<=ok) (?=ok|U|D)/);
+      if (words.length !== NAMES.length) throw new Error(`${name} has ${words.length} cells, not ${NAMES.length}`);
+      return [name, new Map(NAMES.map((who, index) => [who, cellOf(words[index])]))];
+    }),
+  );
+}
+
+function cellOf(word: string | undefined): Cell {
+  const cell = CELLS.find((each) => each === word);
+  if (cell === undefined) throw new Error(`no cell is ${word}`);
+  return cell;
+}
