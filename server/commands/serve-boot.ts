@@ -90,8 +90,9 @@ class Planner {
 
   async plan(hosts: readonly DhcpHost[]): Promise<DnsmasqPlan> {
     const { boot, isRoot, log } = this.#options;
-    const link = { network: boot.network, serverAddress: boot.address, ...(boot.range && { range: boot.range }) };
-    const planned = plannedHosts(hosts, link);
+    const { network, address: serverAddress, range, gateway, nameServers } = boot;
+    const others = [...nameServers, ...(gateway ? [gateway] : [])].filter((address) => address !== serverAddress);
+    const planned = plannedHosts(hosts, { network, serverAddress, others, ...(range && { range }) });
     this.#problems = planned.problems;
     for (const problem of planned.problems) log.warn(problem);
     return {

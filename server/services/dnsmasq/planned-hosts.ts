@@ -2,6 +2,7 @@ import { parseDomainName } from "../../../proto/values/domain-name.ts";
 import { parseHostName } from "../../../proto/values/host-name.ts";
 import { type Ipv4Address, parseIpv4 } from "../../../proto/values/ip-address.ts";
 import {
+  hostRange,
   type Ipv4Network,
   type Ipv4Range,
   networkContains,
@@ -16,6 +17,8 @@ export interface BootLink {
   readonly network: Ipv4Network;
   readonly serverAddress: Ipv4Address;
   readonly range?: Ipv4Range;
+  /** Addresses of machines that are no hosts: the gateway, the name servers. */
+  readonly others?: readonly Ipv4Address[];
 }
 
 export interface PlannedHosts {
@@ -49,6 +52,8 @@ function problemOf({ name, macs, address }: DhcpHost, link: BootLink): string | 
   if (macs.length > MAX_MACS) return `${name} has ${macs.length} MAC addresses, of which ${MAX_MACS} get its address`;
   if (address === undefined || !isHere(address, link)) return undefined;
   const ipv4 = parseIpv4(address);
+  if (!rangeContains(hostRange(link.network), ipv4)) return `the address of ${name} is no machine's: ${address}`;
+  if (link.others?.includes(ipv4)) return `the address of ${name} is the gateway's or a name server's: ${address}`;
   if (ipv4 === link.serverAddress) return `the address of ${name} is the server's own: ${address}`;
   if (link.range && rangeContains(link.range, ipv4))
     return `the address of ${name} lies in the range for unknown machines: ${address}`;
