@@ -92,7 +92,8 @@ class Planner {
     const { boot, isRoot, log } = this.#options;
     const { network, address: serverAddress, range, gateway, nameServers } = boot;
     const others = [...nameServers, ...(gateway ? [gateway] : [])].filter((address) => address !== serverAddress);
-    const planned = plannedHosts(hosts, { network, serverAddress, others, ...(range && { range }) });
+    const serverNames = this.#options.config.server.names;
+    const planned = plannedHosts(hosts, { network, serverAddress, others, serverNames, ...(range && { range }) });
     this.#problems = planned.problems;
     for (const problem of planned.problems) log.warn(problem);
     return {

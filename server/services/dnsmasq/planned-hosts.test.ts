@@ -53,3 +53,10 @@ test("no host takes the gateway's address, and one with an address that is no ma
   const plan = { ...link, dhcp: { ...dhcp, range: { ...range, leaseSeconds: 120 } }, hosts };
   checkPlan({ ...plan, interface: parseInterfaceName("eth1"), ipxeUrl: "http://10.77.0.1:7080/" });
 });
+
+test("no host is resolved by a name of the server", () => {
+  const link = { ...LINK, serverNames: ["10.77.0.1", "hpsd.lab.example"] };
+  const { hosts, problems } = plannedHosts([host("hpsd", "10.77.0.8"), host("c", "10.77.0.9")], link);
+  expect(hosts.map(({ address }) => address)).toEqual([undefined, "10.77.0.9"]);
+  expect(problems).toEqual(["hpsd.lab.example is a name of the server"]);
+});
