@@ -1,4 +1,3 @@
-import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { ServerConfig } from "../../proto/config/server-config.ts";
@@ -7,8 +6,8 @@ import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
 import { formatTime } from "../../proto/values/time.ts";
 import { openIdentity } from "../core/identity/open-identity.ts";
 import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
+import { freeBytes, LOW_DISK_BYTES } from "./store-room.ts";
 
-const LOW_DISK_BYTES = 256 * 1024 * 1024;
 const SOON_MS = 60 * 24 * 60 * 60 * 1000;
 
 /** One thing that was looked at; `problem` undefined when it is well. */
@@ -40,9 +39,8 @@ export async function check(flags: ConfigFlags, context: CommandContext): Promis
 
 async function diskOf({ state }: ServerConfig): Promise<Finding> {
   const what = `room in ${state}`;
-  const stats = await statfs(state).catch(() => undefined);
-  if (stats === undefined) return { what, problem: "the folder does not exist", hint: "run hpsd init" };
-  const free = stats.bavail * stats.bsize;
+  const free = await freeBytes(state).catch(() => undefined);
+  if (free === undefined) return { what, problem: "the folder does not exist", hint: "run hpsd init" };
   return free >= LOW_DISK_BYTES ? { what } : { what, problem: `only ${Math.floor(free / 1_048_576)} MiB are free` };
 }
 

@@ -90,10 +90,8 @@ class Planner {
 
   async plan(hosts: readonly DhcpHost[]): Promise<DnsmasqPlan> {
     const { boot, isRoot, log } = this.#options;
-    const { network, address: serverAddress, range, gateway, nameServers } = boot;
-    const others = [...nameServers, ...(gateway ? [gateway] : [])].filter((address) => address !== serverAddress);
-    const serverNames = this.#options.config.server.names;
-    const planned = plannedHosts(hosts, { network, serverAddress, others, serverNames, ...(range && { range }) });
+    const link = { network: boot.network, serverAddress: boot.address, ...(boot.range && { range: boot.range }) };
+    const planned = plannedHosts(hosts, link);
     this.#problems = planned.problems;
     for (const problem of planned.problems) log.warn(problem);
     return {

@@ -18,6 +18,7 @@ import { type RunningBoot, serveBoot } from "./serve-boot.ts";
 import { httpsRoutes } from "./serve-https.ts";
 import { startJobs } from "./serve-jobs.ts";
 import { Serving } from "./serving.ts";
+import { watchStoreRoom } from "./store-room.ts";
 
 /** Everything is stopped within this; what is not done then is cut off. */
 const STOP_MS = 10_000;
@@ -61,7 +62,9 @@ async function start(options: Start) {
   const core = await startCore(options, addresses);
   const credentials = await openCredentials(core, options);
   const metrics = openMetrics(core);
-  const components: (() => readonly ComponentStatus[])[] = [() => [{ name: "store", health: "ok", reason: "" }]];
+  const room = watchStoreRoom(config.state, log);
+  stops.push(() => room.stop());
+  const components: (() => readonly ComponentStatus[])[] = [() => [room.status()]];
   const serving = new Serving();
   const rpc = openRpc({ core, serving, credentials, metrics, components, ...options });
   stops.push(

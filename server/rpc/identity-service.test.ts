@@ -255,7 +255,7 @@ test("what was opened with a certificate outlives its renewal, and ends with the
   expect(await open.ended).toEqual(shows("unauthenticated", /revoked: stolen/));
 });
 
-test("revoking a replaced certificate ends what was opened with it and with the one that took its place", async () => {
+test("what was opened with a replaced certificate ends when that one is revoked", async () => {
   await using rig = await startIdentityRig();
   await addTestOperator(rig.identity.store, "alice", { "*": "viewer" });
   const old = await rig.as({ kind: "operator", subject: "alice" });
@@ -263,8 +263,8 @@ test("revoking a replaced certificate ends what was opened with it and with the 
   const renewed = await rig.as({ kind: "operator", subject: "alice", replaces: serial });
   const [before, after] = [await watching(old), await watching(renewed)];
   await rig.root.identity.revokeCertificate({ serial, reason: "stolen" });
-  for (const { ended } of [before, after]) expect(await ended).toEqual(shows("unauthenticated", /revoked: stolen/));
-  await expect(renewed.identity.whoAmI({})).rejects.toEqual(shows("unauthenticated", /revoked: stolen/));
+  expect(await before.ended).toEqual(shows("unauthenticated", /revoked: stolen/));
+  expect(await Promise.race([after.ended, renewed.identity.whoAmI({}).then(() => "open")])).toBe("open");
 });
 
 test("a change of roles works on the next call and on open streams", async () => {

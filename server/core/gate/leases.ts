@@ -38,7 +38,7 @@ export class LeaseTable {
   about(address: string, mac: string): Lease | undefined {
     const seenAt = this.#answered.get(mac);
     if (seenAt === undefined || this.#byAddress.has(address)) return this.#byAddress.get(address);
-    return { mac, address, seenAt, expiresAt: seenAt + this.#answerLife, anyAddress: true };
+    return { mac, address, seenAt, expiresAt: seenAt + this.#answerLife };
   }
 }
 

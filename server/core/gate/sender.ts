@@ -9,8 +9,6 @@ export interface Lease {
   readonly seenAt: number;
   /** UTC milliseconds. */
   readonly expiresAt: number;
-  /** Set for an answered PXE request: it names a machine on the link and ties it to no address. */
-  readonly anyAddress?: true;
 }
 
 /** Whom the neighbour table names for the sender's address; `elsewhere` when the sender is not on our link. */
@@ -31,7 +29,6 @@ export function doubtAbout({ claimedMac, lease, neighbour, now }: SenderEvidence
   if (neighbour !== "elsewhere" && neighbour.mac !== claimedMac)
     return "the sender's link address is another machine's";
   if (lease === undefined) return "the sender's address was not leased by this server";
-  if (lease.anyAddress && neighbour === "elsewhere") return "the sender is not on the boot network";
   if (lease.expiresAt <= now) return "the lease of the sender's address has ended";
   if (lease.mac !== claimedMac) return "the sender's address is leased to another machine";
   return undefined;

@@ -3,7 +3,7 @@ import { safeText } from "../../../proto/values/safe-text.ts";
 import type { Db, HpsStore } from "../../store/database.ts";
 import { type Located, locateCluster, locateHost, locateHostByName, locateRecord } from "../../store/lookup.ts";
 import { actorOfCaller } from "../audit/audit.ts";
-import { atLeast, type Caller, clustersOf, EVERYWHERE, type Principal, roleIn } from "./principal.ts";
+import { atLeast, type Caller, clustersOf, type Principal, roleIn } from "./principal.ts";
 import type { RecordsRefusals } from "./refusals.ts";
 
 /** Clusters a list may show: their ids, or `all`. */
@@ -51,19 +51,6 @@ export class Access {
   async visible(caller: Caller, cluster: string): Promise<VisibleClusters> {
     if (cluster !== "") return [(await this.cluster(caller, cluster)).id];
     return caller.principal.kind === "operator" ? clustersOf(caller.principal, caller.needs) : [];
-  }
-
-  /** For a change of `object` that reaches beyond its cluster: the role must be held in all. `what` names the change. */
-  async everywhere(caller: Caller, object: Located, what: string): Promise<void> {
-    const { principal, needs } = caller;
-    if (principal.kind === "operator" && atLeast(principal.roles.get(EVERYWHERE), needs)) return;
-    const reason = `${what} needs role ${needs} in all clusters`;
-    const subject = { target: `cluster:${object.clusterId}`, clusterId: object.clusterId, reason };
-    const incident = await this.#refusals.refused(actorOfCaller(caller), subject);
-    throw new HpsError("denied", reason, {
-      hint: "ask an admin of all clusters",
-      details: { reason: "role", incident },
-    });
   }
 
   async #admit(

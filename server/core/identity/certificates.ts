@@ -28,7 +28,7 @@ export interface RecordOptions {
   readonly replaces?: string;
 }
 
-/** Which certificates to revoke: one and what was renewed from it, or all of an installation, of a host (its own and its installers'), of an operator. */
+/** Which certificates to revoke: one, or all of an installation, of a host (its own and its installers'), of an operator. */
 export type Revocable =
   | { readonly serial: string }
   | { readonly installationId: string }
@@ -83,7 +83,7 @@ export class Certificates {
 
   /** Answers how many were not revoked before. Open calls end once this is durable, those of replaced certificates too. */
   async revoke(tx: Tx, which: Revocable, reason: string): Promise<number> {
-    const found = await this.#withRenewed(tx, await this.#select(tx, filterOf(which)));
+    const found = await this.#select(tx, filterOf(which));
     const good = found.filter(({ state }) => state !== "revoked");
     await this.#end(tx, good, reason);
     await this.#endCalls(tx, found, stateRefusal("revoked", reason));
@@ -155,15 +155,6 @@ export class Certificates {
 
   async #select(db: Db, filter: CertificateFilter): Promise<CertificateRow[]> {
     return await selectCertificates(db, { ...filter, limit: MOST });
-  }
-
-  /** Whoever had a key could renew with it, so what came of it is no better: revoking one that was renewed revokes those. */
-  async #withRenewed(tx: Tx, found: readonly CertificateRow[]): Promise<readonly CertificateRow[]> {
-    const all = new Map(found.map((row) => [row.serial, row]));
-    for (const { serial } of all.values()) {
-      for (const row of await this.#select(tx, { replaces: serial })) all.set(row.serial, row);
-    }
-    return [...all.values()];
   }
 
   async #end(tx: Tx, found: readonly CertificateRow[], reason: string): Promise<void> {

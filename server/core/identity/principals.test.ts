@@ -143,23 +143,6 @@ test("the first use of a renewed certificate revokes the one it replaces", async
   expect(row?.revokeReason).toBe("replaced by its renewal");
 });
 
-test("revoking a certificate takes along all that was renewed from it, used or not", async () => {
-  await using identity = await openTestIdentity();
-  const { principals, store, certificates } = identity;
-  const { hostId } = await rack(identity);
-  const of = { kind: "host", subject: hostId, hostId } as const;
-  const stolen = await issueTestPeer(identity, of);
-  const second = await issueTestPeer(identity, { ...of, replaces: stolen.signed.serial });
-  expect(await principals.resolve(second.chain)).toMatchObject({ kind: "host" });
-  const third = await issueTestPeer(identity, { ...of, replaces: second.signed.serial });
-  const other = await issueTestPeer(identity, of);
-  expect(await store.write((tx) => certificates.revoke(tx, { serial: stolen.signed.serial }, "stolen"))).toBe(2);
-  for (const { chain } of [stolen, second, third]) {
-    await expect(principals.resolve(chain)).rejects.toEqual(refused("revoked"));
-  }
-  expect(await principals.resolve(other.chain)).toMatchObject({ kind: "host" });
-});
-
 test("a certificate is forgotten once it cannot even be renewed", async () => {
   await using identity = await openTestIdentity();
   const { certificates, store, clock } = identity;

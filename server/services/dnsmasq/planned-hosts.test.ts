@@ -1,8 +1,6 @@
 import { expect, test } from "vitest";
-import { parseInterfaceName } from "../../../proto/values/interface-name.ts";
 import { parseIpv4 } from "../../../proto/values/ip-address.ts";
 import { parseIpv4Network } from "../../../proto/values/ipv4-network.ts";
-import { checkPlan } from "./dnsmasq-plan.ts";
 import { plannedHosts } from "./planned-hosts.ts";
 
 const LINK = {
@@ -36,27 +34,4 @@ test("an address that cannot be reserved is left out and said, and keeps nobody 
   expect(hosts.map(({ address }) => address)).toEqual([undefined, undefined, undefined, "10.77.0.9"]);
   expect(hosts[2]?.macs).toHaveLength(32);
   expect(problems).toHaveLength(3);
-});
-
-test("no host takes the gateway's address, and one with an address that is no machine's stops no other's plan", () => {
-  const others = [parseIpv4("10.77.0.254")];
-  const { hosts, problems } = plannedHosts(
-    [host("n", "10.77.0.0"), host("b", "10.77.0.255"), host("g", "10.77.0.254"), host("c", "10.77.0.9")].map(
-      (one, index) => ({ ...one, macs: [`52:54:00:00:01:0${index}`] }),
-    ),
-    { ...LINK, others },
-  );
-  expect(hosts.map(({ address }) => address)).toEqual([undefined, undefined, undefined, "10.77.0.9"]);
-  expect(problems).toHaveLength(3);
-  const { range, ...link } = LINK;
-  const dhcp = { mode: "server", hostLeaseSeconds: 3600, unknown: "lease" } as const;
-  const plan = { ...link, dhcp: { ...dhcp, range: { ...range, leaseSeconds: 120 } }, hosts };
-  checkPlan({ ...plan, interface: parseInterfaceName("eth1"), ipxeUrl: "http://10.77.0.1:7080/" });
-});
-
-test("no host is resolved by a name of the server", () => {
-  const link = { ...LINK, serverNames: ["10.77.0.1", "hpsd.lab.example"] };
-  const { hosts, problems } = plannedHosts([host("hpsd", "10.77.0.8"), host("c", "10.77.0.9")], link);
-  expect(hosts.map(({ address }) => address)).toEqual([undefined, "10.77.0.9"]);
-  expect(problems).toEqual(["hpsd.lab.example is a name of the server"]);
 });

@@ -2,7 +2,6 @@ import { parseDomainName } from "../../../proto/values/domain-name.ts";
 import { parseHostName } from "../../../proto/values/host-name.ts";
 import { type Ipv4Address, parseIpv4 } from "../../../proto/values/ip-address.ts";
 import {
-  hostRange,
   type Ipv4Network,
   type Ipv4Range,
   networkContains,
@@ -17,10 +16,6 @@ export interface BootLink {
   readonly network: Ipv4Network;
   readonly serverAddress: Ipv4Address;
   readonly range?: Ipv4Range;
-  /** Addresses of machines that are no hosts: the gateway, the name servers. */
-  readonly others?: readonly Ipv4Address[];
-  /** Names by which hpsd is known: a host of that name would be taken for it. */
-  readonly serverNames?: readonly string[];
 }
 
 export interface PlannedHosts {
@@ -50,13 +45,10 @@ export function plannedHosts(hosts: readonly DhcpHost[], link: BootLink): Planne
   };
 }
 
-function problemOf({ name, domain, macs, address }: DhcpHost, link: BootLink): string | undefined {
+function problemOf({ name, macs, address }: DhcpHost, link: BootLink): string | undefined {
   if (macs.length > MAX_MACS) return `${name} has ${macs.length} MAC addresses, of which ${MAX_MACS} get its address`;
   if (address === undefined || !isHere(address, link)) return undefined;
   const ipv4 = parseIpv4(address);
-  if (!rangeContains(hostRange(link.network), ipv4)) return `the address of ${name} is no machine's: ${address}`;
-  if (link.others?.includes(ipv4)) return `the address of ${name} is the gateway's or a name server's: ${address}`;
-  if (link.serverNames?.includes(`${name}.${domain}`)) return `${name}.${domain} is a name of the server`;
   if (ipv4 === link.serverAddress) return `the address of ${name} is the server's own: ${address}`;
   if (link.range && rangeContains(link.range, ipv4))
     return `the address of ${name} lies in the range for unknown machines: ${address}`;
