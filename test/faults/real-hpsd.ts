@@ -38,6 +38,8 @@ export interface RealHpsd extends AsyncDisposable {
   readonly start: (options?: { readonly config?: string }) => Promise<Program>;
   /** Runs another hpsd command to its end; `--config` is added. */
   readonly run: (...args: readonly string[]) => Promise<Finished>;
+  /** The same without a configuration. */
+  readonly runPlain: (...args: readonly string[]) => Promise<Finished>;
   /** hpsctl in this process, with the contexts file of this hpsd. */
   readonly hpsctl: (...words: readonly string[]) => ReturnType<typeof hpsctl>;
   /** Exchanges an invitation for a certificate; hpsctl and `connect` use it from then on. */
@@ -81,6 +83,7 @@ export async function makeHpsd(options: HpsdOptions = {}): Promise<RealHpsd> {
       return program;
     },
     run: (...args) => run(hpsdArgv(...args, "--config", config)),
+    runPlain: (...args) => run(hpsdArgv(...args)),
     hpsctl: call,
     login: async (token) => {
       const where = [`https://localhost:${https}`, "--server", `localhost:${grpc}`];
@@ -169,18 +172,22 @@ log:
   level: warn
 `;
 
-/** Ports nobody listens on now. */
+/** Ports nobody uses now, and that no outgoing connection is given while hpsd is away: below the kernel's own range. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listeningSomewhere));
-  return await Promise.all(servers.map(({ port, close }) => close().then(() => port)));
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (!found.includes(port) && (await isFree(port))) found.push(port);
+  }
+  return found;
 }
 
-async function listeningSomewhere() {
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 function last(programs: readonly Program[]): Program {

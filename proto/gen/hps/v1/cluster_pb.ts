@@ -298,7 +298,7 @@ export const ClusterService: GenService<{
     output: typeof ClusterSchema;
   },
   /**
-   * ABORTED when the etag is not the current one. Another domain needs the role in all clusters: names are everyone's.
+   * ABORTED when the etag is not the current one.
    *
    * @generated from rpc hps.v1.ClusterService.UpdateCluster
    */
