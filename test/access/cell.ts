@@ -65,7 +65,8 @@ function problemsOfSuccess(row: Row, { who, peer }: Try, { answer, shown, tables
   }
   const own = events.filter(({ actor, action }) => actor === peer.actor && action === actionOf(row));
   if (row.changes && tables.length === 0) problems.push("no table was changed");
-  if (row.changes && row.isAudited(who) && own.length === 0) problems.push("no event tells who did it");
+  const wanted = row.events(who);
+  if (row.changes && own.length !== wanted) problems.push(`${own.length} events tell who did it, not ${wanted}`);
   return problems;
 }
 

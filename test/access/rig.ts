@@ -115,8 +115,6 @@ export interface AuditRow {
   readonly incident: string;
 }
 
-export type Book = ReturnType<typeof watchTables>;
-
 /**
  * Triggers count every row that is written, changed or deleted in any table but audit, even when it stays as it was.
  * Nothing that a call does to the store can hide from this.

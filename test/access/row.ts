@@ -39,8 +39,8 @@ export interface RowSpec<M extends DescMethod> {
   readonly target?: (t: Try) => string;
   /** Reading changes nothing and is no event. */
   readonly changes?: boolean;
-  /** Whether a change is told to audit; default is that it is. */
-  readonly isAudited?: (who: WhoName) => boolean;
+  /** Of a change: how many audit events its caller makes by it; default 1. */
+  readonly events?: (who: WhoName) => number;
   /** Whether what goes on after the answer is done. */
   readonly isSettled?: (t: Try) => boolean;
 }
@@ -51,7 +51,7 @@ export interface Row {
   /** Whether agents, not operators, are whom it is for. */
   readonly agents: boolean;
   readonly changes: boolean;
-  readonly isAudited: (who: WhoName) => boolean;
+  readonly events: (who: WhoName) => number;
   readonly wish: (who: WhoName) => Wish;
   readonly extra: ((rig: Rig, subject: Subject) => Promise<string>) | undefined;
   readonly request: (t: Try) => Uint8Array;
@@ -62,19 +62,29 @@ export interface Row {
 }
 
 export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
-  const { variant, wish = {}, extra, request, shows, isPast, target, changes = false, isSettled, isAudited } = spec;
+  const {
+    variant,
+    wish = {},
+    extra,
+    request,
+    shows,
+    isPast,
+    target,
+    changes = false,
+    isSettled,
+    events = () => 1,
+  } = spec;
   const action = actionOf(method);
   // Wire boundary: a reply of this method is of this type.
   const replyOf = (bytes: Uint8Array) => fromBinary(method.output, bytes) as MessageShape<M["output"]>;
   return {
     name: `${action.replace(/^(.*\.)?v1\./, "")}${variant === undefined ? "" : ` ${variant}`}`,
-    ...{ method, changes, extra, target },
+    ...{ method, changes, events, extra, target },
     agents: action.startsWith("hps.v1.AgentService/"),
     wish: typeof wish === "function" ? wish : () => wish,
     request: (t) => toBinary(method.input, create(method.input, request(t))),
     shows: (bytes, t) => shows(replyOf(bytes), t),
     isPast: (bytes, t) => isPast?.(replyOf(bytes), t) ?? false,
-    isAudited: isAudited ?? (() => true),
     isSettled: isSettled ?? (() => true),
   };
 }

@@ -37,7 +37,7 @@ export const AGENT_ROWS: readonly Row[] = [
       (t.who !== "waiting" || isValidNow(t)),
     changes: true,
     // To come and go is shown with the host and is no event; to end an installation is one.
-    isAudited: (who) => who === "waiting",
+    events: (who) => (who === "waiting" ? 1 : 0),
     isSettled: ({ rig, peer }) => !rig.core.isAttached(peer.hostId),
   }),
   row(agent.getConfiguration, {
@@ -63,7 +63,7 @@ export const AGENT_ROWS: readonly Row[] = [
     target: ({ subject }) => `session:${subject.sessionId}`,
     changes: true,
     // The session is the operator's, and so are its events.
-    isAudited: () => false,
+    events: () => 0,
     isSettled: ({ rig, subject }) => !hasOpenSession(rig, subject.hostId),
   }),
 ];

@@ -107,6 +107,8 @@ export const IDENTITY_ROWS: readonly Row[] = [
       certificateState(t, serverCertificate?.serial ?? "") === "server valid" &&
       String(t.rig.book.value("SELECT pem FROM intermediate WHERE state = 'active'")).trim() === t.subject.extra.trim(),
     changes: true,
+    // The intermediate, and the server certificate it issued.
+    events: () => 2,
   }),
   row(identity.rotateServerCertificate, {
     request: () => ({}),
