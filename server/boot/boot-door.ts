@@ -29,22 +29,51 @@ export interface BootDoorOptions {
   /** For what is no HpsError; answers with an incident id. Must not throw. */
   readonly onError: (path: string, error: unknown) => string;
   readonly onAnswer?: (path: string, status: number) => void;
+  readonly limits?: Partial<typeof LIMITS>;
 }
 
 const MAX_URL = 4_096;
 const MAX_CONNECTIONS = 2_048;
+/** Firmware opens one or two at a time; a machine that opens more keeps nobody else out. */
+const MAX_PER_ADDRESS = 32;
+/** Milliseconds and bytes, as node:http names them. */
+const LIMITS = {
+  requestTimeout: 15_000,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 8_192,
+};
 
 /** The HTTP server of the boot network: GET only, small requests, short waits, refusals in the asker's form. */
 export function createBootDoor(options: BootDoorOptions): Server {
-  const limits = { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 5_000, maxHeaderSize: 8_192 };
-  const server = createServer({ ...limits, connectionsCheckingInterval: 2_000 }, (request, response) => {
+  const server = createServer({ ...LIMITS, ...options.limits }, (request, response) => {
     void answer(options, request, response);
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = 100;
+  limitPerAddress(server);
   // A peer that stops reading an answer is cut off.
   server.setTimeout(60_000);
   return server;
+}
+
+function limitPerAddress(server: Server): void {
+  const open = new Map<string, number>();
+  server.on("connection", (socket) => {
+    const address = socket.remoteAddress ?? "";
+    const held = open.get(address) ?? 0;
+    if (held >= MAX_PER_ADDRESS) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, held + 1);
+    socket.once("close", () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
 }
 
 async function answer(options: BootDoorOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { formatClaim } from "../../proto/config/claim.ts";
@@ -38,7 +37,7 @@ export function bootRoutes(options: BootRoutesOptions): Readonly<Record<string, 
     "/boot/v1/ipxe": ask,
     "/boot/v1/first-contact": ask,
     "/boot/v1/claims/": (request) => claim(options, request),
-    "/boot/v1/files/": (request) => file(options, request),
+    "/boot/v1/files/": (request) => sendFile(options, request),
   };
 }
 
@@ -86,24 +85,27 @@ async function claim(
   return { type: "application/octet-stream", body: claimArchive(Buffer.from(formatClaim(fetched))) };
 }
 
-async function file(options: BootRoutesOptions, { address: text, rest, response }: BootRequest): Promise<undefined> {
+async function sendFile(
+  options: BootRoutesOptions,
+  { address: text, rest, response }: BootRequest,
+): Promise<undefined> {
   const name = FILES.find((candidate) => candidate === rest);
   if (name === undefined) throw new HpsError("not-found", "the boot door has no such file");
   const address = parseIpAddress(text);
   await options.gate.admitFile(name, address, await options.neighbourOf(address));
-  const length = await sizeOf(join(options.files, name), name);
-  response.writeHead(200, { "content-type": "application/octet-stream", "content-length": length });
-  await pipeline(createReadStream(join(options.files, name), { end: length - 1 }), response);
+  await using file = await opened(join(options.files, name), name);
+  const { size } = await file.stat();
+  response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size });
+  if (size === 0) response.end();
+  // What the file grows by meanwhile is not sent.
+  else await pipeline(file.createReadStream({ end: size - 1, autoClose: false }), response);
 }
 
-async function sizeOf(path: string, name: string): Promise<number> {
-  try {
-    await using handle = await open(path);
-    return (await handle.stat()).size;
-  } catch (cause) {
+async function opened(path: string, name: string): Promise<FileHandle> {
+  return await open(path).catch((cause: unknown) => {
     throw new HpsError("not-found", `hpsd has no ${name} to boot`, {
       cause,
       hint: "build the installer and put it in place",
     });
-  }
+  });
 }

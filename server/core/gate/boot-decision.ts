@@ -1,4 +1,5 @@
-import type { HostState } from "../hosts/life-cycle.ts";
+import type { OpenView } from "../../store/gate-view.ts";
+import { type HostState, isFirst, parseOpenState } from "../hosts/life-cycle.ts";
 
 /** What a machine that asks how to boot is told. */
 export type BootDecision =
@@ -25,3 +26,13 @@ export const BOOT_RULES: Readonly<Record<HostState, BootRule>> = {
   rebooting: "local-disk",
   installed: "local-disk",
 };
+
+/** A window that is over, though the sweeper has not closed it yet. */
+export function isOverdue({ state, windowEndAt }: Pick<OpenView, "state" | "windowEndAt">, now: number): boolean {
+  return isFirst(parseOpenState(state)) && windowEndAt <= now;
+}
+
+/** Whether a machine may have a claim of this installation. */
+export function takesMachines(installation: OpenView, now: number): boolean {
+  return BOOT_RULES[parseOpenState(installation.state)] === "claim" && !isOverdue(installation, now);
+}

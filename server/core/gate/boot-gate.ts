@@ -6,8 +6,8 @@ import type { Tx } from "../../store/database.ts";
 import { type GateView, gateViewByMac, type OpenView } from "../../store/gate-view.ts";
 import type { AuditActor } from "../audit/audit.ts";
 import type { Contacts } from "../hosts/contacts.ts";
-import { isFirst, parseOpenState } from "../hosts/life-cycle.ts";
-import { BOOT_RULES, type BootDecision } from "./boot-decision.ts";
+import { parseOpenState } from "../hosts/life-cycle.ts";
+import { BOOT_RULES, type BootDecision, isOverdue, takesMachines } from "./boot-decision.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
 
@@ -107,12 +107,14 @@ export class BootGate {
   }
 
   /** A claim voids the older one, and is given only when the agent of an earlier boot is gone. */
-  async #claimFor(ask: BootAsk, { hostId }: GateView): Promise<BootDecision> {
+  async #claimFor(ask: BootAsk, { hostId, hostName }: GateView): Promise<BootDecision> {
     const { store, clock, presence, settings } = this.#parts;
     const now = clock();
     const decided = await store.write(async (tx): Promise<BootDecision | { kind: "frozen"; view: GateView }> => {
       const view = await gateViewByMac(tx, ask.mac);
-      if (view?.installation === undefined || view.hostId !== hostId) return { kind: "wait", hostName: "", seconds: 1 };
+      // It was otherwise a moment ago: asked again, it gets the answer of now.
+      const same = view?.installation !== undefined && view.hostId === hostId && takesMachines(view.installation, now);
+      if (!same) return { kind: "wait", hostName, seconds: 1 };
       if (!presence.isGone(hostId, now)) return await this.#earlierAgentLives(tx, view, ask);
       this.#rebooting.delete(view.installation.id);
       await voidClaims(tx, view.installation.id, now, "newer claim");
@@ -136,7 +138,7 @@ export class BootGate {
     view: GateView & { readonly installation?: OpenView | undefined },
     ask: BootAsk,
   ): Promise<BootDecision | { kind: "frozen"; view: GateView }> {
-    const { presence, clock, installations } = this.#parts;
+    const { presence, clock, installations, audit } = this.#parts;
     const { hostId, hostName, installation } = view;
     const wait: BootDecision = { kind: "wait", hostName, seconds: WAIT_SECONDS };
     if (installation === undefined) return wait;
@@ -144,6 +146,7 @@ export class BootGate {
     const heardAt = presence.lastHeardAt(hostId) ?? 0;
     if (askedAt === undefined) {
       this.#rebooting.set(installation.id, clock());
+      await audit.allowed(tx, actorOf(ask), subjectOf(view, "waits: the agent of an earlier boot may live"));
       return wait;
     }
     if (heardAt <= askedAt + LAST_WORDS_MS) return wait;
@@ -162,11 +165,6 @@ export class BootGate {
     const subject = view === undefined ? { reason } : subjectOf(view, reason);
     return await refusal(this.#parts.refusals, actorOf(ask), subject);
   }
-}
-
-/** A window that is over, though the sweeper has not closed it yet. */
-function isOverdue({ state, windowEndAt }: OpenView, now: number): boolean {
-  return isFirst(parseOpenState(state)) && windowEndAt <= now;
 }
 
 function actorOf(ask: BootAsk): AuditActor {

@@ -10,10 +10,9 @@ import type { Db } from "../../store/database.ts";
 import { type GateView, gateView } from "../../store/gate-view.ts";
 import { selectInstallation } from "../../store/installations.ts";
 import { actorOfCaller } from "../audit/audit.ts";
-import { parseOpenState } from "../hosts/life-cycle.ts";
 import type { Caller } from "../identity/principal.ts";
 import { tokenHash } from "../identity/token-hash.ts";
-import { BOOT_RULES } from "./boot-decision.ts";
+import { takesMachines } from "./boot-decision.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
 
@@ -62,7 +61,7 @@ export class ClaimGate {
     const now = clock();
     const expiresAt = now + settings.claimTtl;
     const hostId = await store.write(async (tx) => {
-      const view = await openInstallationView(tx, installationId);
+      const view = await openInstallationView(tx, installationId, now);
       if (!presence.isGone(view.hostId, now)) {
         throw new HpsError("precondition", `the agent of ${view.hostName} is attached`, {
           hint: "stop that machine first",
@@ -92,8 +91,7 @@ export class ClaimGate {
     if (claim.voidedAt !== null) return `the claim is void: ${claim.voidReason}`;
     if (claim.expiresAt <= now) return "the claim has expired";
     const installation = (await gateView(db, claim.hostId))?.installation;
-    const open =
-      installation?.id === claim.installationId && BOOT_RULES[parseOpenState(installation.state)] === "claim";
+    const open = installation?.id === claim.installationId && takesMachines(installation, now);
     return open ? undefined : "the installation of this claim is not open to machines";
   }
 
@@ -117,11 +115,10 @@ export class ClaimGate {
 }
 
 /** The host of an installation that waits for a machine. */
-async function openInstallationView(db: Db, installationId: string): Promise<GateView> {
+async function openInstallationView(db: Db, installationId: string, now: number): Promise<GateView> {
   const installation = await selectInstallation(db, installationId);
   const view = installation && (await gateView(db, installation.hostId));
-  const open =
-    view?.installation?.id === installationId && BOOT_RULES[parseOpenState(view.installation.state)] === "claim";
+  const open = view?.installation?.id === installationId && takesMachines(view.installation, now);
   if (view !== undefined && open) return view;
   throw new HpsError("precondition", "the installation does not wait for a machine", { hint: "arm the host first" });
 }

@@ -1,0 +1,129 @@
+import { expect, test } from "vitest";
+import { selectAudit } from "../../store/audit.ts";
+import {
+  ADDRESS,
+  expectRefused,
+  type GateRig,
+  MAC,
+  MINUTE,
+  OTHER_ADDRESS,
+  OTHER_MAC,
+  openGateRig,
+  ROOT,
+  refusalCount,
+} from "./testing.ts";
+
+const audited = ({ store }: GateRig, actor: string) =>
+  store.read((db) => selectAudit(db, { clusters: "all", actor, outcome: "allowed", limit: 100 }));
+
+test("a sender that is not proven to be the machine it says is refused, also for an armed host", async () => {
+  await using rig = await openGateRig();
+  await rig.arm();
+  rig.lease(OTHER_MAC, OTHER_ADDRESS);
+  const forged = { mac: MAC, address: OTHER_ADDRESS, neighbour: { mac: OTHER_MAC } };
+  await expectRefused(rig, rig.boot(forged), "link address is another machine's");
+  await expectRefused(rig, rig.boot({ neighbour: { mac: OTHER_MAC } }), "link address is another machine's");
+  await expectRefused(rig, rig.boot({ mac: OTHER_MAC, neighbour: { mac: OTHER_MAC } }), "leased to another machine");
+  await expectRefused(rig, rig.boot({ neighbour: "absent" }), "neighbour table does not know");
+  rig.core.gate.leases.released(ADDRESS);
+  await expectRefused(rig, rig.boot(), "was not leased by this server");
+  rig.lease(MAC, ADDRESS);
+  rig.time.now += 60 * MINUTE;
+  await expectRefused(rig, rig.boot(), "lease of the sender's address has ended");
+  expect(await refusalCount(rig)).toBe(6);
+});
+
+test("a host that is not armed, no longer armed or frozen gets nothing; an installed one its disk", async () => {
+  await using rig = await openGateRig();
+  await expectRefused(rig, rig.boot(), "web01 is not armed");
+  const id = await rig.arm();
+  rig.time.now += 59 * MINUTE;
+  expect(await rig.boot()).toMatchObject({ kind: "install", hostName: "web01", installationId: id });
+  rig.time.now += MINUTE;
+  rig.lease(MAC, ADDRESS);
+  await expectRefused(rig, rig.boot(), "the window of web01 is over");
+  await rig.core.installations.expireOverdue();
+  await expectRefused(rig, rig.boot(), "web01 is not armed");
+  const again = await rig.arm();
+  const apply = (event: "conflict" | "unfreeze" | "retry" | "finish" | "report") =>
+    rig.store.write(async (tx) => void (await rig.core.installations.apply(tx, again, event, { actor: "test" })));
+  await apply("conflict");
+  await expectRefused(rig, rig.boot(), "web01 is frozen");
+  for (const event of ["unfreeze", "retry", "finish"] as const) await apply(event);
+  expect(await rig.boot()).toEqual({ kind: "local-disk", hostName: "web01" });
+  await apply("report");
+  expect(await rig.boot()).toEqual({ kind: "local-disk", hostName: "web01" });
+});
+
+test("of two scripts asked for at once one has a claim that is good", async () => {
+  await using rig = await openGateRig();
+  await rig.arm();
+  const decisions = await Promise.all([rig.boot(), rig.boot(), rig.boot()]);
+  const fetched = await Promise.allSettled(
+    decisions.map((decision) => {
+      if (decision.kind !== "install") return expect.unreachable();
+      return rig.core.gate.claims.fetch({ claimId: decision.claimId, address: ADDRESS, neighbour: { mac: MAC } });
+    }),
+  );
+  expect(fetched.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected", "rejected"]);
+});
+
+test("while the agent of an earlier boot may live the machine waits; a silent agent gives way after 90 s", async () => {
+  await using rig = await openGateRig();
+  await rig.arm();
+  await rig.enrol(await rig.claim());
+  const agent = rig.attach();
+  expect(await rig.boot()).toEqual({ kind: "wait", hostName: "web01", seconds: 15 });
+  rig.time.now += 1_000;
+  agent.seen(); // its last words were on the way
+  rig.time.now += 15_000;
+  expect(await rig.boot()).toMatchObject({ kind: "wait" });
+  rig.time.now += 90_000;
+  rig.core.presence.sweep();
+  expect(await rig.boot()).toMatchObject({ kind: "install" });
+  const waits = (await audited(rig, `mac:${MAC}`)).filter(({ reason }) => reason.includes("waits"));
+  expect(waits).toHaveLength(1);
+  agent.detach();
+});
+
+test("when the agent still speaks after another boot of its host, there are two machines", async () => {
+  await using rig = await openGateRig();
+  await rig.arm();
+  await rig.enrol(await rig.claim());
+  const agent = rig.attach();
+  expect(await rig.boot()).toMatchObject({ kind: "wait" });
+  rig.time.now += 15_000;
+  agent.seen();
+  await expectRefused(rig, rig.boot(), "two machines claim this host");
+  expect(await rig.state()).toBe("frozen");
+  await expectRefused(rig, rig.boot(), "web01 is frozen");
+});
+
+test("an unknown machine makes first contact within its window; the audit log hears of it once", async () => {
+  await using rig = await openGateRig();
+  rig.lease(OTHER_MAC, OTHER_ADDRESS);
+  const stranger = { mac: OTHER_MAC, address: OTHER_ADDRESS, neighbour: { mac: OTHER_MAC } };
+  const inventory = new Map([["serial", "x".repeat(1_000)]]);
+  for (let asked = 0; asked < 3; asked += 1) {
+    expect(await rig.boot({ ...stranger, inventory })).toEqual({ kind: "first-contact" });
+    rig.time.now += MINUTE;
+  }
+  const { contacts } = await rig.core.contacts.list({ limit: 10 });
+  expect(contacts).toMatchObject([{ mac: OTHER_MAC, address: OTHER_ADDRESS }]);
+  expect(contacts[0]?.inventory.serial).toHaveLength(256);
+  expect(await audited(rig, `mac:${OTHER_MAC}`)).toHaveLength(1);
+  rig.time.now += 7 * MINUTE;
+  await expectRefused(rig, rig.boot(stranger), "its time for a first contact is over");
+});
+
+test("files are for machines of known hosts", async () => {
+  await using rig = await openGateRig();
+  const file = (address: typeof ADDRESS, mac: string) => rig.core.gate.boot.admitFile("kernel", address, { mac });
+  await file(ADDRESS, MAC);
+  await expectRefused(rig, file(ADDRESS, OTHER_MAC), "another machine's");
+  await expectRefused(rig, file(OTHER_ADDRESS, MAC), "was not leased by this server");
+  rig.lease(OTHER_MAC, OTHER_ADDRESS);
+  await expectRefused(rig, file(OTHER_ADDRESS, OTHER_MAC), "the machine is unknown");
+  await rig.core.hosts.delete(ROOT, rig.hostId, "");
+  await expectRefused(rig, file(ADDRESS, MAC), "the machine is unknown");
+});
