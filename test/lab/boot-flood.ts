@@ -1,6 +1,6 @@
 import { request } from "node:http";
 
-// A program for a client namespace, `node boot-flood.ts URL COUNT`: as many requests for a boot script, each as another machine, 32 at a time.
+// A program for a client namespace, `node boot-flood.ts URL COUNT`: as many requests for a boot script, each as another machine, 16 at a time.
 // Prints how often each status came, as JSON.
 
 const [url = "", count = "0"] = process.argv.slice(2);
@@ -24,5 +24,5 @@ async function worker(): Promise<void> {
   for (let index = next++; index < Number(count); index = next++) await ask(index);
 }
 
-await Promise.all(Array.from({ length: 32 }, worker));
+await Promise.all(Array.from({ length: 16 }, worker));
 process.stdout.write(`${JSON.stringify(statuses)}\n`);
