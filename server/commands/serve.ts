@@ -78,7 +78,7 @@ async function start(options: Start) {
     certificate: credentials.current,
     routes: httpsRoutes({ core, metrics, config, serving }),
     onError: ({ error, ...incident }) => log.error({ err: error, ...incident }, "request failed"),
-    limits: { perMinute: config.limits.requestsPerMinute, connections: config.limits.connections },
+    limits: { ...limitsOf(config), perMinute: config.limits.requestsPerMinute },
   });
   stops.push(() => https.close(STOP_MS * 0.2));
   credentials.onChange((pair) => https.replaceCertificate(pair));
@@ -140,11 +140,7 @@ function openRpc({ core, serving, credentials, metrics, components, config, log 
   const startedAt = core.clock();
   return createRpcDoor({
     ...{ core, credentials, version: VERSION, onCall: metrics.onCall },
-    limits: {
-      connections: config.limits.connections,
-      connectionsPerAddress: config.limits.connectionsPerAddress,
-      handshakeMs: config.limits.handshake,
-    },
+    limits: limitsOf(config),
     onError: ({ id, method, error }) => {
       metrics.onIncident();
       log.error({ err: error, incident: id, method }, "call failed");
@@ -158,6 +154,11 @@ function openRpc({ core, serving, credentials, metrics, components, config, log 
     },
     health: serving,
   });
+}
+
+/** What both doors grant a peer before they know it. */
+function limitsOf({ limits: { connections, connectionsPerAddress, handshake } }: ServerConfig) {
+  return { connections, connectionsPerAddress, handshakeMs: handshake };
 }
 
 async function bootOf(core: Core, { config, log, stops, isRoot }: Start): Promise<RunningBoot | undefined> {
