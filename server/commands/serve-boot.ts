@@ -1,6 +1,8 @@
 import type { Server } from "node:http";
+import { isIP } from "node:net";
 import type { BootConfig } from "../../proto/config/boot-config.ts";
 import type { ServerConfig } from "../../proto/config/server-config.ts";
+import { parseDomainName } from "../../proto/values/domain-name.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { createBootDoor } from "../boot/boot-door.ts";
 import { bootRoutes } from "../boot/boot-routes.ts";
@@ -89,7 +91,7 @@ class Planner {
   }
 
   async plan(hosts: readonly DhcpHost[]): Promise<DnsmasqPlan> {
-    const { boot, isRoot, log } = this.#options;
+    const { boot, config, isRoot, log } = this.#options;
     const link = { network: boot.network, serverAddress: boot.address, ...(boot.range && { range: boot.range }) };
     const planned = plannedHosts(hosts, link);
     this.#problems = planned.problems;
@@ -99,7 +101,11 @@ class Planner {
       serverAddress: boot.address,
       network: boot.network,
       dhcp: dhcpOf(boot),
-      dns: { upstream: boot.nameServers.filter((address) => address !== boot.address), serverNames: [] },
+      dns: {
+        upstream: boot.nameServers.filter((address) => address !== boot.address),
+        // Claims name hpsd by these, and a machine has nobody else to ask.
+        serverNames: config.server.names.filter((name) => isIP(name) === 0).map(parseDomainName),
+      },
       ...(boot.tftpRoot && { tftpRoot: boot.tftpRoot }),
       ipxeUrl: this.#ipxeUrl,
       hosts: planned.hosts,

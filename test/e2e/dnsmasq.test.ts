@@ -5,6 +5,7 @@ import { parseInterfaceName } from "../../proto/values/interface-name.ts";
 import { parseMac } from "../../proto/values/mac.ts";
 import { ipxeClient, pxeClient } from "../lab/dhcp-client.ts";
 import { labHost, labPlan, startDnsmasqRack } from "../lab/dnsmasq-rack.ts";
+import { lookup } from "../lab/lookup.ts";
 import { must } from "../lab/run.ts";
 
 const WEB = "52:54:00:00:01:01";
@@ -164,14 +165,4 @@ test("it serves its one interface and nothing else", async () => {
 function runningPid(state: unknown): number {
   expect(state).toMatchObject({ status: "running" });
   return (state as { pid: number }).pid; // the line above has seen that it is there
-}
-
-/** Asks the rack's DNS for a name, or for the name of an address. */
-async function lookup(rack: { server: { ns: string; address: string } }, what: string): Promise<string | undefined> {
-  const code = `const { Resolver } = require("node:dns").promises; const r = new Resolver({ timeout: 3000, tries: 2 });
-    r.setServers([${JSON.stringify(rack.server.address)}]); const what = ${JSON.stringify(what)};
-    (/^[\\d.]+$/.test(what) ? r.reverse(what) : r.resolve4(what)).then(([one]) => console.log(one), (e) => {
-      if (!["ENOTFOUND", "EREFUSED", "ENODATA"].includes(e.code)) throw e; });`;
-  const out = await must([process.execPath, "-e", code], { ns: rack.server.ns });
-  return out.trim() === "" ? undefined : out.trim();
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { startHpsdRack } from "../lab/hpsd-rack.ts";
+import { lookup } from "../lab/lookup.ts";
 
 const WEB = "52:54:00:00:01:01";
 const STRANGER = "52:54:00:00:0f:01";
@@ -10,6 +11,7 @@ test("first contact: an unknown machine is listed, added, gets its address; remo
   const machine = lab.machine(0);
   const stranger = lab.machine(1);
   expect(await machine.dhcp()).toMatch(DYNAMIC);
+  expect(await lookup(lab.rack, "hpsd.example.test")).toBe("10.77.0.1");
   const menu = (await machine.ask()).body;
   expect(menu).toContain("HPS does not know this machine");
   const hostile = encodeURIComponent('ACME "; reboot \u001b[31m');

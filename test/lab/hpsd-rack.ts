@@ -88,7 +88,7 @@ const configFile = (folder: string) => join(folder, "hpsd.yaml");
 /** Answers with the first operator's invitation. */
 async function initHpsd(folder: string, admission: "armed" | "approve"): Promise<string> {
   const config = `state: ${join(folder, "state")}
-server: { names: [${SERVER}, 127.0.0.1] }
+server: { names: [${SERVER}, 127.0.0.1, hpsd.example.test] }
 log: { level: debug }
 boot:
   interface: br0

@@ -32,8 +32,8 @@ interface Done {
   readonly chainPem?: string;
 }
 
-/** How soon an agent that waits for approval asks again. */
-const RETRY_MS = 5_000;
+/** How soon an agent that waits for approval asks again: below the ten enrolments a minute that one address has. */
+const RETRY_MS = 8_000;
 
 /** Turns a claim into a certificate, once, for one machine; freezes the installation when there are two. */
 export class EnrolmentGate {
