@@ -31,6 +31,17 @@ async function take(source: AsyncGenerator<HostNews>, count: number): Promise<Ho
   return news;
 }
 
+/** What comes until all that came satisfies `enough`. */
+async function takeUntil(source: AsyncGenerator<HostNews>, enough: (news: readonly HostNews[]) => boolean) {
+  const news: HostNews[] = [];
+  while (!enough(news)) {
+    const { value } = await source.next();
+    if (!value) throw new Error(`the watch ended after ${said(news)}`);
+    news.push(value);
+  }
+  return news;
+}
+
 const said = (news: readonly HostNews[]) => news.map(({ host }) => (host ? `${host.name} ${host.state}` : "gone"));
 const signal = () => AbortSignal.timeout(20_000);
 
@@ -40,7 +51,12 @@ test("all hosts as they are, then what changes, then that one is gone", async ()
   await test.add(test.a, "two");
   const watch = test.watchHosts("all", 0, signal());
   expect(said(await take(watch, 2))).toEqual(["one registered", "two registered"]);
-  const waiting = take(watch, 4);
+  // Changes that come together are told as one, so only the last word of each host is certain.
+  const lastOf = (news: readonly HostNews[], name: string) => said(news).findLast((each) => each.startsWith(name));
+  const waiting = takeUntil(
+    watch,
+    (news) => lastOf(news, "one") === "one registered" && lastOf(news, "three") === "three registered",
+  );
   await test.hosts.update(test.root, one.id, { profile: "x" }, "");
   await holdHost(test.store, test.changes, one.id, "armed");
   await test.add(test.b, "three");
@@ -48,12 +64,9 @@ test("all hosts as they are, then what changes, then that one is gone", async ()
     await tx.deleteFrom("installation").execute();
     await test.changes.note(tx, { kind: "host", objectId: one.id, clusterId: test.a, deleted: false });
   });
-  const news = said(await waiting);
-  // Changes that come together are told as one, so only the last word of each host is certain.
-  expect(news).toContain("three registered");
+  expect((await waiting).findLast(({ hostId }) => hostId === one.id)?.host?.profile).toBe("x");
   await test.hosts.delete(test.root, one.id, "");
-  const rest: HostNews[] = [];
-  while (rest.at(-1)?.host !== undefined || rest.length === 0) rest.push(...(await take(watch, 1)));
+  const rest = await takeUntil(watch, (news) => news.length > 0 && news.at(-1)?.host === undefined);
   expect(rest.at(-1)).toMatchObject({ hostId: one.id });
 });
 
