@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config";
+import { CountReporter } from "./runner/count-reporter.ts";
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
+    reporters: ["default", new CountReporter()],
     projects: [
       {
         extends: true,
@@ -14,6 +16,11 @@ export default defineConfig({
             "test/{architecture,access}/*.test.ts",
           ],
           testTimeout: 20_000,
+          globalSetup: ["test/runner/temporary-folder.ts"],
+          setupFiles: ["test/runner/keep-stores.ts"],
+          // Files of one process share its modules: loading them anew took longer than most tests.
+          isolate: false,
+          maxWorkers: "100%",
         },
       },
       {

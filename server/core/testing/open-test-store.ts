@@ -1,15 +1,35 @@
-/** For tests: hpsd's real store in a folder of its own, gone with the scope. */
+/** For tests: hpsd's real store in a folder of its own. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { newUuid } from "../../../proto/values/uuid.ts";
-import { type HpsStore, MIGRATIONS } from "../../store/database.ts";
-import { openStore } from "../../store/open-store.ts";
+import { type HpsStore, openHpsStore } from "../../store/database.ts";
+import { emptyStore } from "../../store/empty-store.ts";
 import type { Tables } from "../../store/schema/tables.ts";
+import { LentStore } from "./lent-store.ts";
 
+/** Empty stores that wait for their next test, when they are kept. */
+let idle: HpsStore[] | undefined;
+
+/** From now on a store is emptied after use and used again by this process: its threads take longest to start. */
+export function keepTestStores(): void {
+  idle ??= [];
+}
+
+/** A store with nothing in it, gone with the scope. */
 export async function openTestStore(): Promise<HpsStore & AsyncDisposable> {
-  const folder = await mkdtemp(path.join(tmpdir(), "hps-core-"));
-  const store = await openStore<Tables>({ file: path.join(folder, "hps.db"), migrations: MIGRATIONS });
+  const kept = idle;
+  if (kept === undefined) return await openIn("hps-core-");
+  const store = kept.pop() ?? (await openIn("hps-kept-"));
+  return new LentStore(store, async () => {
+    await emptyStore(store);
+    kept.push(store);
+  });
+}
+
+async function openIn(prefix: string): Promise<HpsStore & AsyncDisposable> {
+  const folder = await mkdtemp(path.join(tmpdir(), prefix));
+  const store = await openHpsStore(path.join(folder, "hps.db"));
   const dispose = async () => {
     await store.close();
     await rm(folder, { recursive: true, force: true });
