@@ -12,7 +12,7 @@ export interface KeyPair {
 const P256_SPKI_PREFIX = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
 
 /** DER length of every SPKI this system accepts. */
-export const SPKI_BYTES = P256_SPKI_PREFIX.length + 64;
+const SPKI_BYTES = P256_SPKI_PREFIX.length + 64;
 
 /** Makes a P-256 key. */
 export function makeKey(): KeyPair {

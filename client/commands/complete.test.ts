@@ -19,7 +19,7 @@ test("groups, their commands, options and choices", async () => {
   ]);
   expect(await offered(NOWHERE, "c")).toEqual(["cluster", "cert", "context", "completion"]);
   expect(await offered(NOWHERE, "host", "")).toEqual([
-    ...["ls", "get", "add", "edit", "rm", "arm", "disarm", "approve", "contacts"],
+    ...["ls", "get", "add", "edit", "rm", "arm", "disarm", "approve", "contacts", "claim"],
   ]);
   expect(await offered(NOWHERE, "inst", "wa")).toEqual(["watch"]);
   expect(await offered(NOWHERE, "host", "arm", "web01", "--w")).toEqual(["--window", "--wipe-disk", "--wait"]);

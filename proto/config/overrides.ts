@@ -19,7 +19,7 @@ export interface Overrides {
 }
 
 /** The variable for a setting: `boot.leaseTime` under `HPSD` is `HPSD_BOOT_LEASE_TIME`. */
-export function variableOf(prefix: string, path: readonly string[]): string {
+function variableOf(prefix: string, path: readonly string[]): string {
   return [prefix, ...path.map((name) => name.replace(/[A-Z]/g, "_$&").toUpperCase())].join("_");
 }
 

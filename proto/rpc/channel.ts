@@ -11,7 +11,7 @@ import { HpsError } from "../values/hps-error.ts";
 import { serverRefusal } from "./call-error.ts";
 import { MAX_MESSAGE_BYTES } from "./wire.ts";
 
-export interface ChannelTls {
+interface ChannelTls {
   /** PEM roots the server's chain must end in. Never empty: there is no falling back to the public roots. */
   readonly ca: string | Buffer;
   /** PEM, leaf first; with `key`. */

@@ -9,7 +9,7 @@ import { HpsError } from "../values/hps-error.ts";
 import type { Handlers } from "./handlers.ts";
 
 /** Whether each service can take calls, by full name; the empty name is the whole server. */
-export type HealthState = ReadonlyMap<string, boolean>;
+type HealthState = ReadonlyMap<string, boolean>;
 
 export interface HealthSource {
   readonly current: () => HealthState;

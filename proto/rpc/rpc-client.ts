@@ -24,7 +24,7 @@ export interface CallOptions {
  * A method as its caller sees it. A response stream starts with its first `next()`; leaving its loop cancels the call. When
  * it ends in an error, a reader that lags may miss the messages just before it: what must not be lost is acknowledged.
  */
-export type ClientMethod<M extends DescMethod> = {
+type ClientMethod<M extends DescMethod> = {
   unary: (request: MessageInitShape<M["input"]>, options?: CallOptions) => Promise<MessageShape<M["output"]>>;
   server_streaming: (
     request: MessageInitShape<M["input"]>,

@@ -25,7 +25,7 @@ import type { RecordingMode } from "./shells/recording.ts";
 import { Shells } from "./shells/shells.ts";
 
 /** What the core is told; times in milliseconds. */
-export interface CoreSettings extends GateSettings {
+interface CoreSettings extends GateSettings {
   /** Of certificates, in ms, by kind. */
   readonly lifetimes: NonNullable<OpenIdentityOptions["lifetimes"]>;
   readonly heartbeat: number;

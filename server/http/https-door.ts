@@ -29,7 +29,7 @@ export interface HttpsDoorOptions {
   readonly limits?: Partial<DoorLimits>;
 }
 
-export interface DoorLimits {
+interface DoorLimits {
   readonly connections: number;
   /** Of one IPv4 address or one IPv6 /64, as for the requests in a minute. */
   readonly connectionsPerAddress: number;

@@ -9,7 +9,7 @@ import type { Agents } from "../core/operations/agents.ts";
 type AgentHandlers = Handlers<typeof AgentService, Caller>;
 
 /** What a host is told, as the inventory knows it. */
-export interface AgentConfiguration {
+interface AgentConfiguration {
   readonly hostId: string;
   readonly hostName: string;
   readonly cluster: string;

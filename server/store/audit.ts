@@ -1,7 +1,7 @@
 import type { Db, Tx } from "./database.ts";
 
 /** One decision or change: who, what, on whom, from where, outcome, why. */
-export interface AuditRow {
+interface AuditRow {
   readonly sequence: number;
   /** UTC milliseconds. */
   readonly at: number;

@@ -2,7 +2,7 @@ import type { Db, Tx } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
 type Table = Tables["certificate"];
-export type CertificateKind = Table["kind"];
+type CertificateKind = Table["kind"];
 export type CertificateState = Table["state"];
 
 /** One certificate this hpsd issued. Times are UTC milliseconds; digests are hex. */

@@ -1,7 +1,7 @@
 import type { Db, Tx } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
-export type ChangeKind = Tables["change"]["kind"];
+type ChangeKind = Tables["change"]["kind"];
 
 /** That an object changed; what it is now is read from its own table. */
 export interface Change {

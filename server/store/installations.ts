@@ -2,7 +2,7 @@ import type { Selectable, UpdateObject } from "kysely";
 import type { Db, Tx } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
-export type Outcome = Tables["installation"]["outcome"];
+type Outcome = Tables["installation"]["outcome"];
 
 /** One run of installing one host. Times are UTC milliseconds. */
 export interface InstallationRow {

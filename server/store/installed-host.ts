@@ -1,7 +1,7 @@
 /** What installing changes in a host's row. */
 import type { Db, Tx } from "./database.ts";
 
-export type ResumePolicy = "never" | "once" | "always";
+type ResumePolicy = "never" | "once" | "always";
 
 export interface InstalledHost {
   /** UTC milliseconds; null before the installed system reported, and from the moment its disk may be written. */

@@ -11,7 +11,7 @@ export interface LogLineRow {
 }
 
 /** What a line costs beside its text: row, index and source, generously. */
-export const LINE_OVERHEAD = 256;
+const LINE_OVERHEAD = 256;
 
 export function costOf(textBytes: number): number {
   return textBytes + LINE_OVERHEAD;

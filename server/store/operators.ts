@@ -1,7 +1,7 @@
 import type { Db, Tx } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
-export type StoredRole = Tables["role_binding"]["role"];
+type StoredRole = Tables["role_binding"]["role"];
 
 /** In all clusters. */
 const EVERYWHERE = "*";

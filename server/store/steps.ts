@@ -1,7 +1,7 @@
 import type { Db, Tx } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
-export type StepState = Tables["step"]["state"];
+type StepState = Tables["step"]["state"];
 
 /** One part of an operation. Times are UTC milliseconds; `done` and `total` count `unit`s, `total` 0 is unknown. */
 export interface StepRow {

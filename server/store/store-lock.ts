@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import { STORE_LOCKED } from "./worker-protocol.ts";
 
 /** Carries STORE_LOCKED to the worker's reply. */
-export class StoreLockedError extends Error {
+class StoreLockedError extends Error {
   readonly code = STORE_LOCKED;
 }
 

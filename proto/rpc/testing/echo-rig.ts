@@ -27,7 +27,7 @@ export interface Rig {
 }
 
 /** Lets in whoever presents a certificate; its principal is the address. */
-export async function authorizeAny(call: IncomingCall): Promise<string> {
+async function authorizeAny(call: IncomingCall): Promise<string> {
   if (call.peer.certificateChain.length === 0) {
     throw new HpsError("unauthenticated", "no client certificate");
   }

@@ -71,7 +71,7 @@ function judgeMachine(
 }
 
 /** Whether two sets of facts are one machine's. Facts that were never given (after a freeze was lifted) match any. */
-export function sameMachine(before: Facts | undefined, now: Facts | undefined): boolean {
+function sameMachine(before: Facts | undefined, now: Facts | undefined): boolean {
   if (before === undefined) return true;
   if (now === undefined) return false;
   const macs = (facts: Facts) => [...facts.macs].sort().join();

@@ -11,7 +11,7 @@ export interface HostView extends HostRecord {
 export type IsAttached = (hostId: string) => boolean;
 
 /** While an installation is open its state is the host's. */
-export function hostStateOf({ installation, installedAt }: HostRecord): HostState {
+function hostStateOf({ installation, installedAt }: HostRecord): HostState {
   if (installation !== undefined) return parseOpenState(installation.state);
   return installedAt === null ? "registered" : "installed";
 }

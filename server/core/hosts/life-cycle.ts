@@ -4,7 +4,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
  * The life of a host, as one table. A resting host has no open installation; in the other states the state is that of
  * its open installation, which holds the host until it ends.
  */
-export const RESTING = ["registered", "installed"] as const;
+const RESTING = ["registered", "installed"] as const;
 export const OPEN = [
   "armed",
   "awaiting-approval",
@@ -16,7 +16,6 @@ export const OPEN = [
 ] as const;
 export const HOST_STATES = [...RESTING, ...OPEN] as const;
 
-export type RestingState = (typeof RESTING)[number];
 export type OpenState = (typeof OPEN)[number];
 export type HostState = (typeof HOST_STATES)[number];
 

@@ -1,6 +1,6 @@
 import type { VerifiedPeer } from "../../../certs/verify.ts";
 
-export const ROLES = ["viewer", "operator", "admin"] as const;
+const ROLES = ["viewer", "operator", "admin"] as const;
 export type Role = (typeof ROLES)[number];
 
 /** In all clusters. */
@@ -36,7 +36,7 @@ export interface HostPrincipal {
 }
 
 /** No certificate: what asks for health alone. */
-export interface NobodyPrincipal {
+interface NobodyPrincipal {
   readonly kind: "nobody";
 }
 

@@ -13,7 +13,7 @@ import { InstallationBatch } from "./installation-batch.ts";
 import type { InstallationLife } from "./installation-life.ts";
 import type { LogQuota } from "./log-quota.ts";
 
-export type AgentPrincipal = InstallerPrincipal | HostPrincipal;
+type AgentPrincipal = InstallerPrincipal | HostPrincipal;
 export type AgentCaller = Caller<AgentPrincipal>;
 
 /** One parsed message with a number. */

@@ -31,7 +31,7 @@ export function peerOf(identity: string, issuedAt: number): VerifiedPeer {
   };
 }
 
-export function callerOf<P extends Principal>(principal: P): Caller<P> {
+function callerOf<P extends Principal>(principal: P): Caller<P> {
   return { principal, action: "hps.v1.AgentService/Attach", address: "192.0.2.7", needs: "viewer" };
 }
 

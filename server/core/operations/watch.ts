@@ -12,7 +12,7 @@ const PAGE = 200;
 const LOG_PAGE = { lines: 1000, bytes: 512 * 1024 };
 
 /** An operation at one moment. */
-export interface Watched<V> {
+interface Watched<V> {
   readonly view: V;
   readonly lastJournal: number;
   readonly lastLog: number;

@@ -12,7 +12,7 @@ export interface ComponentStatus {
 }
 
 /** Asks one component how it is. */
-export type HealthSource = () => ComponentStatus | Promise<ComponentStatus>;
+type HealthSource = () => ComponentStatus | Promise<ComponentStatus>;
 
 /** An agent that is attached now. */
 export interface AttachedAgent {
@@ -21,7 +21,7 @@ export interface AttachedAgent {
   readonly version: string;
 }
 
-export interface AgentVersionCount {
+interface AgentVersionCount {
   readonly version: string;
   readonly count: number;
   /** Older than the previous minor version, newer than hpsd, or no version at all. */

@@ -18,10 +18,10 @@ import type { SignedCertificate } from "../identity/signed-certificate.ts";
 import { openTestStore } from "./open-test-store.ts";
 
 export const TEST_PASSPHRASE = "correct horse";
-export const TEST_TRUST_DOMAIN = "test.example";
+const TEST_TRUST_DOMAIN = "test.example";
 
 /** A clock that a test moves. */
-export interface TestClock {
+interface TestClock {
   (): number;
   /** Adds milliseconds; it never goes back by itself. */
   forward(ms: number): void;
@@ -118,7 +118,7 @@ export async function issueTestPeer(identity: TestIdentity, options: PeerOptions
   return testPeer(signed, keys);
 }
 
-export function testPeer(signed: SignedCertificate, keys: KeyPair): TestPeer {
+function testPeer(signed: SignedCertificate, keys: KeyPair): TestPeer {
   const chain = readCertificatesPem(signed.chainPem, "the chain").map((each: X509Certificate) => each.raw);
   return { signed, keys, key: privateKeyPem(keys.privateKey), cert: signed.chainPem, chain };
 }
