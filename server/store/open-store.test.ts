@@ -2,7 +2,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { sql } from "kysely";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { SampleSchema } from "./sample-store.ts";
 import { openSample, sampleFolder } from "./sample-store.ts";
@@ -351,6 +351,7 @@ describe("beside the work", () => {
     await expect(store.checkpoint()).rejects.toEqual(shows("unavailable", /busy/));
     go.resolve();
     await reading;
-    await store.checkpoint();
+    // The reader's thread gives its snapshot up soon after the read has its answer.
+    await vi.waitFor(async () => await store.checkpoint(), { timeout: 10_000 });
   });
 });
