@@ -83,7 +83,10 @@ test("a full disk is said clearly, loses nothing acknowledged, and needs no rest
     expect(saidSteps(agent).length).toBeGreaterThan(0);
   }
   expect(hpsd.program().output()).toMatch(/the disk of .*state is full/);
+  // Full again, it stops in order.
+  fill(disk);
   expect(await hpsd.program().stop()).toBe(0);
+  rmSync(path.join(disk, "ballast"));
   expect(await damageOf(hpsd)).toEqual([]);
 });
 

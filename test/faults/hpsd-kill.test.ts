@@ -51,6 +51,12 @@ test(`kill -9 of hpsd while ${AGENTS} agents stream loses nothing acknowledged a
     }
     clearInterval(talking);
     await until("everything acknowledged", 30_000, () => agents.every(({ waiting }) => waiting === 0));
+    // And once in order, with everyone attached: they are told, and nothing is cut off.
+    const stopping = performance.now();
+    expect(await hpsd.program().stop("SIGTERM", 15_000)).toBe(0);
+    times.push(`stopped in ${Math.round(performance.now() - stopping)} ms`);
+    expect(performance.now() - stopping).toBeLessThan(10_000);
+    await hpsd.start();
   } finally {
     clearInterval(talking);
     await Promise.all(agents.map((agent) => agent.stop()));
