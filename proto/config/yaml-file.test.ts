@@ -166,6 +166,9 @@ test("hostile YAML is refused in good time", { timeout: 15_000 }, () => {
   const keys = Array.from({ length: 19_000 }, (_, index) => `k${index}: x`).join("\n");
   expect(messageOf(() => read(keys))).toContain("unknown key");
   expect(messageOf(() => read("#".repeat(300_000)))).toContain("longer than");
+});
+
+test("whatever the text, the refusal is printable", { timeout: 15_000 }, () => {
   const yamlish = fc.string({
     unit: fc.constantFrom(..."ab:-[]{},&*!|>'\"%@`#? \n\t~\u202e\ud800".split("")),
     maxLength: 60,
