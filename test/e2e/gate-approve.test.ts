@@ -42,7 +42,7 @@ test("an operator compares the fingerprint on the console; the claim is found no
   for (const text of texts) expect(text.includes(token)).toBe(false);
   expect(lab.printed()).toContain("DHCPACK"); // at its most talkative
 
-  await lab.hpsd.stop();
+  await lab.hpsd().stop();
   const files = await filesOf([join(lab.folder, "state"), join(lab.folder, "state-dnsmasq")]);
   const raw = Buffer.from(token, "base64url");
   for (const [name, bytes] of files) {

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { connect, type Hps } from "../../client/sdk/connect.ts";
 import { forwardInto } from "./forward.ts";
 import { Machine } from "./machine.ts";
@@ -27,7 +28,10 @@ export interface HpsdRack extends AsyncDisposable {
   readonly rack: Rack;
   /** Everything of this rack: `state` is hpsd's own folder, `state-dnsmasq` dnsmasq's. */
   readonly folder: string;
-  readonly hpsd: Program;
+  /** The one that runs now. */
+  readonly hpsd: () => Program;
+  /** Ends hpsd by this signal and starts it again. */
+  readonly restart: (signal: NodeJS.Signals) => Promise<void>;
   /** As the operator `root`, an admin of everything. */
   readonly hps: Hps;
   readonly machine: (index: number) => Machine;
@@ -58,12 +62,19 @@ async function start({ machines: macs, admission = "armed", sets = [] }: HpsdRac
   const rack = await createRack({ clients: macs });
   undo.push(() => rack.dispose());
   const token = await initHpsd(folder, admission);
-  const hpsd = await startProgram({
-    ns: rack.server.ns,
-    argv: [...HPSD, "serve", "--config", configFile(folder), ...sets.flatMap((set) => ["--set", set])],
-    readyLine: /hpsd is ready/,
-  });
-  undo.push(() => hpsd.stop());
+  const serve = () =>
+    startProgram({
+      ns: rack.server.ns,
+      argv: [...HPSD, "serve", "--config", configFile(folder), ...sets.flatMap((set) => ["--set", set])],
+      readyLine: /hpsd is ready/,
+    });
+  const runs = [await serve()];
+  const hpsd = () => runs.at(-1) ?? expect.unreachable();
+  undo.push(() => hpsd().stop());
+  const restart = async (signal: NodeJS.Signals) => {
+    await hpsd().stop(signal);
+    runs.push(await serve());
+  };
   const env = { HPSCONFIG: join(folder, "hpsctl", "config.yaml"), HOME: folder };
   const hpsctl = (...words: readonly string[]) => run([...HPSCTL, ...words], { ns: rack.server.ns, env });
   const login = [...HPSCTL, "--cluster", "lab", "login", `https://${SERVER}:7444`, "--token", "-", "--name", "lab"];
@@ -74,13 +85,14 @@ async function start({ machines: macs, admission = "armed", sets = [] }: HpsdRac
   undo.push(() => hps.close());
   const machines = rack.clients.map((client) => new Machine({ client, folder, server: SERVER }));
   undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
-  const printed = () => [hpsd.output(), ...machines.map((machine) => machine.printed())].join("\n");
+  const printed = () =>
+    [...runs.map((run) => run.output()), ...machines.map((machine) => machine.printed())].join("\n");
   const machine = (index: number) => {
     const found = machines[index];
     if (found === undefined) throw new Error(`the rack has no machine ${index}`);
     return found;
   };
-  return { rack, folder, hpsd, hps, machine, hpsctl, printed };
+  return { rack, folder, hpsd, restart, hps, machine, hpsctl, printed };
 }
 
 const configFile = (folder: string) => join(folder, "hpsd.yaml");

@@ -160,9 +160,8 @@ class Runner {
   }
 
   #tell(news: LeaseNews): void {
-    const { dhcp } = this.#plan;
-    const longest = dhcp.mode === "server" ? Math.max(dhcp.hostLeaseSeconds, dhcp.range?.leaseSeconds ?? 0) : 0;
-    this.#options.onLease(this.#exchanges.date(news, Date.now(), longest));
+    const now = Date.now();
+    this.#options.onLease(this.#exchanges.date(news, now, longestLease(this.#plan, news, now)));
   }
 
   /** When it ends there is no line to wait for any more. */
@@ -198,4 +197,12 @@ function foreignTo(plan: DnsmasqPlan): (lease: Lease) => boolean {
   const owners = new Map(plan.hosts.flatMap((host) => host.macs.map((mac) => [mac, host.address])));
   const range = plan.dhcp.mode === "server" ? plan.dhcp.range : undefined;
   return ({ mac, address }) => owners.get(mac) !== address && !(range !== undefined && rangeContains(range, address));
+}
+
+/** In seconds, what this lease was given for at most: strangers wait for approval with a short one, also over our restart. */
+function longestLease({ dhcp, hosts }: DnsmasqPlan, news: LeaseNews, now: number): number {
+  if (dhcp.mode !== "server" || news.kind === "pxe") return 0;
+  const short = dhcp.range?.leaseSeconds ?? 0;
+  const isShort = news.expiresAt - short * 1000 <= now && !hosts.some(({ macs }) => macs.includes(news.mac));
+  return isShort ? short : Math.max(dhcp.hostLeaseSeconds, short);
 }
