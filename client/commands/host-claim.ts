@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { note } from "../output/print.ts";
@@ -27,17 +27,30 @@ export async function openInstallation(call: Call, hps: Hps): Promise<string> {
   });
 }
 
-/** The file is made first: a claim that could not be written would be lost, and the one before it void. */
+/** The file is made first: a claim that could not be written would be lost, and the one before it void. Without a claim it goes again. */
 async function claim(call: Call): Promise<number> {
   const hps = await call.connect();
   const installation = await openInstallation(call, hps);
   const { out } = call.options<{ out: string }>();
   await using file = await open(out, "wx", 0o600).catch((cause: unknown) => {
-    throw new HpsError("exists", `cannot make the file ${out}`, { hint: "name one that does not exist yet", cause });
+    throw noFile(out, cause);
   });
-  const issued = await hps.installations.issueClaim({ installation }, call.once);
+  const issued = await hps.installations.issueClaim({ installation }, call.once).catch(async (error: unknown) => {
+    await rm(out, { force: true });
+    throw error;
+  });
   await file.writeFile(issued.claim);
   await file.sync();
   await note(call.terminal, `wrote ${out}: good for one machine, once, until ${timeText(issued.expireTime)}`);
   return 0;
+}
+
+function noFile(out: string, cause: unknown): HpsError {
+  const exists = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+  return exists
+    ? new HpsError("exists", `the file ${out} exists already`, { hint: "name one that does not exist yet", cause })
+    : new HpsError("invalid", `cannot make the file ${out}`, {
+        hint: "does its folder exist, and may you write there?",
+        cause,
+      });
 }
