@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { quote, safeText } from "../../proto/values/safe-text.ts";
 import { CERTIFICATE_VIEW } from "../output/identity-view.ts";
-import { printList, printOne } from "../output/print.ts";
+import { note, printList, printOne } from "../output/print.ts";
 import { write } from "../output/terminal.ts";
 import type { Call } from "./call.ts";
 import { collect } from "./collect.ts";
@@ -33,7 +33,8 @@ function addRotation(group: Command, tools: Tools): void {
     .action(tools.run(rotateServer));
   group
     .command("prepare-intermediate")
-    .description("make a key for a new intermediate and print the request to sign with `hpsd ca sign`")
+    .description("make a key for a new intermediate and give the request to sign with `hpsd ca sign`")
+    .option("--out <file>", "write the request there, into a new file, instead of printing it")
     .action(tools.run(prepareIntermediate));
   group
     .command("install-intermediate")
@@ -68,7 +69,16 @@ async function rotateServer(call: Call): Promise<number> {
 async function prepareIntermediate(call: Call): Promise<number> {
   const hps = await call.connect();
   const { certificateRequest } = await hps.identity.prepareIntermediate({}, call.once);
-  await write(call.terminal.stdout, safeText(certificateRequest, { keepLayout: true }));
+  const request = safeText(certificateRequest, { keepLayout: true });
+  const { out } = call.options<{ out?: string }>();
+  if (out === undefined) {
+    await write(call.terminal.stdout, request);
+    return 0;
+  }
+  await writeFile(out, request, { flag: "wx" }).catch((cause: unknown) => {
+    throw new HpsError("invalid", `cannot make the file ${out}`, { hint: "name one that does not exist yet", cause });
+  });
+  await note(call.terminal, `wrote ${out}: where the root key is, hpsd ca sign ${out} --root-key FILE --out FILE`);
   return 0;
 }
 
@@ -76,13 +86,14 @@ async function installIntermediate(call: Call): Promise<number> {
   const certificate = await readSmallText(call.operand(0));
   const hps = await call.connect();
   const { serverCertificate } = await hps.identity.installIntermediate({ certificate }, call.once);
+  await note(call.terminal, "hpsd signs with the new intermediate from now on; its own certificate is now this one:");
   if (serverCertificate !== undefined) await printOne(call, CERTIFICATE_VIEW, serverCertificate);
   return 0;
 }
 
 async function readSmallText(path: string): Promise<string> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new HpsError("invalid", `cannot read ${quote(path, 200)}`, { cause });
+    throw new HpsError("invalid", `cannot read ${quote(path, 200)}`, { hint: "hpsd ca sign writes it", cause });
   });
   if (text.length > 65_536) throw new HpsError("invalid", `${quote(path, 200)} is too long for a certificate`);
   return text;

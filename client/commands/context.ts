@@ -4,6 +4,7 @@ import {
   clientConfigPath,
   readClientConfig,
   selectContext,
+  withContext,
   withoutContext,
   writeClientConfig,
 } from "../../proto/config/client-config.ts";
@@ -18,7 +19,7 @@ export const addContextCommands: AddCommands = (group, tools) => {
   group.command("ls").description("list contexts").action(tools.run(list));
   group
     .command("use")
-    .description("choose the context commands use from now on")
+    .description("choose the context commands use from now on; with --cluster, also the cluster it is about")
     .argument("<context>")
     .action(tools.run(use));
   withYes(
@@ -58,8 +59,11 @@ async function use(call: Call): Promise<number> {
   const path = clientConfigPath(call.terminal.environment);
   const config = await readClientConfig(path);
   const chosen = selectContext(config, call.operand(0), {});
-  await writeClientConfig(path, { ...config, currentContext: chosen.name });
-  await note(call.terminal, `commands now use context ${chosen.name} (${chosen.server})`);
+  const { cluster } = call.globals;
+  const used = cluster === undefined ? chosen : { ...chosen, cluster: parseObjectName(cluster, "cluster name") };
+  await writeClientConfig(path, { ...withContext(config, used), currentContext: used.name });
+  const about = used.cluster === undefined ? "" : `, cluster ${used.cluster}`;
+  await note(call.terminal, `commands now use context ${used.name} (${used.server}${about})`);
   return 0;
 }
 

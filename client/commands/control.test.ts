@@ -142,6 +142,10 @@ test("cert: ls, revoke, rotation", async () => {
   expect((await hpsctl(server, "cert revoke 0A1B --yes --reason lost")).out).toMatch(/STATE: +revoked/);
   expect((await hpsctl(server, "cert rotate-server")).code).toBe(0);
   expect((await hpsctl(server, "cert prepare-intermediate")).out).toBe("-----BEGIN\nx\\x1b[2J\n");
+  const csr = join(server.folder, "new.csr");
+  expect((await hpsctl(server, `cert prepare-intermediate --out ${csr}`)).out).toBe("");
+  expect(await readFile(csr, "utf8")).toBe("-----BEGIN\nx\\x1b[2J\n");
+  expect((await hpsctl(server, `cert prepare-intermediate --out ${csr}`)).code).toBe(2);
   const file = join(server.folder, "new.pem");
   await writeFile(file, "the certificate");
   expect((await hpsctl(server, `cert install-intermediate ${file}`)).code).toBe(0);
@@ -266,6 +270,8 @@ test("context: ls, use, rm; the chosen one by flag and environment", async () =>
   expect(JSON.parse((await hpsctl(server, "context ls -o json")).out)).toMatchObject([{ name: "test", current: true }]);
   expect((await hpsctl(server, "context use nope")).code).toBe(3);
   expect((await hpsctl(server, "context use test")).code).toBe(0);
+  expect((await hpsctl(server, "context use test --cluster dc2")).err).toContain("cluster dc2");
+  expect(JSON.parse((await hpsctl(server, "context ls -o json")).out)).toMatchObject([{ cluster: "dc2" }]);
   expect((await hpsctl(server, "whoami --context nope")).code).toBe(3);
   const elsewhere = { ...server.environment, HPS_CONTEXT: "nope" };
   expect((await hpsctl(server, "whoami", { environment: elsewhere })).err).toContain("(from HPS_CONTEXT)");

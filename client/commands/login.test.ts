@@ -48,6 +48,18 @@ test("an invitation becomes a key, a certificate and a context, which then work"
   expect((await hpsctl(both.server, "host ls --cluster lab -o name")).out).toBe("lab/web0001\n");
 });
 
+test("an operator of one cluster need not name it", async () => {
+  const server = await start({
+    hosts: hostReaders([testHost(1)]),
+    clusters: { listClusters: async () => ({ clusters: [{ name: "lab" }] }) },
+  });
+  const door = await startEstServer(server.chain, SECRET, PEERS.operator);
+  doors.push(door);
+  const { err } = await login({ server, door, token: tokenFor(server.chain.root.certificate.raw) });
+  expect(err).toContain("cluster lab");
+  expect((await hpsctl(server, "host get web0001 -o name")).out).toBe("lab/web0001\n");
+});
+
 test("a second login takes the place of the first, and leaves no key of it", async () => {
   const both = await startBoth();
   expect((await login(both)).code).toBe(0);

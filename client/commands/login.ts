@@ -21,6 +21,7 @@ import { parseObjectName } from "../../proto/values/object-name.ts";
 import { note } from "../output/print.ts";
 import { enrolOperator, fetchPinnedRoot } from "../sdk/est.ts";
 import type { Call } from "./call.ts";
+import { learnCluster } from "./learn-cluster.ts";
 
 /** Where hpsd's gRPC listens, unless `--server` says otherwise. */
 const GRPC_PORT = "7443";
@@ -44,8 +45,10 @@ export async function login(call: Call): Promise<number> {
   const enrolment = { url, root, key, now: terminal.now(), signal: terminal.signal };
   const credentials = await enrolOperator(enrolment, invitation);
   await keep(call, { name, server, https: url, credentials, root });
+  const cluster = await learnCluster(call, name);
+  const about = cluster === undefined ? "" : `, cluster ${cluster}`;
   const who = identityText(certificateIdentity(credentials.certificate).identity);
-  await note(terminal, `logged in as ${who} at ${server}; commands now use context ${name}`);
+  await note(terminal, `logged in as ${who} at ${server}; commands now use context ${name}${about}`);
   return 0;
 }
 

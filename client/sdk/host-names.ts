@@ -25,6 +25,6 @@ export function splitCluster(text: string): { readonly prefix?: string; readonly
 export function clusterOr(cluster: string | undefined): string {
   if (cluster !== undefined && cluster !== "") return parseObjectName(cluster, "cluster name");
   throw new HpsError("invalid", "no cluster is named", {
-    hint: "write CLUSTER/NAME, add --cluster, set HPS_CLUSTER, or give the context one",
+    hint: "write CLUSTER/NAME, add --cluster, set HPS_CLUSTER, or give the context one: hpsctl context use NAME --cluster CLUSTER",
   });
 }
