@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { defaultServerConfig } from "../../proto/config/default-server-config.ts";
 import { writePrivateFile } from "../../proto/config/private-file.ts";
@@ -16,6 +16,7 @@ import { EVERYWHERE } from "../core/identity/principal.ts";
 import { openHpsStore } from "../store/database.ts";
 import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
 import { makeState, refuseUsedState } from "./new-state.ts";
+import { readText } from "./read-text.ts";
 import { withRootKeyFile } from "./root-key-file.ts";
 
 export interface InitFlags extends ConfigFlags {
@@ -122,7 +123,7 @@ async function writeConfig(file: string, text: string): Promise<void> {
 }
 
 async function passphraseOf({ rootPassphraseFile }: InitFlags, { ask }: CommandContext): Promise<string> {
-  if (rootPassphraseFile !== undefined) return (await readFile(rootPassphraseFile, "utf8")).replace(/\n$/, "");
+  if (rootPassphraseFile !== undefined) return (await readText(rootPassphraseFile)).replace(/\n$/, "");
   if (ask === undefined)
     throw new HpsError("invalid", "hpsd init needs --root-passphrase-file when no one can be asked");
   const passphrase = await ask("Passphrase for the root key: ", { hidden: true });

@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import type { ArmHostRequest } from "../../proto/gen/hps/v1/host_pb.ts";
+import { formatDuration } from "../../proto/values/duration.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { type ImageRef, parseImageRef } from "../../proto/values/image-ref.ts";
 import { boundedText } from "./fields.ts";
@@ -37,5 +38,7 @@ function serialOf(text: string): string {
 function windowOf(window: Duration | undefined): number {
   const ms = window === undefined ? DEFAULT_WINDOW : Math.trunc(durationMs(window));
   if (ms >= MINUTE && ms <= LONGEST_WINDOW) return ms;
-  throw new HpsError("invalid", `a host cannot be armed for ${ms / 1000} s`, { hint: "use 1 minute to 7 days" });
+  throw new HpsError("invalid", `a host cannot be armed for ${formatDuration(Math.max(0, ms))}`, {
+    hint: "use 1 minute to 7 days",
+  });
 }

@@ -45,7 +45,9 @@ const READ: { readonly [F in keyof HostSettings]: (host: Host) => HostSettings[F
   name: ({ name }) => parseHostName(name),
   macs: ({ macs }) => {
     if (macs.length === 0) {
-      throw new HpsError("invalid", "the host has no MAC address", { hint: "give those of all its NICs" });
+      throw new HpsError("invalid", "the host has no MAC address", {
+        hint: "give those of all its NICs: --mac 52:54:00:12:34:56",
+      });
     }
     return each(macs, parseMac, "MAC addresses");
   },

@@ -57,7 +57,7 @@ test("invitations: new operators need roles, known ones must not bring any, time
   const validity = durationFromMs(3_600_000);
   const invite = (request: Parameters<typeof identity.inviteOperator>[0]) => identity.inviteOperator(request);
   await expect(invite({ name: "bob", validity })).rejects.toEqual(shows("invalid", /needs a role/));
-  await expect(invite({ name: "Bob", roles: GLOBAL_ADMIN })).rejects.toEqual(shows("invalid", /operator's name/));
+  await expect(invite({ name: "Bob", roles: GLOBAL_ADMIN })).rejects.toEqual(shows("invalid", /name of an operator/));
   await expect(invite({ name: "bob", roles: [{ cluster: "nowhere", role: Role.VIEWER }] })).rejects.toEqual(
     shows("not-found", /no cluster/),
   );

@@ -78,7 +78,7 @@ function operatorMethods({ operators, version }: Deps) {
 
     inviteOperator: async ({ name, roles, validity }, { principal: caller }) => {
       const invited = await operators.invite(actorOfCaller(caller), {
-        name: parseObjectName(name, "operator's name"),
+        name: parseObjectName(name, "name of an operator"),
         roles: roles.map(bindingOf),
         validityMs: validity === undefined ? DEFAULT_VALIDITY_MS : durationMs(validity),
       });

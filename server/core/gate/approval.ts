@@ -9,6 +9,9 @@ import { actorOf, type Caller } from "../identity/principal.ts";
 import type { PendingEnrolmentView } from "../operations/installation-view.ts";
 import type { GateParts } from "./gate-parts.ts";
 
+/** 80 bits in hexadecimal. */
+const FINGERPRINT_DIGITS = 20;
+
 /**
  * An operator says that the fingerprint on the machine's console is this one. The agent is let in when it asks next.
  * `precondition` when no agent waits or its fingerprint is another: then somebody else holds the claim.
@@ -24,6 +27,11 @@ export async function approveEnrolment(
     if (claim?.publicKey == null) {
       throw new HpsError("precondition", "no agent waits for approval of this installation", {
         hint: "boot the machine and wait until its console shows a fingerprint",
+      });
+    }
+    if (normal(fingerprint).length !== FINGERPRINT_DIGITS) {
+      throw new HpsError("invalid", "not a fingerprint", {
+        hint: "write all twenty digits as the machine's console shows them",
       });
     }
     const waiting = fingerprintOfDigest(claim.publicKey);

@@ -22,7 +22,7 @@ export async function readPrincipal(db: Db, peer: VerifiedPeer): Promise<Known> 
       peer,
       "unknown",
       "hpsd does not know your certificate",
-      "enrol again; was hpsd restored from a backup?",
+      "enrol again (an operator: by a new invitation); was hpsd restored from a backup?",
     );
   }
   const refused = stateRefusal(row.state, row.revokeReason);

@@ -163,7 +163,10 @@ export class Operators {
         hint: "invite it again without roles, or set its roles",
       });
     }
-    if (roles.length === 0) throw new HpsError("invalid", `a new operator needs a role: ${name}`);
+    if (roles.length === 0)
+      throw new HpsError("invalid", `${name} is a new operator and needs a role`, {
+        hint: "hpsctl operator invite NAME --role CLUSTER=operator",
+      });
     const row = { id: newUuid(), name, createdAt: this.#deps.clock() };
     await insertOperator(tx, row);
     await replaceBindings(tx, row.id, await bindingsOf(tx, roles));

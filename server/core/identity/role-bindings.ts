@@ -32,6 +32,7 @@ export function rolesText(roles: readonly NamedBinding[]): string {
 async function idOf(db: Db, cluster: string): Promise<string> {
   if (cluster === EVERYWHERE) return EVERYWHERE;
   const found = await locateCluster(db, cluster);
-  if (found === undefined) throw new HpsError("not-found", `no cluster ${quote(cluster)}`);
+  if (found === undefined)
+    throw new HpsError("not-found", `no cluster ${quote(cluster)}`, { hint: "hpsctl cluster ls shows what there is" });
   return found.id;
 }

@@ -11,6 +11,9 @@ export function stateRefusal(state: CertificateState, why = ""): HpsError | unde
     state === "revoked"
       ? `your certificate is revoked${why === "" ? "" : `: ${why}`}`
       : "your certificate is suspended";
-  const hint = state === "revoked" ? "enrol again" : "the host is armed for re-installation";
+  const hint =
+    state === "revoked"
+      ? "enrol again; an operator does so with a new invitation and hpsctl login"
+      : "the host is armed for re-installation";
   return new HpsError("unauthenticated", message, { hint, details: { reason: state } });
 }
