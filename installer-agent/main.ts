@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { readAgentConfig } from "../proto/config/agent-config.ts";
@@ -39,7 +40,7 @@ const program = new Command("hps-agent")
   .option("--facts <file>", "be this machine (JSON) instead of the real one; for tests")
   .option("--state <folder>", "where key and certificate are kept (0700)")
   .option("--config <file>", "settings (YAML)")
-  .addOption(new Option("--set <name=value>", "one setting").default([]).argParser(append))
+  .addOption(new Option("--set <name=value>", "one setting").default([], "none").argParser(append))
   .option("--set-clock", "set the machine's clock when it is wrong (mode installer)", false)
   .addOption(new Option("--log-level <level>", "what is written").choices([...LOG_LEVELS]).default("info"));
 
@@ -80,9 +81,14 @@ async function readConfig({ config, state, set, mode }: Flags) {
   const text = file === undefined ? "" : await textOf(file);
   // Where nobody says otherwise, an installer's state is memory: it must be gone with the machine.
   const unsaid = file === undefined && process.env.HPS_AGENT_STATE === undefined;
-  const folder = state ?? (mode === "installer" && unsaid ? "/run/hps-agent" : undefined);
+  const folder = given(state) ?? (mode === "installer" && unsaid ? "/run/hps-agent" : undefined);
   const sets = [...(folder === undefined ? [] : [`state=${folder}`]), ...set];
   return readAgentConfig({ text, file: file ?? "settings", environment: process.env, sets });
+}
+
+/** The settings want an absolute path; on the command line one is given from where one stands. */
+function given(folder: string | undefined): string | undefined {
+  return folder === undefined ? undefined : resolve(folder);
 }
 
 async function factsOf(file: string | undefined): Promise<Facts> {

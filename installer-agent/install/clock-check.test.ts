@@ -42,7 +42,7 @@ test("it is never set before the build, nor where it is not ours", async () => {
   expect(clockSentence(early.report)).toContain("was left so: hpsd's clock is before this agent was built");
   const foreign = await check(-HOUR, { may: false });
   expect(clockSentence(foreign.report)).toBe(
-    "the clock was 1h behind hpsd's and was left so: it is not this agent's to set (--set-clock)",
+    "the clock was 1h behind the claim's time and was left so: it is not this agent's to set (--set-clock)",
   );
 });
 

@@ -44,8 +44,8 @@ export async function checkClock({ claim, built, now, set }: ClockOptions): Prom
 /** The report in a sentence. */
 export function clockSentence({ offset, action, why }: ClockReport): string {
   const distance = formatDuration(Math.abs(offset));
-  const found = `the clock was ${distance} ${offset < 0 ? "behind" : "ahead of"} hpsd's`;
-  if (action === "none") return `the clock agrees with hpsd's within ${formatDuration(TOLERANCE)}`;
+  const found = `the clock was ${distance} ${offset < 0 ? "behind" : "ahead of"} the claim's time`;
+  if (action === "none") return `the clock agrees with the claim's time within ${formatDuration(TOLERANCE)}`;
   if (action === "set") return `${found} and has been set`;
   return action === "left" ? `${found} and was left so: ${why}` : `${found} and could not be set: ${why}`;
 }

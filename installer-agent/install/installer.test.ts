@@ -307,7 +307,7 @@ test("the clock is set once for a claim, before anything is asked of hpsd", asyn
   start({ claim, setClock });
   await hpsd.attach.until(() => hpsd.attach.attaches[1]);
   expect(set).toEqual([claim.serverTime]);
-  expect(hpsd.attach.events.join("\n")).toContain("ahead of hpsd's and has been set");
+  expect(hpsd.attach.events.join("\n")).toContain("ahead of the claim's time and has been set");
 });
 
 test("asked to stop, it leaves in order", async () => {
