@@ -7,6 +7,8 @@ import { exactJson } from "../output/exact-json.ts";
 import { printList } from "../output/print.ts";
 import { formatTable } from "../output/table.ts";
 import { write } from "../output/terminal.ts";
+import type { Hps } from "../sdk/connect.ts";
+import { hostReference } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
 import { collect } from "./collect.ts";
 import { untilInterrupted } from "./follow-list.ts";
@@ -22,7 +24,7 @@ function options(command: Command): Command {
     .option("--since <time>", "2h, or 2026-11-20T09:30:00Z")
     .option("--until <time>", "2h, or 2026-11-20T09:30:00Z")
     .option("--actor <actor>", "only of this one: spiffe://…, mac:…, address:…, hpsd")
-    .option("--target <target>", "only about this: host:<id>, installation:<id>")
+    .option("--target <target>", "only about this: HOST, CLUSTER/HOST, host:<id>, installation:<id>")
     .option("--incident <id>", "only what was told by this incident id")
     .option("--refused", "only what was refused")
     .option("--limit <count>", "at most so many", "100")
@@ -42,8 +44,10 @@ interface AuditOptions {
 
 async function list(call: Call): Promise<number> {
   const hps = await call.connect();
-  const wanted = call.options<AuditOptions>();
-  const { since, until, actor = "", target = "", incident = "", refused, limit } = wanted;
+  const said = call.options<AuditOptions>();
+  const target = await targetOf(call, hps, said.target);
+  const wanted = { ...said, ...(target !== "" && { target }) };
+  const { since, until, actor = "", incident = "", refused, limit } = wanted;
   const time = (text: string) => timestampFromMs(parseTimeOrAgo(text, call.terminal.now()));
   const cluster = call.globals.cluster ?? "";
   const request = {
@@ -69,6 +73,13 @@ async function list(call: Call): Promise<number> {
     }
   });
   return 0;
+}
+
+/** As the log has it: a host is asked for by its name, and logged by its id. */
+async function targetOf(call: Call, hps: Hps, text = ""): Promise<string> {
+  if (text === "" || text.includes(":")) return text;
+  const { id } = await hps.hosts.getHost({ host: hostReference(text, hps.cluster) }, call.once);
+  return `host:${id}`;
 }
 
 function isWanted(event: AuditEvent, { actor, target, incident, refused }: AuditOptions): boolean {

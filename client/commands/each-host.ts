@@ -70,11 +70,13 @@ async function attempt<Result>(
 async function report<Result>(call: Call, done: readonly Done<Result>[]): Promise<number> {
   let worst = 0;
   let failed = 0;
+  let hint = "";
   for (const { host, error } of done) {
     if (error === undefined) continue;
     failed += 1;
     worst = Math.max(worst, ERROR_TABLE[error.code].exit);
-    await printError(call.terminal, error, host);
+    await printError(call.terminal, error, { about: host, hinted: error.hint === hint });
+    hint = error.hint;
   }
   await note(call.terminal, `${done.length - failed} done, ${failed} failed`);
   return worst;

@@ -48,18 +48,24 @@ export async function followList<Item>(call: Call, { view, read, ticks }: Follow
   return 0;
 }
 
-/** Ctrl-C is how one leaves something that goes on: no error. */
+/** Ctrl-C is how one leaves something that goes on: no error. The end of the user's own time is called that. */
 export async function untilInterrupted(call: Call, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     const left = call.terminal.signal.aborted && (isAbort(error) || isCancelled(error));
-    if (!left) throw error;
+    if (left) return;
+    if (call.globals.timeout === undefined || !isDeadline(error)) throw error;
+    throw new HpsError("deadline", "the time given by --timeout is over", { cause: error });
   }
 }
 
 function isCancelled(error: unknown): boolean {
   return error instanceof HpsError && error.code === "cancelled";
+}
+
+function isDeadline(error: unknown): boolean {
+  return error instanceof HpsError && error.code === "deadline";
 }
 
 function isAbort(error: unknown): boolean {

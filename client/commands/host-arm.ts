@@ -4,7 +4,7 @@ import { parseDuration } from "../../proto/values/duration.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { CONTACT_VIEW, HOST_VIEW } from "../output/host-view.ts";
 import { INSTALLATION_VIEW } from "../output/installation-view.ts";
-import { printList, printOne } from "../output/print.ts";
+import { note, printList, printOne } from "../output/print.ts";
 import type { Call } from "./call.ts";
 import { collect } from "./collect.ts";
 import { eachHost } from "./each-host.ts";
@@ -75,6 +75,7 @@ async function approve(call: Call): Promise<number> {
   const installation = await openInstallation(call, hps);
   const { fingerprint } = call.options<{ fingerprint: string }>();
   const approved = await hps.installations.approveEnrolment({ installation, fingerprint }, call.once);
+  await note(call.terminal, "approved: the agent is let in when it asks next, within seconds");
   await printOne(call, INSTALLATION_VIEW, approved);
   return 0;
 }

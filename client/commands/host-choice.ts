@@ -30,7 +30,9 @@ export async function chooseHosts(call: Call): Promise<HostChoice> {
     for (const reference of await namedBy(call, hps, cluster, set)) references.add(reference);
   }
   if (references.size === 0)
-    throw new HpsError("not-found", `no host is in ${call.operands.map((o) => quote(o)).join(" ")}`);
+    throw new HpsError("not-found", `no host is in ${call.operands.map((o) => quote(o)).join(" ")}`, {
+      hint: "hpsctl host ls -o wide shows hosts with their tags",
+    });
   return { references: [...references], many };
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { ERROR_TABLE } from "../../proto/values/hps-error.ts";
 import { exactJson } from "../output/exact-json.ts";
-import { installationStatus } from "../output/installation-view.ts";
+import { installationStatus, pendingLine } from "../output/installation-view.ts";
 import { journalLine } from "../output/journal-line.ts";
 import { note, protoJson } from "../output/print.ts";
 import { StepsScreen } from "../output/steps-screen.ts";
@@ -81,9 +81,12 @@ function viewFor(call: Call): WatchView {
   }
   if (stdout.isTTY === true && terminal.environment.TERM !== "dumb") return new StepsScreen(terminal);
   const sparse = sparseProgress();
-  return lines(async ({ entry }) => {
+  const waiting = pendingOnce();
+  return lines(async ({ entry, installation }) => {
     const line = entry === undefined || !sparse(entry) ? undefined : journalLine(entry);
     if (line !== undefined) await write(stdout, `${line}\n`);
+    const pending = waiting(installation);
+    if (pending !== undefined) await note(terminal, pending);
   });
 }
 
@@ -98,6 +101,17 @@ function sparseProgress(): (entry: JournalEntry) => boolean {
     if (now - (shown.get(step) ?? -PROGRESS_SECONDS) < PROGRESS_SECONDS) return false;
     shown.set(step, now);
     return true;
+  };
+}
+
+/** Each agent that waits for approval, when it is first heard of. */
+function pendingOnce(): (installation: Installation | undefined) => string | undefined {
+  let told = "";
+  return (installation) => {
+    const pending = installation?.pendingEnrolment;
+    if (pending === undefined || pending.fingerprint === told) return undefined;
+    told = pending.fingerprint;
+    return pendingLine(pending);
   };
 }
 

@@ -147,6 +147,8 @@ async function chosen(call: Call): Promise<{ readonly hps: Hps; readonly id: str
   const host = hostReference(text, hps.cluster);
   const { installations } = await hps.installations.listInstallations({ host, pageSize: 1 }, call.once);
   const [newest] = installations;
-  if (newest === undefined) throw new HpsError("not-found", `host ${host} has had no installation`);
+  if (newest === undefined) {
+    throw new HpsError("not-found", `host ${host} has had no installation`, { hint: "hpsctl host arm begins one" });
+  }
   return { hps, id: newest.id };
 }

@@ -6,6 +6,13 @@ import type { Terminal } from "../output/terminal.ts";
 import { VERSION } from "../version.ts";
 import type { AddCommands, Tools } from "./group.ts";
 
+const SHELL_HELP = `
+Without a command it is an interactive shell, with your window's size and its exit code as hpsctl's own. With one, standard input
+and output are the command's, byte for byte:
+  hpsctl installer-shell web01
+  hpsctl installer-shell web01 -- lsblk --json > disks.json
+  hpsctl installer-shell web01 -- sh -c 'cat > /tmp/file' < file`;
+
 interface Group {
   readonly name: string;
   readonly alias?: string;
@@ -104,7 +111,7 @@ function addGlobals(program: Command): void {
     .option("--context <name>", "which server, by its context (HPS_CONTEXT)")
     .option("--cluster <name>", "cluster of names without one, and of lists (HPS_CLUSTER)")
     .option("--server <host:port>", "instead of the context's")
-    .option("--timeout <duration>", "longest wait for an answer: 15s");
+    .option("--timeout <duration>", "longest wait for an answer, such as 1m (default: 15s; none when watching)");
 }
 
 function addSingles(program: Command, { run }: Tools): void {
@@ -115,6 +122,7 @@ function addSingles(program: Command, { run }: Tools): void {
     .argument("<host>", "HOST, CLUSTER/HOST or id")
     .argument("[command...]", "after --")
     .option("--reason <text>", "why; goes to the audit log")
+    .addHelpText("after", SHELL_HELP)
     .option("-n, --no-stdin", "read nothing from standard input")
     .action(run(async (call) => (await import("./installer-shell.ts")).installerShell(call)));
   program

@@ -19,7 +19,7 @@ export const AUDIT_VIEW: View<AuditEvent> = {
       colour: ({ outcome }) => (outcome === AuditOutcome.REFUSED ? "red" : undefined),
     },
     { title: "ACTOR", text: ({ actor }) => actor },
-    { title: "ACTION", text: ({ action }) => action },
+    { title: "ACTION", text: ({ action }) => action.replace(/^hps\.v1\./, "") },
     { title: "TARGET", text: ({ target }) => target },
     { title: "REASON", text: ({ reason }) => reason },
     { title: "CLUSTER", wide: true, text: ({ cluster }) => cluster },

@@ -85,12 +85,18 @@ function stepsText(terminal: Terminal, steps: readonly Step[]): string {
   return `\n${formatTable(terminal, STEP_COLUMNS, steps, { wide: true, header: true }).text}`;
 }
 
+/** What an operator has to compare, on a line. */
+export function pendingLine({ fingerprint }: PendingEnrolment): string {
+  return `an agent waits for approval with fingerprint ${fingerprint}`;
+}
+
 function pendingText(pending: PendingEnrolment | undefined): string {
   if (pending === undefined) return "";
   const { fingerprint, address, requestTime } = pending;
   const who = safeText(`${address === "" ? "an unknown address" : address} since ${timeText(requestTime) || "now"}`);
   return [
     `\nAn agent at ${who} waits for approval. Compare with the machine's own console:`,
-    `  ${safeText(fingerprint)}\n`,
+    `  ${safeText(fingerprint)}`,
+    "Only if it shows the same: hpsctl host approve HOST --fingerprint …\n",
   ].join("\n");
 }

@@ -7,7 +7,7 @@ import {
 import { safeText } from "../../proto/values/safe-text.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import { hostName } from "./host-view.ts";
-import { installationStatus, progressText } from "./installation-view.ts";
+import { installationStatus, pendingLine, progressText } from "./installation-view.ts";
 import { type Colour, paint, type Terminal, write } from "./terminal.ts";
 import { fitText } from "./text-width.ts";
 
@@ -66,10 +66,13 @@ export class StepsScreen implements Disposable {
   }
 
   #lines(installation: Installation, width: number): readonly string[] {
-    const { cluster, host, steps } = installation;
-    const title = `${hostName({ cluster, name: host })}  ${installationStatus(installation)}`;
+    const { cluster, host, steps, reason, pendingEnrolment } = installation;
+    const why = reason === "" ? "" : `: ${reason}`;
+    const title = `${hostName({ cluster, name: host })}  ${installationStatus(installation)}${why}`;
+    const waiting = pendingEnrolment === undefined ? [] : [pendingLine(pendingEnrolment)];
     const longest = Math.min(20, Math.max(0, ...steps.map(({ name }) => safeText(name).length)));
-    return [fitText(safeText(title), width), ...steps.map((step) => this.#stepLine(step, longest, width))];
+    const head = [title, ...waiting].map((line) => fitText(safeText(line), width));
+    return [...head, ...steps.map((step) => this.#stepLine(step, longest, width))];
   }
 
   #stepLine(step: Step, longest: number, width: number): string {

@@ -117,6 +117,8 @@ function jsonOf(body: Buffer): unknown {
 function reasonOf(cause: unknown): string {
   const code: unknown = cause instanceof Error && "code" in cause ? cause.code : undefined;
   if (code === "ECONNREFUSED") return "connection refused";
+  if (code === "ECONNRESET" || code === "EPROTO")
+    return "what listens there did not speak HTTPS with us; hpsd's HTTPS port is 7444 unless set";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "the name is not known";
   if (typeof code === "string" && /SELF_SIGNED|UNABLE_TO|CERT_SIGNATURE/.test(code)) {
     return "its certificate is not signed by the root we trust";
