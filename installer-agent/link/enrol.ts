@@ -73,7 +73,9 @@ async function askUntilIssued({ backoff, log }: EnrolOptions, { contact, enrolme
     if (answer.kind === "pending") {
       waits.reset();
       // A warning, so that no log level hides what the operator has to read here.
-      log.warn(`waiting for approval: hpsctl host approve HOST --fingerprint ${fingerprint}`);
+      log.warn(
+        `waiting for approval of this fingerprint: ${fingerprint} (by hpsctl host approve HOST --fingerprint …)`,
+      );
     }
     await sleep(answer.waitMs, undefined, { signal });
   }
