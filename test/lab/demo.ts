@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { QuickstartRunner, readQuickstart } from "./quickstart.ts";
+import { commandsOf, QuickstartRunner, readQuickstart } from "./quickstart.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const LINKED = ["scripts", "package.json", "client"];
@@ -21,8 +21,10 @@ const interrupted = new Promise<void>((resolve) => {
 
 async function demo(): Promise<void> {
   for (const block of readQuickstart(readFileSync(join(ROOT, "README.md"), "utf8")).blocks) {
-    process.stdout.write(`\n${bold(block.commands.replaceAll(/^/gm, "$ "))}\n`);
-    await runner.run(block);
+    for (const command of commandsOf(block)) {
+      process.stdout.write(`\n${bold(`$ ${command.commands.replaceAll("\n", "\n> ")}`)}\n`);
+      await runner.run(command);
+    }
   }
   process.stdout.write(`\n${bold("That was the control plane: gate, live installation, recorded shell, audit.")}\n`);
   if (!keep) return;

@@ -31,6 +31,12 @@ function blockOf(info: string, text: string): Block {
   return { commands: text.trim(), ...(ready !== undefined && { ready }) };
 }
 
+/** A block command by command, so that each one's output stands below it. A line that ends in a backslash goes on. */
+export function commandsOf(block: Block): readonly Block[] {
+  if (block.ready !== undefined) return [block];
+  return block.commands.split(/(?<!\\)\n/).map((commands) => ({ commands }));
+}
+
 export interface RunnerOptions {
   /** Where the commands are typed. */
   readonly cwd: string;
