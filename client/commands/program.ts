@@ -7,7 +7,7 @@ import { VERSION } from "../version.ts";
 import type { AddCommands, Tools } from "./group.ts";
 
 const SHELL_HELP = `
-Without a command it is an interactive shell, with your window's size and its exit code as hpsctl's own. With one, standard input
+Without a command it is an interactive shell, in your window's size; hpsctl ends with its exit code. With one, standard input
 and output are the command's, byte for byte:
   hpsctl installer-shell web01
   hpsctl installer-shell web01 -- lsblk --json > disks.json
