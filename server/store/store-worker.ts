@@ -106,7 +106,12 @@ function control(connection: Connection, words: readonly string[]): void {
   for (const word of words) runStatement(connection, { sql: word, parameters: [] });
 }
 
+function undo(connection: Connection): void {
+  if (connection.db.inTransaction) control(connection, ["ROLLBACK"]);
+}
+
 function run(connection: Connection, body: RequestBody & { kind: "run" }): readonly StatementReply[] {
+  if (body.undo) undo(connection);
   if (body.inTransaction !== connection.db.inTransaction) {
     throw new TransactionLostError("the transaction this statement belongs to is gone");
   }
@@ -121,7 +126,7 @@ async function serve(connection: Connection, { id, body }: Request): Promise<rea
     case "run":
       return run(connection, body);
     case "rollback":
-      if (connection.db.inTransaction) control(connection, ["ROLLBACK"]);
+      undo(connection);
       return [];
     case "backup":
       await copyStore(connection.db, body.file, (done, total) => reply({ kind: "progress", id, done, total }));

@@ -7,11 +7,18 @@ import type { WorkerConnection } from "./worker-connection.ts";
 /** IMMEDIATE takes the write lock at once, so that a later statement cannot find it taken. */
 type Begin = "BEGIN" | "BEGIN IMMEDIATE";
 
+interface Asked {
+  readonly queries: readonly CompiledQuery[];
+  readonly resolve: (results: QueryResult<unknown>[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class Transaction {
   readonly #connection: WorkerConnection;
   readonly #callbacks: (() => void)[] = [];
   /** Control words that wait for the next message. */
   #before: string[];
+  #asked: Asked[] = [];
   #begun = false;
   #savepoints = 0;
   #open = true;
@@ -71,7 +78,7 @@ export class Transaction {
    */
   rollback(): void {
     this.#open = false;
-    if (this.#begun) void this.#connection.rollback().catch(() => undefined);
+    if (this.#begun) this.#connection.rollback();
   }
 
   /** What is to be called after the commit, in order. */
@@ -79,10 +86,27 @@ export class Transaction {
     return this.#callbacks;
   }
 
-  async #run(queries: readonly CompiledQuery[]): Promise<QueryResult<unknown>[]> {
+  /** What is asked at one time goes in one message; the first failure is then the failure of all. */
+  #run(queries: readonly CompiledQuery[]): Promise<QueryResult<unknown>[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<QueryResult<unknown>[]>();
+    if (this.#asked.push({ queries, resolve, reject }) === 1) queueMicrotask(() => this.#send());
+    return promise;
+  }
+
+  #send(): void {
+    const asked = this.#asked;
+    this.#asked = [];
     const inTransaction = this.#begun;
     this.#begun = true;
-    return await this.#connection.run({ inTransaction, before: this.#takeBefore(), statements: queries, after: [] });
+    const statements = asked.flatMap(({ queries }) => queries);
+    this.#connection.run({ inTransaction, before: this.#takeBefore(), statements, after: [] }).then(
+      (results) => {
+        for (const { queries, resolve } of asked) resolve(results.splice(0, queries.length));
+      },
+      (error: unknown) => {
+        for (const { reject } of asked) reject(error);
+      },
+    );
   }
 
   async #savepoint<S, T>(fn: (handle: StoreHandle<S>) => Promise<T>): Promise<T> {

@@ -29,6 +29,8 @@ export class WorkerConnection {
   readonly #pending = new Map<number, Pending>();
   readonly #failed = Promise.withResolvers<HpsError>();
   #lastId = 0;
+  /** A transaction is to be rolled back before the next statement. */
+  #undo = false;
   #failure: HpsError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -60,9 +62,11 @@ export class WorkerConnection {
   }
 
   /** One message there and back; the statements' results in order. */
-  async run(request: Omit<RequestBody & { kind: "run" }, "kind">): Promise<QueryResult<Row>[]> {
+  async run(request: Omit<RequestBody & { kind: "run" }, "kind" | "undo">): Promise<QueryResult<Row>[]> {
     const statements = request.statements.map(cloneable);
-    const results = await this.#request({ kind: "run", ...request, statements });
+    const undo = this.#undo;
+    this.#undo = false;
+    const results = await this.#request({ kind: "run", undo, ...request, statements });
     return results.map(toQueryResult);
   }
 
@@ -73,8 +77,14 @@ export class WorkerConnection {
     return result?.rows ?? [];
   }
 
-  async rollback(): Promise<void> {
-    await this.#request({ kind: "rollback" });
+  /** Before anything asked later, and soon: along with what is asked in this turn of the event loop, or by itself. */
+  rollback(): void {
+    this.#undo = true;
+    setImmediate(() => {
+      if (!this.#undo) return;
+      this.#undo = false;
+      this.#request({ kind: "rollback" }).catch(() => undefined);
+    });
   }
 
   async backup(file: string, onProgress?: Progress): Promise<void> {

@@ -18,11 +18,13 @@ export interface StatementReply {
 /**
  * `run`: the control words of `before`, the statements, then `after`, in one message; the first failure ends it.
  * `inTransaction` is what the sender believes holds before the message: SQLite may have rolled back by itself
- * (a full disk), and a statement that then ran alone would be committed alone.
+ * (a full disk), and a statement that then ran alone would be committed alone. `undo`: before all that, what is left
+ * of the transaction before.
  */
 export type RequestBody =
   | {
       readonly kind: "run";
+      readonly undo: boolean;
       readonly inTransaction: boolean;
       readonly before: readonly string[];
       readonly statements: readonly Statement[];

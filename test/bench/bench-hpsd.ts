@@ -59,7 +59,7 @@ const READY = /hpsd is ready: gRPC localhost:(\d+), HTTPS https:\/\/localhost:(\
 /** `state` may be a copy of the folder that the configuration names. */
 export async function startHpsd({ config, state }: Pick<BenchState, "config" | "state">): Promise<BenchHpsd> {
   const sets = [`state=${state}`, "listen.grpc=127.0.0.1:0", "listen.https=127.0.0.1:0", "log.level=warn"];
-  const node = [process.execPath, ...(process.env.HPSD_NODE_FLAGS?.split(" ") ?? [])];
+  const node = [process.execPath, ...(process.env.BENCH_NODE_FLAGS?.split(" ") ?? [])];
   const argv = [...node, PROGRAM.hpsd, "serve", "--config", config, ...sets.flatMap((set) => ["--set", set])];
   const program = await startProgram({ argv, readyLine: READY });
   const [, grpc, https] = READY.exec(program.output()) ?? [];

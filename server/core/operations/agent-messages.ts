@@ -54,15 +54,19 @@ export async function storeMessages(
   { caller, runId }: { readonly caller: AgentCaller; readonly runId: string },
   messages: readonly NumberedMessage[],
 ): Promise<number> {
-  const run = await selectAgentRun(tx, runId);
+  const { principal } = caller;
+  // Asked together: each answer is a message from the store's thread.
+  const [run, found] = await Promise.all([
+    selectAgentRun(tx, runId),
+    principal.kind === "installer" ? InstallationBatch.find(tx, principal.installationId) : undefined,
+  ]);
   if (run === undefined) throw new HpsError("aborted", `run ${runId} is not known any more`, { hint: "attach again" });
   const fresh = freshOf(run.lastSequence, messages);
   const last = fresh.at(-1);
   if (last === undefined) return run.lastSequence;
-  const { principal } = caller;
   const stored = updateAgentRun(tx, runId, last.sequence);
   if (principal.kind === "installer") {
-    const batch = await InstallationBatch.open(tx, deps, { ...caller, principal });
+    const batch = InstallationBatch.open(tx, deps, { ...caller, principal }, found);
     for (const { content } of fresh) await batch.add(content);
     await batch.close([stored]);
   } else {

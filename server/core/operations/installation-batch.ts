@@ -16,6 +16,11 @@ import { stepsAfter } from "./step-list.ts";
 /** States in which an agent may say what it is going to do. */
 const PLANNING: readonly string[] = ["installing", "interrupted", "failed"];
 
+export interface FoundInstallation {
+  readonly row: InstallationRow | undefined;
+  readonly steps: readonly StepRow[];
+}
+
 /** Messages of one installer, gathered within one transaction and written together. */
 export class InstallationBatch {
   readonly #tx: Tx;
@@ -42,11 +47,21 @@ export class InstallationBatch {
     this.#record = new OperationRecord(row, deps.clock());
   }
 
-  static async open(tx: Tx, deps: MessageDeps, caller: Caller<InstallerPrincipal>): Promise<InstallationBatch> {
-    const { installationId } = caller.principal;
-    // Asked together: each answer is a message from the store's thread.
-    const found = await Promise.all([openRow(tx, installationId), selectSteps(tx, installationId)]);
-    return new InstallationBatch(tx, deps, caller, found);
+  /** What `open` needs of the store. */
+  static async find(tx: Tx, id: string): Promise<FoundInstallation> {
+    const [row, steps] = await Promise.all([selectInstallation(tx, id), selectSteps(tx, id)]);
+    return { row, steps };
+  }
+
+  /** `precondition` for an installation that is over. */
+  static open(
+    tx: Tx,
+    deps: MessageDeps,
+    caller: Caller<InstallerPrincipal>,
+    found: FoundInstallation | undefined,
+  ): InstallationBatch {
+    const row = openRow(found?.row, caller.principal.installationId);
+    return new InstallationBatch(tx, deps, caller, [row, found?.steps ?? []]);
   }
 
   async add(content: EventContent | LineContent): Promise<void> {
@@ -108,7 +123,7 @@ export class InstallationBatch {
     await this.#deps.audit.allowed(this.#tx, actorOfCaller(this.#caller), {
       ...{ target: `installation:${id}`, clusterId, details },
     });
-    this.#row = await openRow(this.#tx, id);
+    this.#row = openRow(await selectInstallation(this.#tx, id), id);
     this.#record = new OperationRecord(this.#row, this.#deps.clock());
   }
 
@@ -121,8 +136,7 @@ export class InstallationBatch {
   }
 }
 
-async function openRow(tx: Tx, id: string): Promise<InstallationRow> {
-  const row = await selectInstallation(tx, id);
+function openRow(row: InstallationRow | undefined, id: string): InstallationRow {
   if (row?.outcome === "open") return row;
   throw new HpsError("precondition", `installation ${id} is over`, { details: { outcome: row?.outcome ?? "deleted" } });
 }
