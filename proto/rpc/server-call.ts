@@ -142,9 +142,11 @@ export class ServerCall {
     if (error !== undefined) {
       this.#abort.abort(error);
     }
-    const reason = error ?? new HpsError("cancelled", "the call is over");
-    this.#reader?.reject(reason);
-    this.#writer?.reject(reason);
+    if (this.#reader !== undefined || this.#writer !== undefined) {
+      const reason = error ?? new HpsError("cancelled", "the call is over");
+      this.#reader?.reject(reason);
+      this.#writer?.reject(reason);
+    }
     this.#options.onEnd(code);
     return true;
   }

@@ -11,16 +11,17 @@ export class SourceReader<T> {
     this.#iterator = source[Symbol.asyncIterator]();
   }
 
-  /** The next item; undefined after the last, or once stopped. Rejects as the source does. */
-  async next(): Promise<{ readonly value: T } | undefined> {
+  /** The next item; undefined after the last, or once stopped. Rejects as the source does. Not async: thousands wait here. */
+  next(): Promise<{ readonly value: T } | undefined> {
     if (this.#stopped) {
-      return undefined;
+      return Promise.resolve(undefined);
     }
-    const result = await new Promise<IteratorResult<T, unknown> | undefined>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#wake = () => resolve(undefined);
-      this.#iterator.next().then(resolve, reject);
+      this.#iterator
+        .next()
+        .then((result) => resolve(result.done === true ? undefined : { value: result.value }), reject);
     });
-    return result === undefined || result.done === true ? undefined : { value: result.value };
   }
 
   /** Ends a waiting `next()` and tells the source; one that ignores it is left behind. */

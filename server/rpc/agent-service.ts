@@ -37,9 +37,7 @@ export function agentService(deps: AgentServiceDeps): AgentHandlers {
   return {
     serveShell,
 
-    attach: async function* (requests, { principal: caller, end }) {
-      yield* agents.attach(agentOf(caller), requests, { end });
-    },
+    attach: (requests, { principal: caller, end }) => agents.attach(agentOf(caller), requests, { end }),
 
     getConfiguration: async ({ hostId }, { principal: caller }) => {
       const { id } = await access.host(caller, hostId);

@@ -44,11 +44,11 @@ export class Agents {
   }
 
   /** One stream, from Hello to its end. What an agent may not say ends it with `invalid` and one audit event. */
-  async *attach(
+  attach(
     caller: AgentCaller,
     requests: AsyncIterable<AttachRequest>,
     call: AgentCall,
-  ): AsyncGenerator<AttachResponseInit, void, void> {
+  ): AsyncIterable<AttachResponseInit> {
     const iterator = requests[Symbol.asyncIterator]();
     const outbox = new StreamOutbox();
     const stream = this.#serve(caller, iterator, { call, outbox }).then(
@@ -57,7 +57,7 @@ export class Agents {
     );
     this.#streams.add(stream);
     void stream.finally(() => this.#streams.delete(stream));
-    yield* outbox.responses();
+    return outbox.responses();
   }
 
   /** Tells every agent to go and waits until what they sent is stored; at most `graceMs`. */

@@ -35,15 +35,28 @@ export class StreamOutbox {
     this.#wake?.();
   }
 
-  /** For one reader. */
-  async *responses(): AsyncGenerator<AttachResponseInit, void, void> {
-    for (;;) {
-      if (this.#end?.error !== undefined) throw this.#end.error;
-      const next = this.#take();
-      if (next !== undefined) yield next;
-      else if (this.#end !== undefined) return;
-      else await this.#change();
-    }
+  /** For one reader. Not a generator: ten thousand of them wait here at a time. */
+  responses(): AsyncIterable<AttachResponseInit> {
+    const next = () => {
+      const result = this.#result();
+      if (result !== undefined) return result;
+      const { promise, resolve } = Promise.withResolvers<IteratorResult<AttachResponseInit, void>>();
+      this.#wake = () => {
+        const now = this.#result();
+        if (now === undefined) return;
+        this.#wake = undefined;
+        resolve(now);
+      };
+      return promise;
+    };
+    return { [Symbol.asyncIterator]: () => ({ next }) };
+  }
+
+  #result(): Promise<IteratorResult<AttachResponseInit, void>> | undefined {
+    if (this.#end?.error !== undefined) return Promise.reject(this.#end.error);
+    const value = this.#take();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    return this.#end && Promise.resolve({ done: true, value: undefined });
   }
 
   #take(): AttachResponseInit | undefined {
@@ -58,12 +71,5 @@ export class StreamOutbox {
     this.#acknowledged = undefined;
     if (sequence === undefined) return undefined;
     return { message: { case: "acknowledgement", value: { sequence: BigInt(sequence) } } };
-  }
-
-  async #change(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    await promise;
-    this.#wake = undefined;
   }
 }
