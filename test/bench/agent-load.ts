@@ -42,6 +42,8 @@ async function attach({ fleetFile, port, target, from, count }: LoadOrder): Prom
       const made = new LoadAgent({ agent, ca: fleet.ca, port, localAddress, target, onAcknowledged, onEnd });
       agents.push(made);
       await made.attached;
+      // From now on, while the others still attach: an agent that is silent for 90 s is gone.
+      setInterval(() => made.heartbeat(), HEARTBEAT_MS);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -65,14 +67,12 @@ function spread(all: readonly LoadAgent[], everyMs: number, send: (agent: LoadAg
 function run(warmUpMs: number, measureMs: number): void {
   const from = performance.now() + warmUpMs;
   window = { from, to: from + measureMs };
-  const heartbeats = spread(agents, HEARTBEAT_MS, (agent) => agent.heartbeat());
   const installing = agents.filter((agent) => agent.installing);
   const events = spread(installing, EVENT_MS, (agent, late) => {
     if (performance.now() >= window.from) lags.push(late);
     agent.event();
   });
   const ticks = setInterval(() => {
-    heartbeats();
     events();
     if (performance.now() < window.to) return;
     clearInterval(ticks);
