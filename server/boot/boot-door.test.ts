@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
@@ -196,4 +197,11 @@ test("one machine has 32 connections at most", async () => {
   await expect.poll(() => sockets.filter(({ closed }) => !closed).length, { timeout: 10_000 }).toBe(32);
   for (const socket of sockets) socket.destroy();
   await expect.poll(() => door.ask(SCRIPT).catch(() => undefined), { timeout: 10_000 }).toMatchObject({ status: 403 });
+});
+
+test("iPXE hears by the status that what it loads is refused: a script is no claim and no kernel", async () => {
+  await using door = await openDoor();
+  for (const path of [`/boot/v1/claims/${randomUUID()}`, "/boot/v1/files/grub.efi"]) {
+    expect(await door.ask(path, { agent: "iPXE/1.21.1" })).toMatchObject({ status: expect.toSatisfy((s) => s >= 400) });
+  }
 });

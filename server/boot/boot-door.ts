@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { limitConnections } from "../../proto/rpc/connection-limit.ts";
 import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
 import { answerForm } from "./answer-form.ts";
 import { type Answer, renderRefusal } from "./refusal.ts";
@@ -24,7 +25,7 @@ export interface BootRequest {
 export type BootRoute = (request: BootRequest) => Promise<BootAnswer | undefined>;
 
 export interface BootDoorOptions {
-  /** By path; one that ends in a slash takes all that is below. */
+  /** By path; one that ends in a slash takes all that is below, things that a machine loads and does not run as a script. */
   readonly routes: Readonly<Record<string, BootRoute>>;
   /** For what is no HpsError; answers with an incident id. Must not throw. */
   readonly onError: (path: string, error: unknown) => string;
@@ -50,30 +51,11 @@ export function createBootDoor(options: BootDoorOptions): Server {
   const server = createServer({ ...LIMITS, ...options.limits }, (request, response) => {
     void answer(options, request, response);
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(server, { connections: MAX_CONNECTIONS, connectionsPerAddress: MAX_PER_ADDRESS });
   server.maxRequestsPerSocket = 100;
-  limitPerAddress(server);
   // A peer that stops reading an answer is cut off.
   server.setTimeout(60_000);
   return server;
-}
-
-function limitPerAddress(server: Server): void {
-  const open = new Map<string, number>();
-  server.on("connection", (socket) => {
-    const address = socket.remoteAddress ?? "";
-    const held = open.get(address) ?? 0;
-    if (held >= MAX_PER_ADDRESS) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, held + 1);
-    socket.once("close", () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
-    });
-  });
 }
 
 async function answer(options: BootDoorOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -88,7 +70,10 @@ async function answer(options: BootDoorOptions, request: IncomingMessage, respon
     else
       send(
         response,
-        refusalOf(request, error, (unknown) => options.onError(path, unknown)),
+        refusalOf(request, error, {
+          loaded: routeOf(options.routes, path)?.[0].endsWith("/") === true,
+          report: (unknown) => options.onError(path, unknown),
+        }),
       );
   }
 }
@@ -114,14 +99,22 @@ function routeOf(routes: BootDoorOptions["routes"], path: string): [string, Boot
   return Object.entries(routes).find(([prefix]) => (prefix.endsWith("/") ? path.startsWith(prefix) : path === prefix));
 }
 
-function refusalOf(request: IncomingMessage, error: unknown, report: (error: unknown) => string): Answer {
+function refusalOf(
+  request: IncomingMessage,
+  error: unknown,
+  { loaded, report }: { readonly loaded: boolean; readonly report: (error: unknown) => string },
+): Answer {
   const { accept, "user-agent": userAgent } = request.headers;
   const form = answerForm({ accept, userAgent });
   if (!(error instanceof HpsError) || error.code === "internal") {
-    return renderRefusal({ status: 500, reason: "hpsd failed; its log tells more", incident: report(error) }, form);
+    return renderRefusal(
+      { status: 500, reason: "hpsd failed; its log tells more", incident: report(error) },
+      form,
+      loaded,
+    );
   }
   const status = ERROR_TABLE[error.code].http;
-  return renderRefusal({ status, reason: error.message, incident: error.details.incident ?? "" }, form);
+  return renderRefusal({ status, reason: error.message, incident: error.details.incident ?? "" }, form, loaded);
 }
 
 function send(

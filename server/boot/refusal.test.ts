@@ -46,6 +46,11 @@ test("each form bears the same reason and incident, with the true status but to 
   expect(renderRefusal(refusal, "text").body).toBe("refused: the MAC address is not the sender's\nincident: 0190-8\n");
 });
 
+test("iPXE is not given a script with status 200 for something it loads", () => {
+  const refusal = { status: 403, reason: "the claim was fetched before", incident: "0190-8" };
+  expect(renderRefusal(refusal, "ipxe", true).status).toBe(403);
+});
+
 const hostile = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({ unit: fc.constantFrom(..."<>&\"'/a=\n\u0000\u001b\u009b\u202e") }),

@@ -17,11 +17,14 @@ export interface Answer {
   readonly body: string;
 }
 
-/** One refusal in the asker's form: the same reason and incident in each; iPXE gets status 200, for it drops the body of an error. */
-export function renderRefusal(refusal: Refusal, form: AnswerForm): Answer {
+/**
+ * One refusal in the asker's form: the same reason and incident in each. iPXE gets a script with status 200, for it drops the
+ * body of an error; but not in the place of what it would load and not run (`loaded`): a script is no kernel and no claim.
+ */
+export function renderRefusal(refusal: Refusal, form: AnswerForm, loaded = false): Answer {
   const { type, body } = bodyIn(form, refusal);
   return {
-    status: form === "ipxe" ? 200 : refusal.status,
+    status: form === "ipxe" && !loaded ? 200 : refusal.status,
     headers: {
       "content-type": type,
       "cache-control": "no-store",

@@ -3,7 +3,7 @@ import { request } from "node:https";
 import { connect } from "node:tls";
 import fastify from "fastify";
 import { Registry } from "prom-client";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { makeRequest } from "../../certs/csr.ts";
 import { makeKey, privateKeyPem } from "../../certs/key.ts";
 import { newClaimToken } from "../../proto/values/claim-token.ts";
@@ -225,3 +225,34 @@ test("an expired host renews with its old key alone; an expired operator does no
 function requestDer(): Buffer {
   return makeRequest(makeKey());
 }
+
+test("guessing addresses is limited, and so is holding a connection without reading", async () => {
+  await using identity = await openTestIdentity();
+  let open = 0;
+  const routes = [
+    (app: DoorApp) => {
+      app.get("/large", ({ socket }) => {
+        open += 1;
+        socket.once("close", () => {
+          open -= 1;
+        });
+        return "x".repeat(32 * 1024 * 1024);
+      });
+    },
+  ];
+  await using door = await openTestDoor(identity, { routes, limits: { perMinute: 3, idleMs: 500 } });
+  const tried = [1, 2, 3, 4].map(() => ask(identity, door, { path: "/nothing" }));
+  expect((await Promise.all(tried)).map(({ status }) => status).toSorted()).toEqual([404, 404, 404, 429]);
+  const socket = connect({ port: door.door.port, host: "localhost", ca: identity.authority.rootPem });
+  await once(socket, "secureConnect");
+  socket.on("error", () => undefined);
+  let came = 0;
+  socket.on("data", (chunk) => {
+    came += chunk.length;
+    socket.pause();
+  });
+  socket.write("GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  await vi.waitFor(() => expect(came).toBeGreaterThan(0), { timeout: 10_000 });
+  await vi.waitFor(() => expect(open).toBe(0), { timeout: 10_000 });
+  socket.destroy();
+});

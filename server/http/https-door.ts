@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import rateLimit from "@fastify/rate-limit";
 import fastify, { type FastifyInstance } from "fastify";
 import { settlesWithin } from "../../proto/flow/time-limit.ts";
+import { limitConnections } from "../../proto/rpc/connection-limit.ts";
 import { groupOf } from "../../proto/rpc/listener.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { answerError, type HttpIncident } from "./error-answer.ts";
@@ -36,6 +37,8 @@ interface DoorLimits {
   readonly handshakeMs: number;
   /** For a whole request to arrive. */
   readonly requestMs: number;
+  /** For a connection on which nothing moves: also one whose peer does not read its answer. */
+  readonly idleMs: number;
   readonly headerBytes: number;
   readonly bodyBytes: number;
   /** Requests of one address in a minute to a route that asks to be limited, and to addresses where nothing is. */
@@ -47,6 +50,7 @@ const LIMITS: DoorLimits = {
   connectionsPerAddress: 256,
   handshakeMs: 10_000,
   requestMs: 30_000,
+  idleMs: 60_000,
   headerBytes: 16 * 1024,
   bodyBytes: 64 * 1024,
   perMinute: 60,
@@ -111,6 +115,7 @@ async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<D
     },
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
+    connectionTimeout: limits.idleMs,
     keepAliveTimeout: 10_000,
     forceCloseConnections: "idle",
     trustProxy: false,
@@ -121,7 +126,6 @@ async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<D
   const nothing = () => {
     throw new HpsError("not-found", "there is nothing at this address");
   };
-  app.setNotFoundHandler(nothing);
   const tooMany = () => new HpsError("exhausted", "too many requests", { hint: "wait a minute" });
   await app.register(rateLimit, {
     global: false,
@@ -131,6 +135,7 @@ async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<D
     keyGenerator: (request) => groupOf(addressOf(request)),
     errorResponseBuilder: tooMany,
   });
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, nothing);
   app.removeAllContentTypeParsers();
   for (const add of options.routes) await app.register(inScope(add));
   return app;
@@ -144,23 +149,4 @@ export function inScope(
     add(scope);
     done();
   };
-}
-
-function limitConnections(server: Server, limits: DoorLimits): void {
-  const open = new Map<string, number>();
-  server.maxConnections = limits.connections;
-  server.on("connection", (socket: Socket) => {
-    const address = groupOf(socket.remoteAddress ?? "");
-    const held = open.get(address) ?? 0;
-    if (held >= limits.connectionsPerAddress) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, held + 1);
-    socket.once("close", () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
-    });
-  });
 }
