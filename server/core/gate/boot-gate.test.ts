@@ -127,3 +127,35 @@ test("files are for machines of known hosts", async () => {
   await rig.core.hosts.delete(ROOT, rig.hostId, "");
   await expectRefused(rig, file(ADDRESS, MAC), "the machine is unknown");
 });
+
+test("a host that asks on and on fills neither the audit log nor the table of claims", async () => {
+  await using rig = await openGateRig();
+  const id = await rig.arm();
+  const kinds = [];
+  for (let count = 0; count < 50; count += 1) kinds.push((await rig.boot()).kind);
+  expect(kinds.filter((kind) => kind === "install")).toHaveLength(30);
+  expect(kinds.at(-1)).toBe("wait");
+  expect(await audited(rig, `mac:${MAC}`)).toHaveLength(30);
+  rig.time.now += MINUTE;
+  expect(await rig.boot()).toMatchObject({ kind: "install" });
+  const apply = (event: "enrol" | "finish") =>
+    rig.store.write(async (tx) => void (await rig.core.installations.apply(tx, id, event, { actor: "test" })));
+  for (const event of ["enrol", "finish"] as const) await apply(event);
+  for (let count = 0; count < 50; count += 1) expect(await rig.boot()).toMatchObject({ kind: "local-disk" });
+  expect(await audited(rig, `mac:${MAC}`)).toHaveLength(31 + 10);
+});
+
+test("a question of long ago does not make two machines of one", async () => {
+  await using rig = await openGateRig();
+  await rig.arm();
+  await rig.enrol(await rig.claim());
+  const agent = rig.attach();
+  expect(await rig.boot()).toMatchObject({ kind: "wait" });
+  rig.time.now += 10 * MINUTE;
+  agent.seen();
+  expect(await rig.boot()).toMatchObject({ kind: "wait" });
+  expect(await rig.state()).toBe("installing");
+  rig.time.now += MINUTE / 2;
+  agent.seen();
+  await expectRefused(rig, rig.boot(), "two machines claim this host");
+});

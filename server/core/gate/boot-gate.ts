@@ -8,6 +8,7 @@ import type { AuditActor } from "../audit/audit.ts";
 import type { Contacts } from "../hosts/contacts.ts";
 import { parseOpenState } from "../hosts/life-cycle.ts";
 import { BOOT_RULES, type BootDecision, isOverdue, takesMachines } from "./boot-decision.ts";
+import { Budget } from "./budget.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
 
@@ -26,7 +27,13 @@ export interface BootAsk {
 const WAIT_SECONDS = 15;
 /** A word of the agent later than this after another boot of its host comes from another machine. */
 const LAST_WORDS_MS = 5_000;
-const MOST_GREETED = 10_000;
+/** What a machine asked while its agent lived says nothing about a boot long after. */
+const REBOOT_MS = 300_000;
+const MOST_KEYS = 10_000;
+const MINUTE = 60_000;
+/** A machine that boots asks once or twice; one that asks on and on must fill neither store nor audit log. */
+const CLAIMS = { most: 30, everyMs: MINUTE, keys: MOST_KEYS };
+const LOCAL_BOOTS = { most: 10, everyMs: MINUTE, keys: MOST_KEYS };
 
 /** Decides what a machine that boots from the network gets: script or refusal, never both. */
 export class BootGate {
@@ -34,12 +41,15 @@ export class BootGate {
   readonly #contacts: Contacts;
   /** When a host whose agent lived asked for a boot script first. */
   readonly #rebooting = new Map<string, number>();
-  /** Unknown machines by MAC, and when the audit log heard of them; oldest first. */
-  readonly #greeted = new Map<string, number>();
+  /** Unknown machines by MAC, known ones by host: what the audit log hears of them, and what they get. */
+  readonly #greetings: Budget;
+  readonly #localBoots = new Budget(LOCAL_BOOTS);
+  readonly #claims = new Budget(CLAIMS);
 
   constructor(parts: GateParts, contacts: Contacts) {
     this.#parts = parts;
     this.#contacts = contacts;
+    this.#greetings = new Budget({ most: 1, everyMs: parts.settings.contactWindow, keys: MOST_KEYS });
   }
 
   /** Throws `denied` with an incident id when the sender is not the machine it says, or may have nothing. */
@@ -76,15 +86,9 @@ export class BootGate {
 
   /** It asks again and again while it waits; the audit log hears of it once a window. */
   async #greet(ask: BootAsk): Promise<void> {
-    const { clock, store, audit, settings } = this.#parts;
+    const { clock, store, audit } = this.#parts;
     await this.#contacts.seen(ask.mac, ask.address, ask.inventory);
-    const now = clock();
-    for (const [mac, at] of this.#greeted) {
-      if (at + settings.contactWindow > now && this.#greeted.size <= MOST_GREETED) break;
-      this.#greeted.delete(mac);
-    }
-    if (this.#greeted.has(ask.mac)) return;
-    this.#greeted.set(ask.mac, now);
+    if (!this.#greetings.spend(ask.mac, clock())) return;
     await store.write((tx) => audit.allowed(tx, actorOf(ask), { reason: "first contact of an unknown machine" }));
   }
 
@@ -110,6 +114,7 @@ export class BootGate {
   async #claimFor(ask: BootAsk, { hostId, hostName }: GateView): Promise<BootDecision> {
     const { store, clock, presence, settings } = this.#parts;
     const now = clock();
+    if (!this.#claims.spend(hostId, now)) return { kind: "wait", hostName, seconds: WAIT_SECONDS };
     const decided = await store.write(async (tx): Promise<BootDecision | { kind: "frozen"; view: GateView }> => {
       const view = await gateViewByMac(tx, ask.mac);
       // It was otherwise a moment ago: asked again, it gets the answer of now.
@@ -144,7 +149,7 @@ export class BootGate {
     if (installation === undefined) return wait;
     const askedAt = this.#rebooting.get(installation.id);
     const heardAt = presence.lastHeardAt(hostId) ?? 0;
-    if (askedAt === undefined) {
+    if (askedAt === undefined || askedAt + REBOOT_MS <= clock()) {
       this.#rebooting.set(installation.id, clock());
       await audit.allowed(tx, actorOf(ask), subjectOf(view, "waits: the agent of an earlier boot may live"));
       return wait;
@@ -157,7 +162,8 @@ export class BootGate {
   }
 
   async #allow(ask: BootAsk, view: GateView, reason: string): Promise<void> {
-    const { store, audit } = this.#parts;
+    const { store, audit, clock } = this.#parts;
+    if (!this.#localBoots.spend(view.hostId, clock())) return;
     await store.write((tx) => audit.allowed(tx, actorOf(ask), subjectOf(view, reason)));
   }
 
