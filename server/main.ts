@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { ERROR_TABLE, HpsError } from "../proto/values/hps-error.ts";
 import { VERSION } from "../proto/values/program-version.ts";
 import { safeText } from "../proto/values/safe-text.ts";
@@ -35,7 +35,11 @@ function configured(name: string, description: string): Command {
     .command(name)
     .description(description)
     .option("--config <file>", "hpsd's configuration", defaultConfig)
-    .option("--set <path=value>", "a setting over the configuration and HPSD_… variables; repeatable", collect, []);
+    .addOption(
+      new Option("--set <path=value>", "a setting over the configuration and HPSD_… variables; repeatable")
+        .argParser(collect)
+        .default([], "none"),
+    );
 }
 
 const program = new Command("hpsd")

@@ -19,6 +19,7 @@ import { CertificateSchema, InviteOperatorRequestSchema, OperatorSchema } from "
 import { run } from "../run.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
+import { hostReaders, testHost } from "../testing/test-server.ts";
 
 const start = useServers();
 const TIME = timestampFromMs(Date.parse("2026-11-20T09:30:00Z"));
@@ -194,6 +195,22 @@ test("audit: the filters are the server's, ls may be left out", async () => {
     },
   ]);
   expect((await hpsctl(server, "audit ls --since yesterday")).code).toBe(2);
+});
+
+test("audit: a host is named as elsewhere, and asked for by its id", async () => {
+  const targets: string[] = [];
+  const server = await start({
+    hosts: hostReaders([testHost(1)]),
+    audit: {
+      listAuditEvents: async ({ target }) => {
+        targets.push(target);
+        return { events: [] };
+      },
+    },
+  });
+  expect((await hpsctl(server, "audit --target web0001")).code).toBe(0);
+  expect((await hpsctl(server, "audit --target web0002")).code).toBe(3);
+  expect(targets).toEqual([`host:${testHost(1).id}`]);
 });
 
 test("audit --follow: the last events oldest first, then what comes and is wanted", async () => {
