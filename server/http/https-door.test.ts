@@ -256,3 +256,10 @@ test("guessing addresses is limited, and so is holding a connection without read
   await vi.waitFor(() => expect(open).toBe(0), { timeout: 10_000 });
   socket.destroy();
 });
+
+test("an address that is no address is answered in our words and not repeated", async () => {
+  await using identity = await openTestIdentity();
+  await using door = await openTestDoor(identity);
+  const { status, body } = await ask(identity, door, { path: "/secret%ff" });
+  expect({ status, body }).toEqual({ status: 400, body: "the request is malformed\n" });
+});

@@ -119,6 +119,8 @@ async function makeApp(options: HttpsDoorOptions, limits: DoorLimits): Promise<D
     keepAliveTimeout: 10_000,
     forceCloseConnections: "idle",
     trustProxy: false,
+    // An address that is none never gets to the handlers below.
+    frameworkErrors: (error, request, reply) => void answerError(request, reply, error, options.onError),
   });
   limitConnections(app.server, limits);
   // Before any route: the defaults show the text of whatever was thrown.
