@@ -24,6 +24,7 @@ import { watchStoreRoom } from "./store-room.ts";
 /** Everything is stopped within this; what is not done then is cut off. */
 const STOP_MS = 10_000;
 const HEARTBEAT_MS = 30_000;
+const GONE_MS = 3 * HEARTBEAT_MS;
 /**
  * The young heap stays as small as it begins: what comes and goes with messages is small. Left alone, one wave of agents
  * that attach lets it grow by 90 MB that never go back. Of what can be said to V8 once it runs, only this works.
