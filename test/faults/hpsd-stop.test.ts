@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, cp, rm, writeFile } from "node:fs/promises";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
 import path from "node:path";
@@ -84,6 +85,24 @@ test("SIGTERM tells streams to go, ends shells, waits for no slow peer, and hpsd
   const again = await hpsd.connect();
   expect(await again.shells.getSession({ session: id })).toMatchObject({ endReason: "hpsd is stopping" });
   console.info(`stopped in ${Math.round(took)} ms`);
+});
+
+test("a shell does not outlive an hpsd that was killed, and is on record as cut off", async () => {
+  const agent = await startAgent(await armHost(hpsd.admin, 3), hpsd.folder, "killed");
+  onTestFinished(async () => void (await agent.stop()));
+  const session = new OperatorSession((await hpsd.connect()).shells, { host: "lab/h3", term: "xterm" });
+  const { id } = await session.session;
+  await session.type("echo pid=$$\n");
+  const pid = Number((await session.shows(/pid=(\d+)/))[1]);
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  const ended = session.exit().catch((error: unknown) => error);
+  await hpsd.program().stop("SIGKILL");
+  expect(await ended).toMatchObject({ code: "unavailable" });
+  await until("the shell is gone", 15_000, () => !existsSync(`/proc/${pid}`));
+  await hpsd.start();
+  const found = await (await hpsd.connect()).shells.getSession({ session: id });
+  expect(found).toMatchObject({ endReason: "hpsd ended before the session did" });
+  expect(found.recordingDigest).toMatch(/^sha256:/);
 });
 
 test("a second SIGTERM ends it at once", async () => {
