@@ -63,7 +63,10 @@ async function syncFolder(folder: string): Promise<void> {
 
 function usedError(state: string, hasStore: boolean): HpsError {
   const message = hasStore ? `${state} holds an hpsd already` : `${state} is not empty`;
-  return new HpsError("exists", message, { hint: "move it away first, or name another folder" });
+  const hint = hasStore
+    ? "start it with hpsd serve (hpsd recover-admin invites an admin anew), or move it away first"
+    : "name an empty folder";
+  return new HpsError("exists", message, { hint });
 }
 
 function asHpsError(error: unknown, state: string): unknown {
