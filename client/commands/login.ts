@@ -111,7 +111,8 @@ async function tokenOf(call: Call, token: string): Promise<string> {
   let text = "";
   for await (const chunk of call.terminal.stdin) {
     text += String(chunk);
-    if (text.length > 4096) break;
+    // One line: a person at a terminal ends it with Enter.
+    if (text.length > 4096 || text.includes("\n")) break;
   }
   return text.trim();
 }

@@ -171,9 +171,10 @@ async function report({ flags, config, answers, token }: Made, { print }: Comman
   }
   print(`start     hpsd serve --config ${flags.config}`);
   const url = publicAddresses(config).https;
-  if (flags.invitationOut === undefined)
-    print(`log in    hpsctl login ${url} --cluster ${answers.cluster} --token ${token}`);
-  else {
+  if (flags.invitationOut === undefined) {
+    print(`log in    hpsctl login ${url} --cluster ${answers.cluster} --token -`);
+    print(`token     ${token} (asked for then; good for one login)`);
+  } else {
     await writePrivateFile(flags.invitationOut, `${token}\n`);
     print(`log in    hpsctl login ${url} --cluster ${answers.cluster} --token - < ${flags.invitationOut}`);
   }

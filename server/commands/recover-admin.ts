@@ -15,7 +15,8 @@ export async function recoverAdmin(name: string, flags: ConfigFlags, context: Co
     const operator = parseObjectName(name, "operator name");
     const { token } = await operators.recoverAdmin(WHO, operator, DEFAULT_VALIDITY_MS);
     context.print(`${operator} is an admin of everything. Start hpsd, then:`);
-    context.print(`hpsctl login ${publicAddresses(config).https} --token ${token}`);
+    context.print(`hpsctl login ${publicAddresses(config).https} --token -`);
+    context.print(`token: ${token} (asked for then; good for one login)`);
   } finally {
     await store.close();
   }

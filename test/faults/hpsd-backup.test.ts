@@ -184,7 +184,7 @@ test("who lost every operator's certificate comes back by recover-admin, once hp
   }
   const recovered = await hpsd.run("recover-admin", "bob");
   expect(recovered).toMatchObject({ code: 0 });
-  const token = /--token (\S+)/.exec(recovered.stdout)?.[1] ?? "";
+  const token = /token: (\S+)/.exec(recovered.stdout)?.[1] ?? "";
   await hpsd.start();
   await hpsd.login(token);
   const bob = await hpsd.connect();

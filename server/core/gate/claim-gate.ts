@@ -109,8 +109,10 @@ export class ClaimGate {
   }
 
   async #refuse(ask: ClaimAsk, claim: ClaimRow | undefined, reason: string) {
-    const target = claim === undefined ? "" : `installation:${claim.installationId}`;
-    return await refusal(this.#parts.refusals, actorOf(ask, claim), { target, reason });
+    if (claim === undefined) return await refusal(this.#parts.refusals, actorOf(ask, claim), { reason });
+    const view = await this.#parts.store.read((db) => gateView(db, claim.hostId));
+    const subject = { target: `installation:${claim.installationId}`, clusterId: view?.clusterId ?? null, reason };
+    return await refusal(this.#parts.refusals, actorOf(ask, claim), subject);
   }
 }
 
