@@ -16,8 +16,9 @@ test("armed: a machine that boots as a host whose agent lives and speaks freezes
   await agent.waitFor(/attached/);
   await clone.dhcp();
   expect((await clone.ask()).body).toContain("web01 is being installed already");
+  // The agent speaks every 30 s, its heartbeat.
   await expect
-    .poll(async () => (await clone.ask()).body, { timeout: 30_000, interval: 1_000 })
+    .poll(async () => (await clone.ask()).body, { timeout: 120_000, interval: 3_000 })
     .toContain("HPS refused this machine: two machines claim this host");
   await untilState(lab, id, InstallationState.FROZEN);
   expect(await agent.ended).not.toBe(0);

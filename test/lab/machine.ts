@@ -9,7 +9,7 @@ import { must } from "./run.ts";
 
 const AGENT = new URL("../../installer-agent/main.ts", import.meta.url).pathname;
 const IPXE = "iPXE/1.21.1+git-20220113";
-const QUICK = ["heartbeat=500ms", "backoff.min=100ms", "backoff.max=500ms"];
+const QUICK = ["backoff.min=100ms", "backoff.max=500ms"];
 
 /** What the boot door answered. */
 export interface Reply {
