@@ -103,3 +103,43 @@ test("a full queue and a submit inside a transaction are refused at once", async
   });
   expect(await group.submit(add(5))).toBe(5);
 });
+
+const lengthen = (id: number) => async (tx: Writer<SampleSchema>) => {
+  const { note } = await tx.selectFrom("machine").select("note").where("id", "=", id).executeTakeFirstOrThrow();
+  await tx
+    .updateTable("machine")
+    .set({ note: `${note ?? id}+` })
+    .where("id", "=", id)
+    .execute();
+  return note;
+};
+
+test("jobs of different subjects run at one time, those of one subject one after the other", async () => {
+  await using folder = await sampleFolder();
+  await using store = await openSample(folder.file);
+  const { counted, writes } = counting(store);
+  const group = createGroupCommit(counted);
+  await Promise.all(range(3).map((id) => group.submit(add(id))));
+  const seen = await Promise.all([1, 2, 1, 3, 1].map((id) => group.submit(lengthen(id), String(id))));
+  expect(seen).toEqual([null, null, "1+", null, "1++"]);
+  expect(writes()).toBe(2);
+});
+
+test("of jobs that ran at one time a failing one loses only itself", async () => {
+  await using folder = await sampleFolder();
+  await using store = await openSample(folder.file);
+  const group = createGroupCommit(store);
+  const told: number[] = [];
+  const outcomes = await Promise.allSettled(
+    range(9).map((id) =>
+      group.submit(async (tx) => {
+        tx.afterCommit(() => told.push(id));
+        await add(id)(tx);
+        if (id % 3 === 0) throw new HpsError("invalid", `not ${id}`);
+      }, String(id)),
+    ),
+  );
+  expect(outcomes.map(({ status }) => status === "fulfilled")).toEqual(range(9).map((id) => id % 3 !== 0));
+  expect(told).toEqual([1, 2, 4, 5, 7, 8]);
+  expect(await ids(store)).toEqual([1, 2, 4, 5, 7, 8]);
+});

@@ -1,6 +1,7 @@
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import type { AttachRequest } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { Tx } from "../../store/database.ts";
 import type { GroupCommit } from "../../store/group-commit.ts";
 import type { Tables } from "../../store/schema/tables.ts";
 import { actorOfCaller } from "../audit/audit.ts";
@@ -104,7 +105,8 @@ export class Agents {
       limits: this.#deps.window ?? WINDOW,
       commit: async (messages) => {
         const source = { caller, runId: hello.runId };
-        outbox.acknowledge(await this.#deps.commits.submit((tx) => storeMessages(tx, this.#deps, source, messages)));
+        const store = (tx: Tx) => storeMessages(tx, this.#deps, source, messages);
+        outbox.acknowledge(await this.#deps.commits.submit(store, caller.principal.hostId));
       },
       onFailure: (error) => failure.reject(error),
     });
