@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { VERSION } from "../proto/values/program-version.ts";
 import { hpsctl } from "./testing/hpsctl.ts";
-import { VERSION } from "./version.ts";
 
 const NOWHERE = { environment: { HPSCONFIG: "/nonexistent/hps.yaml" } };
 

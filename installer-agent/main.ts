@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import packageJson from "../package.json" with { type: "json" };
 import { readAgentConfig } from "../proto/config/agent-config.ts";
 import { parseClaim } from "../proto/config/claim.ts";
 import { readSmallFile } from "../proto/config/private-file.ts";
 import { type Facts, parseFactsJson } from "../proto/values/facts.ts";
 import { ERROR_TABLE, HpsError } from "../proto/values/hps-error.ts";
+import { VERSION } from "../proto/values/program-version.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { runHost } from "./host/host-agent.ts";
 import { runInstaller } from "./install/installer.ts";
@@ -34,7 +34,7 @@ const program = new Command("hps-agent")
   .description(
     "Installs a machine, or speaks for an installed one. Started by the installer and by the installed system.",
   )
-  .version(packageJson.version)
+  .version(VERSION)
   .addOption(new Option("--mode <mode>", "what it is").choices(["installer", "host"]).default("installer"))
   .option("--claim <file>", "the claim that lets it enrol (mode installer)")
   .option("--facts <file>", "be this machine (JSON) instead of the real one; for tests")
@@ -64,7 +64,7 @@ async function run({ mode, claim, facts, setClock }: Flags): Promise<void> {
     config: await readConfig(flags),
     facts: await factsOf(facts),
     log,
-    version: packageJson.version,
+    version: VERSION,
     shells: new ShellSessions(),
   };
   if (mode === "host") {

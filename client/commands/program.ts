@@ -1,9 +1,9 @@
 /** hpsctl's commands. A group is loaded when it is named, so that help and completion start at once. */
 import { Command, Option } from "commander";
+import { VERSION } from "../../proto/values/program-version.ts";
 import { safeText } from "../../proto/values/safe-text.ts";
 import { FORMATS } from "../output/formats.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { VERSION } from "../version.ts";
 import type { AddCommands, Tools } from "./group.ts";
 
 const SHELL_HELP = `

@@ -1,7 +1,7 @@
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { VERSION } from "../../proto/values/program-version.ts";
 import { parseVersion, versionSkew } from "../../proto/values/version.ts";
 import type { Hps } from "../sdk/connect.ts";
-import { VERSION } from "../version.ts";
 
 /** A finished command waits no longer than this to learn the server's version. */
 const LIMIT_MS = 500;

@@ -1,8 +1,8 @@
 import { type Component, Health, HealthSchema, type Status, StatusSchema } from "../../proto/gen/hps/v1/system_pb.ts";
+import { VERSION } from "../../proto/values/program-version.ts";
 import { printOne, protoJson, type View } from "../output/print.ts";
 import { formatTable } from "../output/table.ts";
 import { enumWord, timeText } from "../output/words.ts";
-import { VERSION } from "../version.ts";
 import type { Call } from "./call.ts";
 import { skewWarning } from "./server-version.ts";
 

@@ -8,7 +8,7 @@ import { serverIdentityCheck } from "../../certs/server-name.ts";
 import { openChannel } from "../../proto/rpc/channel.ts";
 import { endpointParts } from "../../proto/values/endpoint.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../../proto/values/program-version.ts";
 import { type Lists, lists } from "./lists.ts";
 import { type ConnectOptions, type Profile, readProfile } from "./profile.ts";
 import { type Services, servicesOf } from "./services.ts";

@@ -17,7 +17,7 @@ import { SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../../proto/values/program-version.ts";
 
 /** The handlers a test is about; every other method is unimplemented. */
 export interface TestHandlers {
