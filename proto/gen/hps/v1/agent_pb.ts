@@ -2,18 +2,18 @@
 // @generated from file hps/v1/agent.proto (package hps.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file hps/v1/agent.proto.
  */
 export const file_hps_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSKnAQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrIkcKBERpc2sSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKAkSDQoFbW9kZWwYAyABKAkSEgoKc2l6ZV9ieXRlcxgEIAEoAyLVAQoNQXR0YWNoUmVxdWVzdBIeCgVoZWxsbxgBIAEoCzINLmhwcy52MS5IZWxsb0gAEiYKCWhlYXJ0YmVhdBgCIAEoCzIRLmhwcy52MS5IZWFydGJlYXRIABIjCgVldmVudBgDIAEoCzISLmhwcy52MS5BZ2VudEV2ZW50SAASIwoDbG9nGAQgASgLMhQuaHBzLnYxLkFnZW50TG9nTGluZUgAEicKBnJlc3VsdBgFIAEoCzIVLmhwcy52MS5Db21tYW5kUmVzdWx0SABCCQoHbWVzc2FnZSJoCgVIZWxsbxIOCgZydW5faWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIcCgVmYWN0cxgDIAEoCzINLmhwcy52MS5GYWN0cxIgCgRib290GAQgASgLMhIuaHBzLnYxLkJvb3RSZXBvcnQiWgoKQm9vdFJlcG9ydBIMCgRzbG90GAEgASgJEg4KBmtlcm5lbBgCIAEoCRINCgVpbWFnZRgDIAEoCRIPCgdoZWFsdGh5GAQgASgIEg4KBnJlYXNvbhgFIAEoCSIcCglIZWFydGJlYXQSDwoHYmFja2xvZxgBIAEoBSLxAgoKQWdlbnRFdmVudBIQCghzZXF1ZW5jZRgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCgRwbGFuGAMgASgLMgwuaHBzLnYxLlBsYW5IABIrCgxzdGVwX3N0YXJ0ZWQYBCABKAsyEy5ocHMudjEuU3RlcFN0YXJ0ZWRIABItCg1zdGVwX3Byb2dyZXNzGAUgASgLMhQuaHBzLnYxLlN0ZXBQcm9ncmVzc0gAEi8KDnN0ZXBfc3VjY2VlZGVkGAYgASgLMhUuaHBzLnYxLlN0ZXBTdWNjZWVkZWRIABIpCgtzdGVwX2ZhaWxlZBgHIAEoCzISLmhwcy52MS5TdGVwRmFpbGVkSAASJAoIZmluaXNoZWQYCCABKAsyEC5ocHMudjEuRmluaXNoZWRIABIiCgRib290GAkgASgLMhIuaHBzLnYxLkJvb3RSZXBvcnRIAEIHCgVldmVudCIVCgRQbGFuEg0KBXN0ZXBzGAEgAygJIhsKC1N0ZXBTdGFydGVkEgwKBHN0ZXAYASABKAkiRwoMU3RlcFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxIMCgR1bml0GAQgASgJIh0KDVN0ZXBTdWNjZWVkZWQSDAoEc3RlcBgBIAEoCSIqCgpTdGVwRmFpbGVkEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIgoKCEZpbmlzaGVkImgKDEFnZW50TG9nTGluZRIQCghzZXF1ZW5jZRgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAMgASgMEg4KBnNvdXJjZRgEIAEoCSIyCg1Db21tYW5kUmVzdWx0EhIKCmNvbW1hbmRfaWQYASABKAkSDQoFZXJyb3IYAiABKAkilwEKDkF0dGFjaFJlc3BvbnNlEiIKB3dlbGNvbWUYASABKAsyDy5ocHMudjEuV2VsY29tZUgAEjIKD2Fja25vd2xlZGdlbWVudBgCIAEoCzIXLmhwcy52MS5BY2tub3dsZWRnZW1lbnRIABIiCgdjb21tYW5kGAMgASgLMg8uaHBzLnYxLkNvbW1hbmRIAEIJCgdtZXNzYWdlIvQBCgdXZWxjb21lEg8KB2hvc3RfaWQYASABKAkSFAoMaW5zdGFsbGF0aW9uGAIgASgJEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgtzZXJ2ZXJfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVYWNrbm93bGVkZ2VkX3NlcXVlbmNlGAUgASgDEhIKCmRvbmVfc3RlcHMYBiADKAkSDwoHcHJvY2VlZBgHIAEoCBIWCg5zZXJ2ZXJfdmVyc2lvbhgIIAEoCSIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMirwEKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIAEIJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIloKCU9wZW5TaGVsbBIPCgdzZXNzaW9uGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIMCgRyb3dzGAQgASgFEg8KB2NvbHVtbnMYBSABKAUiBwoFUmVuZXciKgoXR2V0Q29uZmlndXJhdGlvblJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoCSKMAgoNQ29uZmlndXJhdGlvbhIPCgdob3N0X2lkGAEgASgJEhEKCWhvc3RfbmFtZRgCIAEoCRIPCgdjbHVzdGVyGAMgASgJEg4KBmRvbWFpbhgEIAEoCRIMCgRtYWNzGAUgAygJEhEKCWFkZHJlc3NlcxgGIAMoCRIPCgdwcm9maWxlGAcgASgJEi0KBHRhZ3MYCCADKAsyHy5ocHMudjEuQ29uZmlndXJhdGlvbi5UYWdzRW50cnkSDQoFaW1hZ2UYCSABKAkSGQoRd2lwZV9kaXNrX3NlcmlhbHMYCiADKAkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUAobSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0EhQKDGluc3RhbGxhdGlvbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgMIjkKHElzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2USGQoRY2VydGlmaWNhdGVfY2hhaW4YASABKAkifgoRU2VydmVTaGVsbFJlcXVlc3QSEQoHc2Vzc2lvbhgBIAEoCUgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SABCCQoHbWVzc2FnZSI5CglTaGVsbEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJIpQBChJTZXJ2ZVNoZWxsUmVzcG9uc2USDwoFaW5wdXQYASABKAxIABIqCgxlbmRfb2ZfaW5wdXQYAiABKAsyEi5ocHMudjEuRW5kT2ZJbnB1dEgAEiQKBndpbmRvdxgDIAEoCzISLmhwcy52MS5XaW5kb3dTaXplSAASEAoGc2lnbmFsGAQgASgFSABCCQoHbWVzc2FnZSIMCgpFbmRPZklucHV0IisKCldpbmRvd1NpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFMo0DCgxBZ2VudFNlcnZpY2USRwoGQXR0YWNoEhUuaHBzLnYxLkF0dGFjaFJlcXVlc3QaFi5ocHMudjEuQXR0YWNoUmVzcG9uc2UiCsrbGAYKAgIDGAEoATABEmEKEEdldENvbmZpZ3VyYXRpb24SHy5ocHMudjEuR2V0Q29uZmlndXJhdGlvblJlcXVlc3QaFS5ocHMudjEuQ29uZmlndXJhdGlvbiIVytsYEQoCAgMYASIHaG9zdF9pZCgCEnwKFElzc3VlSG9zdENlcnRpZmljYXRlEiMuaHBzLnYxLklzc3VlSG9zdENlcnRpZmljYXRlUmVxdWVzdBokLmhwcy52MS5Jc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlc3BvbnNlIhnK2xgVCgECGAEiDGluc3RhbGxhdGlvbigDElMKClNlcnZlU2hlbGwSGS5ocHMudjEuU2VydmVTaGVsbFJlcXVlc3QaGi5ocHMudjEuU2VydmVTaGVsbFJlc3BvbnNlIgrK2xgGCgICAxgBKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUi8QIKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SABCBwoFZXZlbnQiFQoEUGxhbhINCgVzdGVwcxgBIAMoCSIbCgtTdGVwU3RhcnRlZBIMCgRzdGVwGAEgASgJIkcKDFN0ZXBQcm9ncmVzcxIMCgRzdGVwGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMSDAoEdW5pdBgEIAEoCSIdCg1TdGVwU3VjY2VlZGVkEgwKBHN0ZXAYASABKAkiKgoKU3RlcEZhaWxlZBIMCgRzdGVwGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIKCghGaW5pc2hlZCJoCgxBZ2VudExvZ0xpbmUSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoDBIOCgZzb3VyY2UYBCABKAkiMgoNQ29tbWFuZFJlc3VsdBISCgpjb21tYW5kX2lkGAEgASgJEg0KBWVycm9yGAIgASgJIpcBCg5BdHRhY2hSZXNwb25zZRIiCgd3ZWxjb21lGAEgASgLMg8uaHBzLnYxLldlbGNvbWVIABIyCg9hY2tub3dsZWRnZW1lbnQYAiABKAsyFy5ocHMudjEuQWNrbm93bGVkZ2VtZW50SAASIgoHY29tbWFuZBgDIAEoCzIPLmhwcy52MS5Db21tYW5kSABCCQoHbWVzc2FnZSKLAgoHV2VsY29tZRIPCgdob3N0X2lkGAEgASgJEhQKDGluc3RhbGxhdGlvbhgCIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLc2VydmVyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgFIAEoAxISCgpkb25lX3N0ZXBzGAYgAygJEg8KB3Byb2NlZWQYByABKAgSFgoOc2VydmVyX3ZlcnNpb24YCCABKAkSFQoNcmVib290X3BhdXNlZBgJIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMirQIKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIAEIJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIloKCU9wZW5TaGVsbBIPCgdzZXNzaW9uGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIMCgRyb3dzGAQgASgFEg8KB2NvbHVtbnMYBSABKAUiBwoFUmVuZXciDQoLUGF1c2VSZWJvb3QiDgoMUmVzdW1lUmVib290IhkKBlJlYm9vdBIPCgduZXR3b3JrGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyKLAQoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkiQwoMU3RvcmFnZU9yZGVyEgwKBGRpc2sYASABKAkSFwoPcm9vdF9zaXplX2J5dGVzGAIgASgDEgwKBHdpcGUYAyABKAgieAoMTmV0d29ya09yZGVyEiEKBG1vZGUYASABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSCwoDbWFjGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgdnYXRld2F5GAQgASgJEhQKDG5hbWVfc2VydmVycxgFIAMoCSJQChtJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QSFAoMaW5zdGFsbGF0aW9uGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwiOQocSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCSJ+ChFTZXJ2ZVNoZWxsUmVxdWVzdBIRCgdzZXNzaW9uGAEgASgJSAASEAoGb3V0cHV0GAIgASgMSAASFgoMZXJyb3Jfb3V0cHV0GAMgASgMSAASIQoEZXhpdBgEIAEoCzIRLmhwcy52MS5TaGVsbEV4aXRIAEIJCgdtZXNzYWdlIjkKCVNoZWxsRXhpdBIMCgRjb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoBRIOCgZyZWFzb24YAyABKAkilAEKElNlcnZlU2hlbGxSZXNwb25zZRIPCgVpbnB1dBgBIAEoDEgAEioKDGVuZF9vZl9pbnB1dBgCIAEoCzISLmhwcy52MS5FbmRPZklucHV0SAASJAoGd2luZG93GAMgASgLMhIuaHBzLnYxLldpbmRvd1NpemVIABIQCgZzaWduYWwYBCABKAVIAEIJCgdtZXNzYWdlIgwKCkVuZE9mSW5wdXQiKwoKV2luZG93U2l6ZRIMCgRyb3dzGAEgASgFEg8KB2NvbHVtbnMYAiABKAUqdQoLSW1hZ2VGb3JtYXQSHAoYSU1BR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQSU1BR0VfRk9STUFUX1RBUhABEhkKFUlNQUdFX0ZPUk1BVF9UQVJfWlNURBACEhcKE0lNQUdFX0ZPUk1BVF9UQVJfWFoQAypbCgtOZXR3b3JrTW9kZRIcChhORVRXT1JLX01PREVfVU5TUEVDSUZJRUQQABIVChFORVRXT1JLX01PREVfREhDUBABEhcKE05FVFdPUktfTU9ERV9TVEFUSUMQAjKNAwoMQWdlbnRTZXJ2aWNlEkcKBkF0dGFjaBIVLmhwcy52MS5BdHRhY2hSZXF1ZXN0GhYuaHBzLnYxLkF0dGFjaFJlc3BvbnNlIgrK2xgGCgICAxgBKAEwARJhChBHZXRDb25maWd1cmF0aW9uEh8uaHBzLnYxLkdldENvbmZpZ3VyYXRpb25SZXF1ZXN0GhUuaHBzLnYxLkNvbmZpZ3VyYXRpb24iFcrbGBEKAgIDGAEiB2hvc3RfaWQoAhJ8ChRJc3N1ZUhvc3RDZXJ0aWZpY2F0ZRIjLmhwcy52MS5Jc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QaJC5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZSIZytsYFQoBAhgBIgxpbnN0YWxsYXRpb24oAxJTCgpTZXJ2ZVNoZWxsEhkuaHBzLnYxLlNlcnZlU2hlbGxSZXF1ZXN0GhouaHBzLnYxLlNlcnZlU2hlbGxSZXNwb25zZSIKytsYBgoCAgMYASgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
 
 /**
  * What a machine says of itself.
@@ -67,6 +67,13 @@ export type Facts = Message<"hps.v1.Facts"> & {
    * @generated from field: repeated hps.v1.Disk disks = 9;
    */
   disks: Disk[];
+
+  /**
+   * Secure Boot is on.
+   *
+   * @generated from field: bool secure_boot = 10;
+   */
+  secureBoot: boolean;
 };
 
 /**
@@ -101,6 +108,39 @@ export type Disk = Message<"hps.v1.Disk"> & {
    * @generated from field: int64 size_bytes = 4;
    */
   sizeBytes: bigint;
+
+  /**
+   * World wide name, `naa.…` or `eui.…`; empty where the disk has none.
+   *
+   * @generated from field: string wwn = 5;
+   */
+  wwn: string;
+
+  /**
+   * Name below /dev/disk/by-path: `pci-0000:00:04.0`.
+   *
+   * @generated from field: string path = 6;
+   */
+  path: string;
+
+  /**
+   * @generated from field: bool removable = 7;
+   */
+  removable: boolean;
+
+  /**
+   * Of a logical sector: 512 or 4096.
+   *
+   * @generated from field: int32 sector_bytes = 8;
+   */
+  sectorBytes: number;
+
+  /**
+   * `virtio`, `nvme`, `sata`, `usb`, …
+   *
+   * @generated from field: string transport = 9;
+   */
+  transport: string;
 };
 
 /**
@@ -602,6 +642,13 @@ export type Welcome = Message<"hps.v1.Welcome"> & {
    * @generated from field: string server_version = 8;
    */
   serverVersion: string;
+
+  /**
+   * The machine does not restart before ResumeReboot.
+   *
+   * @generated from field: bool reboot_paused = 9;
+   */
+  rebootPaused: boolean;
 };
 
 /**
@@ -672,6 +719,28 @@ export type Command = Message<"hps.v1.Command"> & {
      */
     value: Renew;
     case: "renew";
+  } | {
+    /**
+     * Installer mode: do not restart the machine when all steps are done.
+     *
+     * @generated from field: hps.v1.PauseReboot pause_reboot = 6;
+     */
+    value: PauseReboot;
+    case: "pauseReboot";
+  } | {
+    /**
+     * @generated from field: hps.v1.ResumeReboot resume_reboot = 7;
+     */
+    value: ResumeReboot;
+    case: "resumeReboot";
+  } | {
+    /**
+     * Host mode: restart the machine.
+     *
+     * @generated from field: hps.v1.Reboot reboot = 8;
+     */
+    value: Reboot;
+    case: "reboot";
   } | { case: undefined; value?: undefined };
 };
 
@@ -771,6 +840,51 @@ export const RenewSchema: GenMessage<Renew> = /*@__PURE__*/
   messageDesc(file_hps_v1_agent, 22);
 
 /**
+ * @generated from message hps.v1.PauseReboot
+ */
+export type PauseReboot = Message<"hps.v1.PauseReboot"> & {
+};
+
+/**
+ * Describes the message hps.v1.PauseReboot.
+ * Use `create(PauseRebootSchema)` to create a new message.
+ */
+export const PauseRebootSchema: GenMessage<PauseReboot> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 23);
+
+/**
+ * @generated from message hps.v1.ResumeReboot
+ */
+export type ResumeReboot = Message<"hps.v1.ResumeReboot"> & {
+};
+
+/**
+ * Describes the message hps.v1.ResumeReboot.
+ * Use `create(ResumeRebootSchema)` to create a new message.
+ */
+export const ResumeRebootSchema: GenMessage<ResumeReboot> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 24);
+
+/**
+ * @generated from message hps.v1.Reboot
+ */
+export type Reboot = Message<"hps.v1.Reboot"> & {
+  /**
+   * Boot from the network this once, where the firmware lets an operating system say so; an error where it does not.
+   *
+   * @generated from field: bool network = 1;
+   */
+  network: boolean;
+};
+
+/**
+ * Describes the message hps.v1.Reboot.
+ * Use `create(RebootSchema)` to create a new message.
+ */
+export const RebootSchema: GenMessage<Reboot> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 25);
+
+/**
  * @generated from message hps.v1.GetConfigurationRequest
  */
 export type GetConfigurationRequest = Message<"hps.v1.GetConfigurationRequest"> & {
@@ -787,7 +901,7 @@ export type GetConfigurationRequest = Message<"hps.v1.GetConfigurationRequest"> 
  * Use `create(GetConfigurationRequestSchema)` to create a new message.
  */
 export const GetConfigurationRequestSchema: GenMessage<GetConfigurationRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 23);
+  messageDesc(file_hps_v1_agent, 26);
 
 /**
  * Everything one host is told. Its cluster's facts come with it, other hosts' never.
@@ -846,6 +960,44 @@ export type Configuration = Message<"hps.v1.Configuration"> & {
    * @generated from field: repeated string wipe_disk_serials = 10;
    */
   wipeDiskSerials: string[];
+
+  /**
+   * Id of the open installation: every UUID of the disk's layout derives from it.
+   *
+   * @generated from field: string installation = 11;
+   */
+  installation: string;
+
+  /**
+   * What `image` names. Unset with an empty `image`: the agent stops after `configuration`.
+   *
+   * @generated from field: hps.v1.ImageSource image_source = 12;
+   */
+  imageSource?: ImageSource | undefined;
+
+  /**
+   * The tools image of the installer that hpsd boots; unset where none was imported.
+   *
+   * @generated from field: hps.v1.FileSource tools = 13;
+   */
+  tools?: FileSource | undefined;
+
+  /**
+   * @generated from field: hps.v1.StorageOrder storage = 14;
+   */
+  storage?: StorageOrder | undefined;
+
+  /**
+   * @generated from field: hps.v1.NetworkOrder network = 15;
+   */
+  network?: NetworkOrder | undefined;
+
+  /**
+   * Only a shell is wanted: nothing is installed.
+   *
+   * @generated from field: bool rescue = 16;
+   */
+  rescue: boolean;
 };
 
 /**
@@ -853,7 +1005,152 @@ export type Configuration = Message<"hps.v1.Configuration"> & {
  * Use `create(ConfigurationSchema)` to create a new message.
  */
 export const ConfigurationSchema: GenMessage<Configuration> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 24);
+  messageDesc(file_hps_v1_agent, 27);
+
+/**
+ * A file that the agent fetches from hpsd's HTTPS address, at `/files/v1/DIGEST`.
+ *
+ * @generated from message hps.v1.FileSource
+ */
+export type FileSource = Message<"hps.v1.FileSource"> & {
+  /**
+   * SHA-256 of its bytes, lower-case hex.
+   *
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message hps.v1.FileSource.
+ * Use `create(FileSourceSchema)` to create a new message.
+ */
+export const FileSourceSchema: GenMessage<FileSource> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 28);
+
+/**
+ * @generated from message hps.v1.ImageSource
+ */
+export type ImageSource = Message<"hps.v1.ImageSource"> & {
+  /**
+   * @generated from field: hps.v1.FileSource file = 1;
+   */
+  file?: FileSource | undefined;
+
+  /**
+   * @generated from field: hps.v1.ImageFormat format = 2;
+   */
+  format: ImageFormat;
+
+  /**
+   * Of all regular files, unpacked; decides the size of the root file systems.
+   *
+   * @generated from field: int64 content_bytes = 3;
+   */
+  contentBytes: bigint;
+
+  /**
+   * Entries of the archive.
+   *
+   * @generated from field: int64 entries = 4;
+   */
+  entries: bigint;
+
+  /**
+   * What it needs to be booted and has not: `kernel`, `initrd`, `init`.
+   *
+   * @generated from field: repeated string lacks = 5;
+   */
+  lacks: string[];
+};
+
+/**
+ * Describes the message hps.v1.ImageSource.
+ * Use `create(ImageSourceSchema)` to create a new message.
+ */
+export const ImageSourceSchema: GenMessage<ImageSource> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 29);
+
+/**
+ * @generated from message hps.v1.StorageOrder
+ */
+export type StorageOrder = Message<"hps.v1.StorageOrder"> & {
+  /**
+   * Which disk to install on: `serial=…`, `wwn=…`, `path=…`, `size>=…`, `smallest`, `largest`; empty: the one fixed disk.
+   *
+   * @generated from field: string disk = 1;
+   */
+  disk: string;
+
+  /**
+   * Of each root file system; 0: the larger of 8 GiB and twice the image.
+   *
+   * @generated from field: int64 root_size_bytes = 2;
+   */
+  rootSizeBytes: bigint;
+
+  /**
+   * The chosen disk may be wiped although it holds data, whatever its serial number.
+   *
+   * @generated from field: bool wipe = 3;
+   */
+  wipe: boolean;
+};
+
+/**
+ * Describes the message hps.v1.StorageOrder.
+ * Use `create(StorageOrderSchema)` to create a new message.
+ */
+export const StorageOrderSchema: GenMessage<StorageOrder> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 30);
+
+/**
+ * How the installed system reaches the network.
+ *
+ * @generated from message hps.v1.NetworkOrder
+ */
+export type NetworkOrder = Message<"hps.v1.NetworkOrder"> & {
+  /**
+   * @generated from field: hps.v1.NetworkMode mode = 1;
+   */
+  mode: NetworkMode;
+
+  /**
+   * The NIC that is configured.
+   *
+   * @generated from field: string mac = 2;
+   */
+  mac: string;
+
+  /**
+   * Mode static, with prefix length: `10.0.0.5/24`.
+   *
+   * @generated from field: repeated string addresses = 3;
+   */
+  addresses: string[];
+
+  /**
+   * @generated from field: string gateway = 4;
+   */
+  gateway: string;
+
+  /**
+   * @generated from field: repeated string name_servers = 5;
+   */
+  nameServers: string[];
+};
+
+/**
+ * Describes the message hps.v1.NetworkOrder.
+ * Use `create(NetworkOrderSchema)` to create a new message.
+ */
+export const NetworkOrderSchema: GenMessage<NetworkOrder> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 31);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateRequest
@@ -877,7 +1174,7 @@ export type IssueHostCertificateRequest = Message<"hps.v1.IssueHostCertificateRe
  * Use `create(IssueHostCertificateRequestSchema)` to create a new message.
  */
 export const IssueHostCertificateRequestSchema: GenMessage<IssueHostCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 25);
+  messageDesc(file_hps_v1_agent, 32);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateResponse
@@ -896,7 +1193,7 @@ export type IssueHostCertificateResponse = Message<"hps.v1.IssueHostCertificateR
  * Use `create(IssueHostCertificateResponseSchema)` to create a new message.
  */
 export const IssueHostCertificateResponseSchema: GenMessage<IssueHostCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 26);
+  messageDesc(file_hps_v1_agent, 33);
 
 /**
  * @generated from message hps.v1.ServeShellRequest
@@ -945,7 +1242,7 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
  * Use `create(ServeShellRequestSchema)` to create a new message.
  */
 export const ServeShellRequestSchema: GenMessage<ServeShellRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 27);
+  messageDesc(file_hps_v1_agent, 34);
 
 /**
  * @generated from message hps.v1.ShellExit
@@ -978,7 +1275,7 @@ export type ShellExit = Message<"hps.v1.ShellExit"> & {
  * Use `create(ShellExitSchema)` to create a new message.
  */
 export const ShellExitSchema: GenMessage<ShellExit> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 28);
+  messageDesc(file_hps_v1_agent, 35);
 
 /**
  * @generated from message hps.v1.ServeShellResponse
@@ -1023,7 +1320,7 @@ export type ServeShellResponse = Message<"hps.v1.ServeShellResponse"> & {
  * Use `create(ServeShellResponseSchema)` to create a new message.
  */
 export const ServeShellResponseSchema: GenMessage<ServeShellResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 29);
+  messageDesc(file_hps_v1_agent, 36);
 
 /**
  * @generated from message hps.v1.EndOfInput
@@ -1036,7 +1333,7 @@ export type EndOfInput = Message<"hps.v1.EndOfInput"> & {
  * Use `create(EndOfInputSchema)` to create a new message.
  */
 export const EndOfInputSchema: GenMessage<EndOfInput> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 30);
+  messageDesc(file_hps_v1_agent, 37);
 
 /**
  * @generated from message hps.v1.WindowSize
@@ -1058,7 +1355,76 @@ export type WindowSize = Message<"hps.v1.WindowSize"> & {
  * Use `create(WindowSizeSchema)` to create a new message.
  */
 export const WindowSizeSchema: GenMessage<WindowSize> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 31);
+  messageDesc(file_hps_v1_agent, 38);
+
+/**
+ * @generated from enum hps.v1.ImageFormat
+ */
+export const ImageFormat = {
+  /**
+   * @generated from enum value: IMAGE_FORMAT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * POSIX pax or GNU tar.
+   *
+   * @generated from enum value: IMAGE_FORMAT_TAR = 1;
+   */
+  TAR: 1,
+
+  /**
+   * @generated from enum value: IMAGE_FORMAT_TAR_ZSTD = 2;
+   */
+  TAR_ZSTD: 2,
+
+  /**
+   * @generated from enum value: IMAGE_FORMAT_TAR_XZ = 3;
+   */
+  TAR_XZ: 3,
+} as const;
+
+/**
+ * @generated from enum hps.v1.ImageFormat
+ */
+export type ImageFormat = (typeof ImageFormat)[keyof typeof ImageFormat] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.ImageFormat.
+ */
+export const ImageFormatSchema: GenEnum<ImageFormat> = /*@__PURE__*/
+  enumDesc(file_hps_v1_agent, 0);
+
+/**
+ * @generated from enum hps.v1.NetworkMode
+ */
+export const NetworkMode = {
+  /**
+   * @generated from enum value: NETWORK_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: NETWORK_MODE_DHCP = 1;
+   */
+  DHCP: 1,
+
+  /**
+   * @generated from enum value: NETWORK_MODE_STATIC = 2;
+   */
+  STATIC: 2,
+} as const;
+
+/**
+ * @generated from enum hps.v1.NetworkMode
+ */
+export type NetworkMode = (typeof NetworkMode)[keyof typeof NetworkMode] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.NetworkMode.
+ */
+export const NetworkModeSchema: GenEnum<NetworkMode> = /*@__PURE__*/
+  enumDesc(file_hps_v1_agent, 1);
 
 /**
  * What an agent asks of hpsd. An agent never names another host: it is who its certificate says.
