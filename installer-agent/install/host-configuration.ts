@@ -3,10 +3,10 @@ import type { AgentService, Configuration } from "../../proto/gen/hps/v1/agent_p
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { type HostName, parseHostName } from "../../proto/values/host-name.ts";
 import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
-import { type ImageRef, parseImageRef } from "../../proto/values/image-ref.ts";
 import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
 import { Backoff, type BackoffLimits } from "../link/backoff.ts";
+import { type FileRef, type InstallOrder, parseFileSource, parseInstallOrder } from "./install-order.ts";
 
 /** What one host is told, checked. */
 export interface HostConfiguration {
@@ -19,9 +19,12 @@ export interface HostConfiguration {
   readonly addresses: readonly IpAddress[];
   readonly profile: string;
   readonly tags: ReadonlyMap<string, string>;
-  /** Empty: no image yet; the agent stops after `configuration`. */
-  readonly image: ImageRef | "";
-  readonly wipeDiskSerials: readonly string[];
+  /** Undefined: nothing is to be installed; the agent stops after `configuration`. */
+  readonly order: InstallOrder | undefined;
+  /** The tools image; undefined where the server has none. */
+  readonly tools: FileRef | undefined;
+  /** An operator wants the installer for its shell. */
+  readonly rescue: boolean;
 }
 
 /** Checks what hpsd sent; `hostId` is whose it must be. */
@@ -38,8 +41,9 @@ function parseConfiguration(sent: Configuration, hostId: string): HostConfigurat
     addresses: sent.addresses.map(parseIpAddress),
     profile: sent.profile,
     tags: new Map(Object.entries(sent.tags)),
-    image: sent.image === "" ? "" : parseImageRef(sent.image),
-    wipeDiskSerials: sent.wipeDiskSerials,
+    order: parseInstallOrder(sent),
+    tools: sent.tools && parseFileSource(sent.tools, "the tools image"),
+    rescue: sent.rescue,
   };
 }
 

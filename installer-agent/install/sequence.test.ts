@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { EventBody } from "../link/attach-messages.ts";
 import { createLog } from "../log.ts";
+import { CONFIGURATION, ORDER } from "../testing/orders.ts";
 import { Sequence } from "./sequence.ts";
 import type { Job, Step } from "./step.ts";
 
@@ -22,7 +23,7 @@ function textOf(event: EventBody): string {
 }
 
 /** A sequence of these steps, what it told hpsd, and a wait for a thing told. */
-function rig(steps: readonly Step[]) {
+function rig(steps: readonly Step[], changes: Partial<Job> = {}) {
   const told: string[] = [];
   const waiters: { readonly text: string; readonly resolve: () => void }[] = [];
   const event = (body: EventBody) => {
@@ -41,7 +42,14 @@ function rig(steps: readonly Step[]) {
     told.push("idle");
     idle.resolve();
   };
-  const sequence = new Sequence({ steps, job, event, line, onIdle, log: createLog("error", () => undefined) });
+  const sequence = new Sequence({
+    steps,
+    job: { ...job, ...changes },
+    event,
+    line,
+    onIdle,
+    log: createLog("error", () => undefined),
+  });
   return { sequence, told, heard, lines, idle: idle.promise };
 }
 
@@ -191,4 +199,35 @@ test("an error that is not ours is told as such, without its text", async () => 
   await heard("failed clock: internal error: TypeError");
   end.abort(new HpsError("cancelled", "over"));
   await expect(running).rejects.toThrow("over");
+});
+
+test("what installs is planned no more where nothing is to be installed", async () => {
+  const steps = [good("first"), { ...good("disk"), installs: true }, good("last")];
+  const configuration = async () => CONFIGURATION;
+  const { sequence, told, idle } = rig(steps, { configuration });
+  start(sequence);
+  sequence.permit([]);
+  await idle;
+  const first = ["plan first disk last", "stepStarted first", "stepSucceeded first"];
+  expect(told).toEqual([...first, "plan first last", "stepStarted last", "stepSucceeded last", "idle"]);
+});
+
+test("what installs begins only when it is known that something is; that nobody can say fails it by name", async () => {
+  const steps = [{ ...good("disk"), installs: true }];
+  let asked = 0;
+  const configuration = async () => {
+    asked += 1;
+    if (asked === 1) throw new HpsError("unavailable", "hpsd is away");
+    return { ...CONFIGURATION, order: ORDER };
+  };
+  const { sequence, told, heard, idle } = rig(steps, { configuration });
+  start(sequence);
+  sequence.permit([]);
+  await heard("failed disk: hpsd is away");
+  sequence.permit([]);
+  await idle;
+  expect(told).toEqual([
+    ...["plan disk", "stepStarted disk", "failed disk: hpsd is away"],
+    ...["stepStarted disk", "stepSucceeded disk", "idle"],
+  ]);
 });

@@ -26,12 +26,16 @@ export class Sequence {
   /** Of this run: never done again, whatever hpsd has heard so far. */
   readonly #done = new Set<string>();
   #doneBefore: ReadonlySet<string> = new Set();
+  #steps: readonly Step[];
+  /** Known to be wanted: what installs may be done. */
+  #installs = false;
   #permission = Promise.withResolvers<void>();
   #attempt = new AbortController();
   #idle = false;
 
   constructor(options: SequenceOptions) {
     this.#options = options;
+    this.#steps = options.steps;
   }
 
   /** Go on from the first step that is not done. */
@@ -57,13 +61,37 @@ export class Sequence {
 
   /** Works whenever there is leave and a step; ends with the signal's reason alone. */
   async run(signal: AbortSignal): Promise<never> {
-    const { steps, event } = this.#options;
-    event({ case: "plan", value: { steps: steps.map(({ name }) => name) } });
+    this.#plan();
     for (;;) {
       await this.#permitted(signal);
-      const step = steps.find(({ name }) => !this.#done.has(name) && !this.#doneBefore.has(name));
+      const step = this.#steps.find(({ name }) => !this.#done.has(name) && !this.#doneBefore.has(name));
       if (step === undefined) this.#rest();
+      else if (step.installs === true && !this.#installs) await this.#askWhether(step, signal);
       else await this.#runStep(step, signal);
+    }
+  }
+
+  #plan(): void {
+    this.#options.event({ case: "plan", value: { steps: this.#steps.map(({ name }) => name) } });
+  }
+
+  /** Before the first step that installs: where nothing is to be installed, such steps are planned no more. */
+  async #askWhether(step: Step, signal: AbortSignal): Promise<void> {
+    const { job, event } = this.#options;
+    const attempt = this.#attempt.signal;
+    try {
+      const { order } = await job.configuration(AbortSignal.any([signal, attempt]));
+      if (order !== undefined) {
+        this.#installs = true;
+        return;
+      }
+      this.#steps = this.#steps.filter(({ installs }) => installs !== true);
+      this.#plan();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (attempt.aborted) return;
+      event({ case: "stepStarted", value: { step: step.name } });
+      this.#fail(step.name, error);
     }
   }
 

@@ -28,5 +28,7 @@ export interface StepContext {
 /** One named part of an installation. To add one: a file in `steps/`, a line in `steps.ts`. `run` throws to fail, and may be run again. */
 export interface Step {
   readonly name: string;
+  /** Only done where something is to be installed: not in a rescue. */
+  readonly installs?: boolean;
   readonly run: (context: StepContext) => Promise<void>;
 }

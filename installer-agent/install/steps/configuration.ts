@@ -5,13 +5,14 @@ import type { Step } from "../step.ts";
 export const configuration: Step = {
   name: "configuration",
   run: async ({ job, signal, log }) => {
-    const { hostName, cluster, domain, macs, image } = await job.configuration(signal);
+    const { hostName, cluster, domain, macs, order, rescue } = await job.configuration(signal);
     const own: readonly string[] = job.facts.macs;
     if (macs.length > 0 && !macs.some((mac) => own.includes(mac))) {
       throw new HpsError("precondition", `the configuration of ${hostName} is for another machine`, {
         hint: `it is for ${macs.join(", ")}; this machine has ${own.slice(0, 8).join(", ")}`,
       });
     }
-    log(`this is ${hostName}${domain === "" ? "" : `.${domain}`} in cluster ${cluster}, image ${image || "none"}`);
+    const work = order === undefined ? (rescue ? "rescue" : "no image") : `image ${order.image.name}`;
+    log(`this is ${hostName}${domain === "" ? "" : `.${domain}`} in cluster ${cluster}, ${work}`);
   },
 };

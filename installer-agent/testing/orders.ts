@@ -1,0 +1,24 @@
+import { parseHostName } from "../../proto/values/host-name.ts";
+import { parseImageRef } from "../../proto/values/image-ref.ts";
+import { parseUuid } from "../../proto/values/uuid.ts";
+import type { HostConfiguration } from "../install/host-configuration.ts";
+import type { InstallOrder } from "../install/install-order.ts";
+
+const DIGEST = "ab".repeat(32);
+
+/** An image to be installed on the one disk, by DHCP. */
+export const ORDER: InstallOrder = {
+  installation: parseUuid("01890a5d-ac96-774b-bcce-b302099a8057"),
+  image: {
+    ...{ name: parseImageRef("debian:12"), file: { digest: DIGEST, sizeBytes: 300 }, format: "tar.zst" },
+    ...{ contentBytes: 1000, entries: 10, lacks: [] },
+  },
+  storage: { disk: {}, rootBytes: undefined, wipe: false, wipeSerials: [] },
+  network: { mode: "dhcp", mac: undefined, addresses: [], gateway: undefined, nameServers: [] },
+};
+
+/** Of a host for which nothing is to be installed. */
+export const CONFIGURATION: HostConfiguration = {
+  ...{ hostId: "01900000-0000-7000-8000-0000000000aa", hostName: parseHostName("web01"), cluster: "c1", domain: "" },
+  ...{ macs: [], addresses: [], profile: "", tags: new Map(), order: undefined, tools: undefined, rescue: false },
+};
