@@ -42,11 +42,13 @@ export function factsMessage(facts: Facts): MessageInitShape<typeof FactsSchema>
     memoryBytes: BigInt(facts.memoryBytes ?? 0),
     cpus: facts.cpus ?? 0,
     firmware: facts.firmware ?? "",
-    disks: facts.disks.map(({ name, serial = "", model = "", sizeBytes }) => ({
-      name,
-      serial,
-      model,
-      sizeBytes: BigInt(sizeBytes),
-    })),
+    secureBoot: facts.secureBoot ?? false,
+    disks: facts.disks.map(diskMessage),
   };
+}
+
+function diskMessage(disk: Facts["disks"][number]) {
+  const { name, sizeBytes, serial = "", model = "", wwn = "", path = "", removable = false } = disk;
+  const { sectorBytes = 0, transport = "" } = disk;
+  return { ...{ name, serial, model, wwn, path, removable, sectorBytes, transport }, sizeBytes: BigInt(sizeBytes) };
 }

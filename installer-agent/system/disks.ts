@@ -1,11 +1,17 @@
 import { join } from "node:path";
 import type { Facts } from "../../proto/values/facts.ts";
+import { readAttachment } from "./disk-path.ts";
 import { listSysfs, readSysfs, readSysfsNumber, readSysfsText } from "./sysfs.ts";
 
 type Disk = Facts["disks"][number];
 
 const SECTOR = 512;
 const MOST = 1024;
+/** Sizes of a logical sector that there are: 4Kn disks have the larger. */
+const SECTORS = [512, 1024, 2048, 4096];
+
+/** Has a device behind it and is no disk: CD, floppy, boot and protected areas of an MMC card. */
+const NO_DISK = /^(sr|fd)\d+$|^mmcblk\d+(boot\d+|rpmb)$/;
 
 /** Disks with a device behind them, which loops, RAM disks and mapped devices have not. */
 export async function readDisks(sys: string): Promise<Disk[]> {
@@ -17,12 +23,13 @@ export async function readDisks(sys: string): Promise<Disk[]> {
 async function readDisk(name: string, folder: string): Promise<Disk | undefined> {
   const sectors = (await readSysfsNumber(join(folder, "size"))) ?? 0;
   const devices = await listSysfs(join(folder, "device"));
-  if (devices.length === 0 || sectors <= 0 || !/^[!-~]{1,64}$/.test(name)) return undefined;
+  if (devices.length === 0 || sectors <= 0 || !/^[!-~]{1,64}$/.test(name) || NO_DISK.test(name)) return undefined;
   const serial = await serialOf(folder);
   const model = await readSysfsText(join(folder, "device/model"));
-  const wwn = (await readSysfsText(join(folder, "wwid"))) ?? (await readSysfsText(join(folder, "device/wwid")));
+  const wwn = (await wwnOf(join(folder, "wwid"))) ?? (await wwnOf(join(folder, "device/wwid")));
   const rotational = await readSysfsNumber(join(folder, "queue/rotational"));
   const removable = await readSysfsNumber(join(folder, "removable"));
+  const sectorBytes = await readSysfsNumber(join(folder, "queue/logical_block_size"));
   return {
     name,
     sizeBytes: sectors * SECTOR,
@@ -31,7 +38,15 @@ async function readDisk(name: string, folder: string): Promise<Disk | undefined>
     ...(wwn !== undefined && { wwn }),
     ...(rotational !== undefined && { rotational: rotational === 1 }),
     ...(removable !== undefined && { removable: removable === 1 }),
+    ...(sectorBytes !== undefined && SECTORS.includes(sectorBytes) && { sectorBytes }),
+    ...(await readAttachment(folder)),
   };
+}
+
+/** Not what the kernel puts together from vendor, model and serial number where there is none. */
+async function wwnOf(file: string): Promise<string | undefined> {
+  const text = await readSysfsText(file);
+  return text !== undefined && /^(naa|eui|uuid)\.[0-9a-fA-F-]{8,64}$/.test(text) ? text : undefined;
 }
 
 /** virtio and MMC, NVMe, SCSI and SATA keep it in different places. */

@@ -6,7 +6,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import { readDisks } from "./disks.ts";
 import { readInterfaces } from "./network-interfaces.ts";
-import { readSysfsText } from "./sysfs.ts";
+import { readSysfs, readSysfsText } from "./sysfs.ts";
 
 /** What this machine says of itself; `sys` is where sysfs is mounted. Throws `precondition` without a network interface. */
 export async function readFacts(sys = "/sys"): Promise<Facts> {
@@ -21,8 +21,16 @@ export async function readFacts(sys = "/sys"): Promise<Facts> {
     () => "uefi",
     () => "bios",
   );
-  const own = { memoryBytes: totalmem(), cpus: cpus().length, firmware, interfaces, disks: await readDisks(sys) };
+  const disks = await readDisks(sys);
+  const secureBoot = await secureBootOf(sys);
+  const own = { memoryBytes: totalmem(), cpus: cpus().length, firmware, secureBoot, interfaces, disks };
   return parseFacts({ macs, ...(await dmiFacts(join(sys, "class/dmi/id"))), ...own });
+}
+
+/** The firmware's variable (UEFI, section 3.3): four bytes of attributes, then 1 for on. */
+async function secureBootOf(sys: string): Promise<boolean> {
+  const name = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+  return (await readSysfs(join(sys, "firmware/efi/efivars", name)))?.[4] === 1;
 }
 
 /** What the firmware says; what it leaves out, or only root may read, is left out. */

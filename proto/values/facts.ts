@@ -31,9 +31,16 @@ const disk = z.object({
   sizeBytes: bytes,
   serial: label.optional(),
   model: label.optional(),
+  /** `naa.…`, `eui.…`. */
   wwn: label.optional(),
+  /** Name below /dev/disk/by-path. */
+  path: label.optional(),
   rotational: z.boolean().optional(),
   removable: z.boolean().optional(),
+  /** Of a logical sector. */
+  sectorBytes: count(65_536).optional(),
+  /** `virtio`, `nvme`, `sata`, `usb`, … */
+  transport: label.optional(),
 });
 
 /** Keys it does not know are dropped, so that a newer agent can say more to an older server. */
@@ -46,6 +53,8 @@ const factsSchema = z.object({
   memoryBytes: bytes.optional(),
   cpus: count(65_536).optional(),
   firmware: z.enum(["bios", "uefi"]).optional(),
+  /** Secure Boot is on. */
+  secureBoot: z.boolean().optional(),
   interfaces: z.array(networkInterface).max(64).default([]),
   disks: z.array(disk).max(1024).default([]),
 });
