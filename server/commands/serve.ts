@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { setFlagsFromString } from "node:v8";
+import type { BootConfig } from "../../proto/config/boot-config.ts";
 import { publicAddresses, type ServerConfig } from "../../proto/config/server-config.ts";
 import { settlesWithin } from "../../proto/flow/time-limit.ts";
 import { endpointParts } from "../../proto/values/endpoint.ts";
@@ -113,6 +114,7 @@ async function startCore(
       goneAfter: GONE_MS,
       recording: config.shell.recording,
       logSize: config.limits.logSize,
+      targetLink: config.boot && targetLinkOf(config.boot),
     },
     onError: (what, error) => log.error({ err: error }, what),
   });
@@ -120,6 +122,12 @@ async function startCore(
   const lost = await core.shells.recover();
   if (lost > 0) log.warn({ sessions: lost }, "ended shell sessions that an earlier run left open");
   return core;
+}
+
+/** As dnsmasq tells machines on the boot network by default: hpsd answers DNS where the configuration names nobody else. */
+function targetLinkOf({ network, gateway, nameServers, address, mode }: BootConfig) {
+  const own = mode === "dhcp" ? [address] : [];
+  return { network, nameServers: nameServers.length > 0 ? nameServers : own, ...(gateway && { gateway }) };
 }
 
 async function openCredentials(core: Core, { config, log, stops }: Start): Promise<ServerCredentials> {

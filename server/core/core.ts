@@ -13,6 +13,7 @@ import type { GateParts, GateSettings } from "./gate/gate-parts.ts";
 import { LeaseTable } from "./gate/leases.ts";
 import { Contacts } from "./hosts/contacts.ts";
 import { Hosts } from "./hosts/hosts.ts";
+import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
 import { agentOrders } from "./operations/agent-orders.ts";
 import { Agents } from "./operations/agents.ts";
@@ -34,6 +35,8 @@ interface CoreSettings extends GateSettings {
   readonly recording: RecordingMode;
   /** Bytes kept of one installation's log. */
   readonly logSize: number;
+  /** What installed hosts with fixed addresses are told; absent without a boot network. */
+  readonly targetLink?: TargetLink | undefined;
 }
 
 export interface CoreOptions {
@@ -56,10 +59,11 @@ export async function openCore(options: CoreOptions) {
   const commits = createGroupCommit(store);
   const presence = openPresence(identity, options);
   const bell = new Bell();
+  const orders = agentOrders(presence, (hostId) => identity.authority.uriOf("host", hostId));
   const installations = new Installations({
-    ...{ store, clock, audit, changes, bell },
+    ...{ store, clock, audit, changes, bell, orders },
     hooks: hooksOf(identity),
-    orders: agentOrders(presence),
+    targetLink: settings.targetLink,
     pendingOf: pendingEnrolmentOf,
     isAttached: (hostId) => presence.isAttached(hostId),
   });
@@ -84,7 +88,7 @@ export async function openCore(options: CoreOptions) {
     auditLog: new AuditLog(store, audit.written),
     clusters: new Clusters(identity),
     hosts: openHosts(identity, presence),
-    ...{ contacts, presence, installations, agents, shells, isAttached },
+    ...{ contacts, presence, installations, agents, shells, isAttached, orders },
     gate: openGate({ identity, presence, installations, contacts, settings }),
   };
 }

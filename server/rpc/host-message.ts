@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { NetworkMode } from "../../proto/gen/hps/v1/agent_pb.ts";
 import {
   type ContactSchema,
   type HostSchema,
@@ -30,6 +31,8 @@ export const RESUME_POLICIES = {
   always: ResumePolicy.ALWAYS,
 } as const;
 
+export const NETWORK_MODES = { dhcp: NetworkMode.DHCP, static: NetworkMode.STATIC } as const;
+
 export function hostMessage(host: HostView): MessageInitShape<typeof HostSchema> {
   const { id, cluster, name, profile, attached, agentVersion } = host;
   return {
@@ -48,6 +51,7 @@ export function hostMessage(host: HostView): MessageInitShape<typeof HostSchema>
     createTime: timestampFromMs(host.createdAt),
     updateTime: timestampFromMs(host.updatedAt),
     etag: etagOf(host),
+    network: NETWORK_MODES[host.network],
   };
 }
 

@@ -203,12 +203,23 @@ describe("arming", () => {
       expect(hostId).toBe(rig.web.id);
       return JSON.parse(reason);
     };
-    expect(await arm({})).toEqual({ windowMs: 3_600_000, image: "", wipeDiskSerials: [] });
+    const rest = { storage: { disk: "", rootSizeBytes: 0, wipe: false }, rescue: false, reboot: false };
+    expect(await arm({})).toEqual({ windowMs: 3_600_000, image: "", wipeDiskSerials: [], ...rest });
     const all = { window: { seconds: 90n, nanos: 5 }, image: "debian/web:12.9", wipeDiskSerials: ["S1", "S2", "S1"] };
-    expect(await arm(all)).toEqual({ windowMs: 90_000, image: "debian/web:12.9", wipeDiskSerials: ["S1", "S2"] });
+    const storage = { disk: "size>=200GB,smallest", rootSizeBytes: 2n ** 34n, wipe: true };
+    expect(await arm({ ...all, storage, reboot: true })).toEqual({
+      ...{ windowMs: 90_000, image: "debian/web:12.9", wipeDiskSerials: ["S1", "S2"], rescue: false, reboot: true },
+      storage: { ...storage, rootSizeBytes: 2 ** 34 },
+    });
+    expect(await arm({ rescue: true })).toMatchObject({ image: "", rescue: true });
     const wrong = [
       ...[{ window: { seconds: 59n } }, { window: { seconds: 604_801n } }, { window: { seconds: -1n } }],
       ...[{ image: "debian" }, { wipeDiskSerials: [""] }, { wipeDiskSerials: ["x".repeat(129)] }],
+      ...[{ storage: { disk: "sda" } }, { storage: { rootSizeBytes: 1000n } }, { storage: { rootSizeBytes: -1n } }],
+      ...[
+        { rescue: true, image: "debian:12" },
+        { rescue: true, storage: { wipe: true } },
+      ],
     ];
     for (const fields of wrong) await expect(arm(fields)).rejects.toMatchObject({ code: "invalid" });
   });

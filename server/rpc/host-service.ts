@@ -6,9 +6,12 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Contacts } from "../core/hosts/contacts.ts";
 import type { HostNews } from "../core/hosts/host-watch.ts";
 import type { Hosts } from "../core/hosts/hosts.ts";
+import type { RebootWish } from "../core/hosts/reboot-host.ts";
 import type { Access, VisibleClusters } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
-import { type ArmWish, armWishOf } from "./arm-request.ts";
+import type { ArmRequest } from "../core/operations/arm-request.ts";
+import type { ArmOptions } from "../core/operations/installations.ts";
+import { armRequestOf } from "./arm-request.ts";
 import { required } from "./fields.ts";
 import { hostListOf, hostQueryOf } from "./host-list-request.ts";
 import { contactMessage, hostMessage, hostNewsMessage } from "./host-message.ts";
@@ -23,9 +26,16 @@ export interface HostServiceDeps {
   readonly contacts: Contacts;
   readonly watchHosts: (clusters: VisibleClusters, after: number, signal: AbortSignal) => AsyncIterable<HostNews>;
   /** Opens the window; answers with the installation that waits. */
-  readonly arm: (caller: Caller, hostId: string, wish: ArmWish) => Promise<MessageInitShape<typeof InstallationSchema>>;
+  readonly arm: (
+    caller: Caller,
+    hostId: string,
+    request: ArmRequest,
+    options: ArmOptions,
+  ) => Promise<MessageInitShape<typeof InstallationSchema>>;
   /** Closes it. */
   readonly disarm: (caller: Caller, hostId: string) => Promise<unknown>;
+  /** Resolves when the host's agent will restart its machine. */
+  readonly reboot: (caller: Caller, wish: RebootWish) => Promise<void>;
 }
 
 export function hostService(deps: HostServiceDeps): Handlers<typeof HostService, Caller> {
@@ -80,11 +90,17 @@ function listing({ access, hosts, contacts, watchHosts }: HostServiceDeps) {
   } satisfies Partial<Handlers<typeof HostService, Caller>>;
 }
 
-function arming({ access, hosts, arm, disarm }: HostServiceDeps) {
+function arming({ access, hosts, arm, disarm, reboot }: HostServiceDeps) {
   return {
     armHost: async (request, { principal: caller }) => {
       const { id } = await access.host(caller, request.host);
-      return await arm(caller, id, armWishOf(request));
+      return await arm(caller, id, armRequestOf(request), { reboot: request.reboot });
+    },
+
+    rebootHost: async ({ host, network }, { principal: caller }) => {
+      const { id, clusterId } = await access.host(caller, host);
+      await reboot(caller, { hostId: id, clusterId, network });
+      return {};
     },
 
     disarmHost: async (request, { principal: caller }) => {

@@ -1,5 +1,6 @@
 /** What an operator may say of a host: each field read and checked, one reader a field. */
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
+import { NetworkMode } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { type Host, ResumePolicy } from "../../proto/gen/hps/v1/host_pb.ts";
 import { parseHostName } from "../../proto/values/host-name.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -8,13 +9,13 @@ import { parseMac } from "../../proto/values/mac.ts";
 import { parseTagKey, parseTagValue } from "../../proto/values/tag.ts";
 import type { HostSettings } from "../core/hosts/hosts.ts";
 import { boundedText, maskOf, wordOf } from "./fields.ts";
-import { RESUME_POLICIES } from "./host-message.ts";
+import { NETWORK_MODES, RESUME_POLICIES } from "./host-message.ts";
 
 const MAX_EACH = 64;
 const MAX_PROFILE_BYTES = 256;
-const SETTINGS = ["name", "macs", "addresses", "profile", "tags", "resume"] as const;
+const SETTINGS = ["name", "macs", "addresses", "profile", "tags", "resume", "network"] as const;
 
-/** Of a new host; without a word about it, a machine that restarts in the middle waits. */
+/** Of a new host; without a word about them, a machine that restarts in the middle waits, and DHCP is used. */
 export function hostSettingsOf(host: Host): HostSettings {
   const resume = host.resume === ResumePolicy.UNSPECIFIED ? "never" : READ.resume(host);
   const { name, macs, addresses, profile, tags } = READ;
@@ -25,6 +26,7 @@ export function hostSettingsOf(host: Host): HostSettings {
     profile: profile(host),
     tags: tags(host),
     resume,
+    network: host.network === NetworkMode.UNSPECIFIED ? "dhcp" : READ.network(host),
   };
 }
 
@@ -38,6 +40,7 @@ export function hostChangeOf(host: Host, updateMask: FieldMask | undefined): Par
     ...(mask.has("profile") && { profile: READ.profile(host) }),
     ...(mask.has("tags") && { tags: READ.tags(host) }),
     ...(mask.has("resume") && { resume: READ.resume(host) }),
+    ...(mask.has("network") && { network: READ.network(host) }),
   };
 }
 
@@ -59,6 +62,7 @@ const READ: { readonly [F in keyof HostSettings]: (host: Host) => HostSettings[F
     return new Map(entries.map(([key, value]) => [parseTagKey(key), parseTagValue(value)]));
   },
   resume: ({ resume }) => wordOf(RESUME_POLICIES, resume, "resume policy"),
+  network: ({ network }) => wordOf(NETWORK_MODES, network, "network mode"),
 };
 
 function each<T extends string>(texts: readonly string[], parse: (text: string) => T, what: string): readonly T[] {

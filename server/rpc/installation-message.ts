@@ -50,7 +50,15 @@ export function installationMessage(view: InstallationView): MessageInitShape<ty
     steps: view.steps.map(stepMessage),
     ...(view.pending && { pendingEnrolment: pendingMessage(view.pending) }),
     attached: view.attached,
+    rebootPaused: view.rebootPaused,
+    rescue: view.rescue,
+    storage: storageMessage(view.storage),
   };
+}
+
+/** Which disk is written, and how, as the contract has it. */
+function storageMessage({ disk, rootSizeBytes, wipe }: InstallationView["storage"]) {
+  return { disk, rootSizeBytes: BigInt(rootSizeBytes), wipe };
 }
 
 /** A line of a log as the contract has it. */

@@ -75,7 +75,8 @@ function deciding({ access, installations, approve, issueClaim }: InstallationSe
   return {
     retryInstallation: async (request, { principal: caller }) => {
       const { id } = await access.installation(caller, request.installation);
-      return installationMessage(await installations.retry(caller, id));
+      const { wipe, wipeDiskSerials } = request;
+      return installationMessage(await installations.retry(caller, id, { wipe, wipeDiskSerials }));
     },
 
     cancelInstallation: async (request, { principal: caller }) => {
@@ -86,6 +87,16 @@ function deciding({ access, installations, approve, issueClaim }: InstallationSe
     unfreezeInstallation: async (request, { principal: caller }) => {
       const { id } = await access.installation(caller, request.installation);
       return installationMessage(await installations.unfreeze(caller, id));
+    },
+
+    pauseReboot: async (request, { principal: caller }) => {
+      const { id } = await access.installation(caller, request.installation);
+      return installationMessage(await installations.pauseReboot(caller, id, true));
+    },
+
+    resumeReboot: async (request, { principal: caller }) => {
+      const { id } = await access.installation(caller, request.installation);
+      return installationMessage(await installations.pauseReboot(caller, id, false));
     },
 
     issueClaim: async (request, { principal: caller }) => {

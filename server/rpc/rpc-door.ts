@@ -15,6 +15,7 @@ import type { Version } from "../../proto/values/version.ts";
 import type { Core } from "../core/core.ts";
 import { approveEnrolment } from "../core/gate/approval.ts";
 import { watchHosts } from "../core/hosts/host-watch.ts";
+import { rebootHost } from "../core/hosts/reboot-host.ts";
 import type { VisibleClusters } from "../core/identity/access.ts";
 import { expiryOf } from "../core/identity/live-calls.ts";
 import type { Caller } from "../core/identity/principal.ts";
@@ -71,8 +72,10 @@ function addOperatorServices(server: RpcServer<Caller>, { core, credentials, ver
       hostService({
         ...core,
         watchHosts: (clusters, after, signal) => watchHosts(core, clusters, after, signal),
-        arm: async (caller, hostId, wish) => installationMessage(await installations.arm(caller, hostId, wish)),
+        arm: async (caller, hostId, request, options) =>
+          installationMessage(await installations.arm(caller, hostId, request, options)),
         disarm: (caller, hostId) => installations.disarm(caller, hostId),
+        reboot: (caller, wish) => rebootHost(core, caller, wish),
       }),
     )
     .add(

@@ -1,6 +1,7 @@
 import type { Migration } from "./migrate.ts";
 import { openStore, type Store } from "./open-store.ts";
 import { first } from "./schema/0001-first/first.ts";
+import { firstInstall } from "./schema/0002-first-install/first-install.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -12,7 +13,10 @@ export type Db = Reader<Tables>;
 export type Tx = Writer<Tables>;
 
 /** Every step from an empty file to this release, in order. One that was released never changes. */
-export const MIGRATIONS: readonly Migration[] = [{ name: "0001-first", up: first }];
+export const MIGRATIONS: readonly Migration[] = [
+  { name: "0001-first", up: first },
+  { name: "0002-first-install", up: firstInstall },
+];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */
 export async function openHpsStore(file: string): Promise<HpsStore> {

@@ -22,6 +22,7 @@ export function selectHostRows(db: Db) {
       "host.name",
       "host.profile",
       "host.resume",
+      "host.network",
       "host.installed_at as installedAt",
       "host.agent_version as agentVersion",
       "host.created_at as createdAt",
@@ -40,6 +41,7 @@ export interface HostRow {
   readonly name: string;
   readonly profile: string;
   readonly resume: Resume;
+  readonly network: "dhcp" | "static";
   readonly installedAt: number | null;
   readonly agentVersion: string;
   readonly createdAt: number;

@@ -13,6 +13,8 @@ export interface HostFields {
   readonly profile: string;
   readonly tags: ReadonlyMap<string, string>;
   readonly resume: Resume;
+  /** How the installed system reaches the network. */
+  readonly network: "dhcp" | "static";
 }
 
 export interface HostRecord extends HostFields {
@@ -46,6 +48,7 @@ export async function insertHost(tx: Tx, { id, clusterId, fields, at }: NewHost)
       name: fields.name,
       profile: fields.profile,
       resume: fields.resume,
+      network: fields.network,
       installed_at: null,
       agent_version: "",
       boot_json: null,
@@ -65,6 +68,7 @@ export async function updateHost(tx: Tx, id: string, fields: HostFields, at: num
       name: fields.name,
       profile: fields.profile,
       resume: fields.resume,
+      network: fields.network,
       updated_at: at,
       revision: eb("revision", "+", 1),
     }))

@@ -4,6 +4,16 @@ import type { Tables } from "./schema/tables.ts";
 
 type Outcome = Tables["installation"]["outcome"];
 
+/** Which disk is written, and how. */
+export interface StorageWish {
+  /** The disk rule; empty for the one fixed disk. */
+  readonly disk: string;
+  /** Of each root file system; 0: as the image needs. */
+  readonly rootSizeBytes: number;
+  /** The chosen disk may be wiped, whatever its serial number. */
+  readonly wipe: boolean;
+}
+
 /** One run of installing one host. Times are UTC milliseconds. */
 export interface InstallationRow {
   readonly id: string;
@@ -21,6 +31,14 @@ export interface InstallationRow {
   readonly endedAt: number | null;
   /** How often the host's policy let it go on by itself. */
   readonly resumed: number;
+  readonly storage: StorageWish;
+  /** Only a shell is wanted. */
+  readonly rescue: boolean;
+  readonly rebootPaused: boolean;
+  /** An operator said `retry` and no agent has gone on since. */
+  readonly goOn: boolean;
+  /** Digest of the installer that its machine booted last; empty before. */
+  readonly installer: string;
   /** Highest sequence of its journal and of its log; 0 when there is none. */
   readonly lastJournal: number;
   readonly lastLog: number;
@@ -35,7 +53,17 @@ export interface NamedInstallationRow extends InstallationRow {
 /** What an installation starts as. */
 export type NewInstallation = Pick<
   InstallationRow,
-  "id" | "hostId" | "clusterId" | "state" | "image" | "wipeDiskSerials" | "armedBy" | "windowEndAt" | "createdAt"
+  | "id"
+  | "hostId"
+  | "clusterId"
+  | "state"
+  | "image"
+  | "wipeDiskSerials"
+  | "storage"
+  | "rescue"
+  | "armedBy"
+  | "windowEndAt"
+  | "createdAt"
 >;
 
 /** Fails with a duplicate of `installation.host_id` while another open installation holds the host. */
@@ -51,6 +79,13 @@ export async function insertInstallation(tx: Tx, made: NewInstallation): Promise
       reason: "",
       image: made.image,
       wipe_json: JSON.stringify(made.wipeDiskSerials),
+      disk: made.storage.disk,
+      root_size_bytes: made.storage.rootSizeBytes,
+      wipe: made.storage.wipe ? 1 : 0,
+      rescue: made.rescue ? 1 : 0,
+      reboot_paused: 0,
+      go_on: 0,
+      installer: "",
       armed_by: made.armedBy,
       window_end_at: made.windowEndAt,
       created_at: made.createdAt,
@@ -120,6 +155,11 @@ export interface InstallationChanges {
   readonly lastLog?: number;
   /** Facts of the machine that enrolled, as JSON; null forgets them. */
   readonly factsJson?: string | null;
+  readonly rebootPaused?: boolean;
+  readonly goOn?: boolean;
+  readonly installer?: string;
+  readonly wipe?: boolean;
+  readonly wipeDiskSerials?: readonly string[];
 }
 
 /** Not executed, so that it can go along with other statements in one batch. */
@@ -133,6 +173,11 @@ export function updateInstallation(tx: Tx, id: string, changes: InstallationChan
     ...(changes.lastJournal !== undefined && { last_journal: changes.lastJournal }),
     ...(changes.lastLog !== undefined && { last_log: changes.lastLog }),
     ...(changes.factsJson !== undefined && { facts_json: changes.factsJson }),
+    ...(changes.rebootPaused !== undefined && { reboot_paused: changes.rebootPaused ? 1 : 0 }),
+    ...(changes.goOn !== undefined && { go_on: changes.goOn ? 1 : 0 }),
+    ...(changes.installer !== undefined && { installer: changes.installer }),
+    ...(changes.wipe !== undefined && { wipe: changes.wipe ? 1 : 0 }),
+    ...(changes.wipeDiskSerials !== undefined && { wipe_json: JSON.stringify(changes.wipeDiskSerials) }),
   };
   return tx
     .updateTable("installation")
@@ -198,6 +243,11 @@ function rowOf(row: Selectable<Tables["installation"]>): InstallationRow {
     createdAt: row.created_at,
     endedAt: row.ended_at,
     resumed: row.resumed,
+    storage: { disk: row.disk, rootSizeBytes: row.root_size_bytes, wipe: row.wipe === 1 },
+    rescue: row.rescue === 1,
+    rebootPaused: row.reboot_paused === 1,
+    goOn: row.go_on === 1,
+    installer: row.installer,
     lastJournal: row.last_journal,
     lastLog: row.last_log,
   };

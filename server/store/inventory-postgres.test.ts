@@ -26,7 +26,7 @@ import type { Tables } from "./schema/tables.ts";
 const CLUSTER = { description: "", domain: "lab.example", admission: "armed" } as const;
 const MAC = "52:54:00:12:34:56";
 const FIELDS: HostFields = {
-  ...{ name: "web01", macs: [MAC], addresses: ["192.0.2.1"], profile: "", resume: "never" },
+  ...{ name: "web01", macs: [MAC], addresses: ["192.0.2.1"], profile: "", resume: "never", network: "dhcp" },
   tags: new Map([["rack", "r1"]]),
 };
 const AUDIT: NewAuditRow = {

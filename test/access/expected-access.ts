@@ -42,6 +42,7 @@ HostService/UpdateHost                    U  U   U   U   U   U   D   D   D   D  
 HostService/DeleteHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 HostService/ArmHost                       U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 HostService/DisarmHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+HostService/RebootHost                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 HostService/WatchHosts                    U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 HostService/WatchHosts of all             U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
 HostService/ListContacts                  U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok
@@ -69,6 +70,8 @@ InstallationService/WatchInstallationLog  U  U   U   U   U   U   D   D   D   D  
 InstallationService/RetryInstallation     U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 InstallationService/CancelInstallation    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 InstallationService/UnfreezeInstallation  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+InstallationService/PauseReboot           U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+InstallationService/ResumeReboot          U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 InstallationService/IssueClaim            U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 InstallationService/ApproveEnrolment      U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 

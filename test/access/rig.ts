@@ -17,6 +17,7 @@ import { LIFETIME } from "../../server/core/identity/lifetimes.ts";
 import { ServerCredentials } from "../../server/core/identity/server-credentials.ts";
 import { systemStatus } from "../../server/core/system/status.ts";
 import { operatorCaller } from "../../server/core/testing/callers.ts";
+import { addTestImage } from "../../server/core/testing/test-rows.ts";
 import { createRpcDoor } from "../../server/rpc/rpc-door.ts";
 import { openHpsStore } from "../../server/store/database.ts";
 
@@ -79,6 +80,7 @@ export async function openRig(change: (core: Core) => Core = (core) => core) {
     await rm(folder, { recursive: true, force: true });
   };
   const clusters = { a: await addCluster(core, "a"), b: await addCluster(core, "b") };
+  await addTestImage(store, clusters.a, { name: "debian:12" });
   return {
     core,
     server,

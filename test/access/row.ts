@@ -37,8 +37,8 @@ export interface RowSpec<M extends DescMethod> {
   readonly isPast?: (reply: MessageShape<M["output"]>, t: Try) => boolean;
   /** What the request names, as audit calls it; absent where nothing is named. */
   readonly target?: (t: Try) => string;
-  /** Reading changes nothing and is no event. */
-  readonly changes?: boolean;
+  /** Reading changes nothing and is no event; `agent`: what is changed is an agent's, and no table but audit tells of it. */
+  readonly changes?: boolean | "agent";
   /** Of a change: how many audit events its caller makes by it; default 1. */
   readonly events?: (who: WhoName) => number;
   /** Whether what goes on after the answer is done. */
@@ -50,7 +50,7 @@ export interface Row {
   readonly method: DescMethod;
   /** Whether agents, not operators, are whom it is for. */
   readonly agents: boolean;
-  readonly changes: boolean;
+  readonly changes: boolean | "agent";
   readonly events: (who: WhoName) => number;
   readonly wish: (who: WhoName) => Wish;
   readonly extra: ((rig: Rig, subject: Subject) => Promise<string>) | undefined;

@@ -138,6 +138,13 @@ export const HOST_ROWS: readonly Row[] = [
     target: ofHost,
     changes: true,
   }),
+  row(host.rebootHost, {
+    wish: { agent: "attached" },
+    request: ({ subject }) => ({ host: subject.hostId, network: true }),
+    shows: (_reply, { subject }) => subject.told.includes("reboot"),
+    target: ofHost,
+    changes: "agent",
+  }),
   row(host.watchHosts, {
     request: ({ subject }) => ({ cluster: "a", afterSequence: BigInt(subject.before.change) }),
     shows: ({ hostId }, { subject }) => hostId === subject.hostId,

@@ -1,6 +1,7 @@
 import { InstallationService, InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
+import { ROOT } from "./rig.ts";
 import { type Row, row, type Try } from "./row.ts";
 import { ofHost } from "./rows-hosts.ts";
 import { hasOpenSession, versionOf } from "./subject.ts";
@@ -13,6 +14,8 @@ const ofInstallation = ({ subject }: Try) => `installation:${subject.installatio
 const named = ({ subject }: Try) => ({ installation: subject.installationId });
 const stored = ({ rig, subject }: Try, column: "state" | "outcome") =>
   rig.book.value(`SELECT ${column} FROM installation WHERE id = ?`, subject.installationId);
+const isPaused = ({ rig, subject }: Try) =>
+  rig.book.value("SELECT reboot_paused FROM installation WHERE id = ?", subject.installationId);
 const isSubject = ({ id }: { readonly id: string }, { subject }: Try) => id === subject.installationId;
 
 export const INSTALLATION_ROWS: readonly Row[] = [
@@ -71,6 +74,24 @@ export const INSTALLATION_ROWS: readonly Row[] = [
     wish: { state: "frozen" },
     request: named,
     shows: ({ state }, t) => state === InstallationState.INTERRUPTED && stored(t, "state") === "interrupted",
+    target: ofInstallation,
+    changes: true,
+  }),
+  row(installation.pauseReboot, {
+    wish: { state: "installing" },
+    request: named,
+    shows: ({ rebootPaused }, t) => rebootPaused && isPaused(t) === 1,
+    target: ofInstallation,
+    changes: true,
+  }),
+  row(installation.resumeReboot, {
+    wish: { state: "installing" },
+    extra: async ({ core }, { installationId }) => {
+      await core.installations.pauseReboot(ROOT, installationId, true);
+      return "";
+    },
+    request: named,
+    shows: ({ rebootPaused }, t) => !rebootPaused && isPaused(t) === 0,
     target: ofInstallation,
     changes: true,
   }),

@@ -26,6 +26,8 @@ export interface Subject {
   /** Empty where the host rests. */
   readonly installationId: string;
   readonly sessionId: string;
+  /** Commands that its agent got and did, but shells. */
+  readonly told: readonly string[];
   /** What only this method needs: a name, a serial number, a certificate. */
   extra: string;
   /** The last sequence numbers before it was made. */
@@ -57,7 +59,7 @@ export function macOf(number: number): string {
 }
 
 export function plainHost(number: number) {
-  const plain = { addresses: [], profile: "", tags: new Map(), resume: "never" } as const;
+  const plain = { addresses: [], profile: "", tags: new Map(), resume: "never", network: "dhcp" } as const;
   return { name: parseHostName(`h${number}`), macs: [parseMac(macOf(number))], ...plain };
 }
 
@@ -82,7 +84,17 @@ export async function prepare(rig: Rig, wish: Wish): Promise<Subject> {
     for (const { wire } of peers.values()) wire.close();
     await shells.close();
   };
-  return { hostId, hostName, installationId, sessionId: shells.sessionId, extra: "", before, peers, dispose };
+  return {
+    hostId,
+    hostName,
+    installationId,
+    sessionId: shells.sessionId,
+    told: shells.told,
+    extra: "",
+    before,
+    peers,
+    dispose,
+  };
 }
 
 async function install({ core }: Rig, hostId: string, state: NonNullable<Wish["state"]>): Promise<string> {
@@ -111,17 +123,20 @@ async function openShells(
   { hostId, hostName }: Pick<Subject, "hostId" | "hostName">,
   { agent, session }: Wish,
 ) {
-  if (agent === undefined) return { sessionId: "", close: async () => undefined };
+  if (agent === undefined) return { sessionId: "", told: [], close: async () => undefined };
   const { core, clusters } = rig;
-  const told = Promise.withResolvers<string>();
+  const opened = Promise.withResolvers<string>();
+  const told: string[] = [];
   const attached = core.presence.attach({
-    ...{ identity: `spiffe://test/${hostId}`, hostId, clusterId: clusters.a, runId: newUuid() },
+    ...{ identity: core.authority.uriOf("host", hostId), hostId, clusterId: clusters.a, runId: newUuid() },
     ...{ address: "192.0.2.7", version: versionOf(hostName), close: () => undefined },
     send: (init) => {
       const { id, command } = create(CommandSchema, init);
-      if (command.case !== "openShell") throw new Error("no shell");
-      told.resolve(command.value.session);
-      if (agent === "serves") core.shells.serve(command.value.session);
+      if (command.case !== "openShell") told.push(command.case ?? "nothing");
+      else {
+        opened.resolve(command.value.session);
+        if (agent === "serves") core.shells.serve(command.value.session);
+      }
       attached.answered(id, "");
     },
   });
@@ -134,7 +149,7 @@ async function openShells(
       () => undefined,
     );
   }
-  const sessionId = session === undefined ? "" : await told.promise;
+  const sessionId = session === undefined ? "" : await opened.promise;
   const close = async () => {
     cancel.abort();
     attached.detach();
@@ -144,7 +159,7 @@ async function openShells(
     cancel.abort();
     await until("the session is over", () => !hasOpenSession(rig, hostId));
   }
-  return { sessionId, close };
+  return { sessionId, told, close };
 }
 
 export function hasOpenSession({ book }: Rig, hostId: string): boolean {

@@ -65,7 +65,7 @@ export async function openGateRig(admission: "armed" | "approve" = "armed"): Pro
   });
   const { id: hostId } = await core.hosts.create(ROOT, cluster.id, {
     ...{ name: parseHostName("web01"), macs: [MAC], addresses: [ADDRESS], profile: "", tags: new Map() },
-    resume: "never",
+    ...{ resume: "never", network: "dhcp" },
   });
   const { gate, presence, installations } = core;
   const lease = (mac: string, address: string) =>

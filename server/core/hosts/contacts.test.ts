@@ -53,7 +53,7 @@ test("a machine that becomes a host's is no stranger any more, nor again", async
   await using test = await openInventory();
   const lab = await addTestCluster(test.store);
   for (const index of [1, 2, 3]) await test.contacts.seen(macOf(index), ADDRESS, NONE);
-  const fields = { addresses: [], profile: "", tags: new Map(), resume: "never" } as const;
+  const fields = { addresses: [], profile: "", tags: new Map(), resume: "never", network: "dhcp" } as const;
   const host = { ...fields, name: parseHostName("web01"), macs: [macOf(1)] };
   const { id } = await test.hosts.create(test.root, lab, host);
   const known = async () => (await test.contacts.list({ limit: 9 })).contacts.map(({ mac }) => mac);

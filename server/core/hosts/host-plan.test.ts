@@ -13,7 +13,7 @@ const WEB = {
   name: parseHostName("web01"),
   macs: MACS,
   addresses: [parseIpAddress("192.0.2.1"), parseIpAddress("2001:db8::1")],
-  ...({ profile: "", tags: new Map(), resume: "never" } as const),
+  ...({ profile: "", tags: new Map(), resume: "never", network: "dhcp" } as const),
 };
 
 test("the plan has every host's name, domain, MACs in order and first address", async () => {

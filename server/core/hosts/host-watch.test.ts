@@ -16,7 +16,7 @@ function adder({ hosts, root }: Inventory) {
   return async (clusterId: string, name: string) => {
     made += 1;
     const macs = [parseMac(`5254${made.toString(16).padStart(8, "0")}`)];
-    const rest = { addresses: [], profile: "", tags: new Map(), resume: "never" } as const;
+    const rest = { addresses: [], profile: "", tags: new Map(), resume: "never", network: "dhcp" } as const;
     return await hosts.create(root, clusterId, { name: parseHostName(name), macs, ...rest });
   };
 }

@@ -34,6 +34,8 @@ export interface HostSettings {
   readonly profile: string;
   readonly tags: ReadonlyMap<TagKey, TagValue>;
   readonly resume: Resume;
+  /** How the installed system reaches the network. */
+  readonly network: HostFields["network"];
 }
 
 export interface HostPage {
@@ -144,8 +146,8 @@ export class Hosts {
   }
 }
 
-function fieldsOf({ name, macs, addresses, profile, tags, resume }: HostRecord): HostFields {
-  return { name, macs, addresses, profile, tags, resume };
+function fieldsOf({ name, macs, addresses, profile, tags, resume, network }: HostRecord): HostFields {
+  return { name, macs, addresses, profile, tags, resume, network };
 }
 
 /** It was there when access was decided; it may have been deleted since. */

@@ -73,6 +73,7 @@ async function welcomeInstaller(
     acknowledgedSequence: BigInt(run.lastSequence),
     doneSteps: steps.filter((step) => step.state === "succeeded").map(({ name }) => name),
     proceed: state === "installing",
+    rebootPaused: found.rebootPaused,
   };
 }
 

@@ -27,10 +27,14 @@ export interface InstallationHooks {
   readonly resumeHost: (tx: Tx, hostId: string) => Promise<void>;
 }
 
-/** What the agent is told once a change is durable. Must not throw. */
+/** What the agents of a host are told once a change is durable. Must not throw, but for `reboot`. */
 export interface AgentOrders {
   readonly proceed: (hostId: string, doneSteps: readonly string[]) => void;
   readonly cancel: (hostId: string, reason: string) => void;
+  /** Whether the machine waits when all steps are done. */
+  readonly pauseReboot: (hostId: string, paused: boolean) => void;
+  /** Resolves when the agent of the installed system will restart its machine; `unavailable`, `precondition`, `deadline`. */
+  readonly reboot: (hostId: string, network: boolean) => Promise<void>;
 }
 
 export interface LifeDeps {

@@ -1,5 +1,3 @@
-import { create } from "@bufbuild/protobuf";
-import { InstallationState, StateChangeSchema } from "../../../proto/gen/hps/v1/installation_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { safeText } from "../../../proto/values/safe-text.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
@@ -7,27 +5,38 @@ import type { Db, HpsStore, Tx } from "../../store/database.ts";
 import {
   type InstallationQuery,
   type InstallationRow,
-  insertInstallation,
+  selectInstallation,
   selectOpenOf,
   selectOverdue,
   updateInstallation,
 } from "../../store/installations.ts";
 import { selectInstalledHost } from "../../store/installed-host.ts";
 import type { LogLineRow } from "../../store/log-lines.ts";
-import { locateHost } from "../../store/lookup.ts";
 import { type Audit, actorOfCaller } from "../audit/audit.ts";
 import { type HostEvent, next, type OpenState, parseOpenState } from "../hosts/life-cycle.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
-import { type ArmRequest, parseArmRequest } from "./arm-request.ts";
+import {
+  type ArmRequest,
+  type ArmWish,
+  parseArmRequest,
+  parseWipeSerials,
+  type WipePermission,
+} from "./arm-request.ts";
+import { type ArmingDeps, arm, armable } from "./arming.ts";
 import { type ChangedBy, InstallationLife, type LifeDeps } from "./installation-life.ts";
 import { type InstallationView, type ViewSources, viewInstallations } from "./installation-view.ts";
 import { MAX_REASON_BYTES } from "./limits.ts";
-import { OperationRecord } from "./operation-record.ts";
+import { setRebootPaused } from "./reboot-pause.ts";
 import { type Seen, type WatchDeps, watchJournal, watchLog } from "./watch.ts";
 
-export interface InstallationsDeps extends LifeDeps, ViewSources {
+export interface InstallationsDeps extends LifeDeps, ViewSources, Pick<ArmingDeps, "targetLink"> {
   readonly store: HpsStore;
   readonly audit: Audit;
+}
+
+export interface ArmOptions {
+  /** Restart the installed system into the network first, as soon as it is sure that the host can be armed. */
+  readonly reboot?: boolean;
 }
 
 /** The installation that holds a host. */
@@ -36,6 +45,7 @@ export interface OpenInstallation extends Omit<InstallationRow, "state"> {
 }
 
 const SWEEP_PAGE = 100;
+const NO_WIPE: WipePermission = { wipe: false, wipeDiskSerials: [] };
 const ALL = { clusters: "all", limit: 1 } as const;
 
 /** Installations: the first kind of operation. */
@@ -47,18 +57,30 @@ export class Installations extends InstallationLife {
     this.#deps = deps;
   }
 
-  /** Opens the window in which the host may be installed. `precondition` while another installation holds it. */
-  async arm(caller: Caller, hostId: string, request: ArmRequest): Promise<InstallationView> {
-    const wanted = parseArmRequest(request);
+  /**
+   * Opens the window in which the host may be installed. `not-found` for an image the cluster has not; `precondition` while
+   * another installation holds the host, or when it could not be installed in the end. Then nothing is restarted either.
+   */
+  async arm(
+    caller: Caller,
+    hostId: string,
+    request: ArmRequest,
+    { reboot = false }: ArmOptions = {},
+  ): Promise<InstallationView> {
+    const { store, orders, targetLink } = this.#deps;
+    const wish = parseArmRequest(request);
     const id = newUuid();
-    await this.#deps.store.write(async (tx) => {
-      const host = await locateHost(tx, hostId);
-      if (host === undefined) throw new HpsError("not-found", `no host ${safeText(hostId)}`);
-      next(await this.#stateOf(tx, hostId), "arm");
-      await this.#insert(tx, { id, hostId, clusterId: host.clusterId, by: nameOf(caller), wanted });
-      await this.#deps.hooks.suspendHost(tx, hostId);
-      const details = { host: hostId, image: wanted.image, windowSeconds: String(wanted.windowMs / 1000) };
-      await this.#audit(tx, caller, { id, clusterId: host.clusterId, details });
+    if (reboot) {
+      await store.read((db) => armable(db, { hostId, wish }, targetLink));
+      await orders.reboot(hostId, true);
+    }
+    await store.write(async (tx) => {
+      const { clusterId } = await arm(tx, this.#deps, { id, hostId, by: nameOf(caller), wish });
+      await this.#audit(tx, caller, {
+        id,
+        clusterId,
+        details: { host: hostId, ...orderOf(wish), reboot: String(reboot) },
+      });
     });
     return await this.get(id);
   }
@@ -76,9 +98,21 @@ export class Installations extends InstallationLife {
     return await this.#operateOn(caller, id, { event: "cancel", reason: parseReason(reason) });
   }
 
-  /** Lets an interrupted or failed installation go on from the first step that is not done. */
-  async retry(caller: Caller, id: string): Promise<InstallationView> {
-    return await this.#operateOn(caller, id, { event: "retry" });
+  /** Lets an interrupted or failed installation go on from the first step that is not done; what may be wiped is added. */
+  async retry(caller: Caller, id: string, permission: WipePermission = NO_WIPE): Promise<InstallationView> {
+    const wipeDiskSerials = parseWipeSerials(permission.wipeDiskSerials);
+    return await this.#operateOn(caller, id, { event: "retry", permission: { ...permission, wipeDiskSerials } });
+  }
+
+  /** Whether the machine waits when all steps are done. Any number of times. */
+  async pauseReboot(caller: Caller, id: string, paused: boolean): Promise<InstallationView> {
+    await this.#deps.store.write(async (tx) => {
+      const row = await this.#existing(tx, id);
+      await setRebootPaused(tx, this.#deps, row, { paused, by: { actor: nameOf(caller) } });
+      const details = { host: row.hostId, paused: String(paused) };
+      await this.#audit(tx, caller, { id, clusterId: row.clusterId, details });
+    });
+    return await this.get(id);
   }
 
   /** Lifts a freeze; what machine it is, is asked anew. */
@@ -135,18 +169,22 @@ export class Installations extends InstallationLife {
   }
 
   async #operateOn(caller: Caller, id: string, what: Operation): Promise<InstallationView> {
-    await this.#deps.store.write(async (tx) => {
-      const [row] = await viewInstallations(tx, { ...ALL, id }, this.#deps);
-      if (row === undefined) throw new HpsError("not-found", `no installation ${safeText(id)}`);
-      await this.#operate(tx, caller, row, what);
-    });
+    await this.#deps.store.write(async (tx) => await this.#operate(tx, caller, await this.#existing(tx, id), what));
     return await this.get(id);
   }
 
-  async #operate(tx: Tx, caller: Caller, row: InstallationRow, { event, reason }: Operation): Promise<void> {
+  async #existing(tx: Tx, id: string): Promise<InstallationRow> {
+    const row = await selectInstallation(tx, id);
+    if (row === undefined) throw new HpsError("not-found", `no installation ${safeText(id)}`);
+    return row;
+  }
+
+  async #operate(tx: Tx, caller: Caller, row: InstallationRow, what: Operation): Promise<void> {
+    const { event, reason, permission = NO_WIPE } = what;
     const by: ChangedBy = { actor: nameOf(caller), ...(reason !== undefined && reason !== "" && { reason }) };
+    await this.#permit(tx, row, permission);
     await this.apply(tx, row.id, event, by);
-    const details = { host: row.hostId, event };
+    const details = { host: row.hostId, event, ...wipeText(permission) };
     await this.#audit(tx, caller, { id: row.id, clusterId: row.clusterId, details, ...(reason && { reason }) });
   }
 
@@ -154,18 +192,12 @@ export class Installations extends InstallationLife {
     await this.#deps.audit.allowed(tx, actorOfCaller(caller), { target: `installation:${id}`, ...subject });
   }
 
-  async #insert(tx: Tx, { id, hostId, clusterId, by, wanted }: Armed): Promise<void> {
-    const { clock, changes } = this.#deps;
-    const now = clock();
-    const { windowMs, ...what } = wanted;
-    const made = { id, hostId, clusterId, state: "armed", armedBy: by, windowEndAt: now + windowMs, createdAt: now };
-    await insertInstallation(tx, { ...made, ...what });
-    const record = new OperationRecord({ lastJournal: 0, lastLog: 0 }, now);
-    const change = create(StateChangeSchema, { to: InstallationState.ARMED, event: "arm", actor: by });
-    record.enter({ case: "change", value: change });
-    await tx.batch([...record.take(tx, id), updateInstallation(tx, id, record.ends)]);
-    await changes.note(tx, { kind: "installation", objectId: id, clusterId, deleted: false });
-    await changes.note(tx, { kind: "host", objectId: hostId, clusterId, deleted: false });
+  /** Before the agent is told to go on: it asks for its configuration then. */
+  async #permit(tx: Tx, row: InstallationRow, { wipe, wipeDiskSerials }: WipePermission): Promise<void> {
+    const added = wipeDiskSerials.filter((serial) => !row.wipeDiskSerials.includes(serial));
+    if (!wipe && added.length === 0) return;
+    const all = parseWipeSerials([...row.wipeDiskSerials, ...added]);
+    await updateInstallation(tx, row.id, { wipe: wipe || row.storage.wipe, wipeDiskSerials: all }).execute();
   }
 
   async #stateOf(db: Db, hostId: string) {
@@ -192,6 +224,7 @@ export class Installations extends InstallationLife {
 interface Operation {
   readonly event: HostEvent;
   readonly reason?: string;
+  readonly permission?: WipePermission;
 }
 
 interface Audited {
@@ -201,12 +234,18 @@ interface Audited {
   readonly reason?: string;
 }
 
-interface Armed {
-  readonly id: string;
-  readonly hostId: string;
-  readonly clusterId: string;
-  readonly by: string;
-  readonly wanted: Required<ArmRequest>;
+function orderOf({ image, windowMs, storage, rescue, wipeDiskSerials }: ArmWish): Record<string, string> {
+  const { disk, wipe } = storage;
+  const order = { image, windowSeconds: String(windowMs / 1000), disk, rescue: String(rescue) };
+  return { ...order, ...wipeText({ wipe, wipeDiskSerials }) };
+}
+
+/** What a disk may lose is what one looks for afterwards. */
+function wipeText({ wipe, wipeDiskSerials }: WipePermission): Record<string, string> {
+  return {
+    ...(wipe && { wipe: "true" }),
+    ...(wipeDiskSerials.length > 0 && { wipeDiskSerials: wipeDiskSerials.join(" ") }),
+  };
 }
 
 function nameOf(caller: Caller): string {

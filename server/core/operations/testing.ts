@@ -1,6 +1,8 @@
 /** For tests of installations: a real store with one host, and what the other modules were asked to do. */
 import { parseIdentityUri } from "../../../certs/identity.ts";
 import type { VerifiedPeer } from "../../../certs/verify.ts";
+import { parseIpv4 } from "../../../proto/values/ip-address.ts";
+import { parseIpv4Network } from "../../../proto/values/ipv4-network.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
 import { createGroupCommit } from "../../store/group-commit.ts";
 import { Audit, type Clock } from "../audit/audit.ts";
@@ -9,6 +11,7 @@ import type { HostEvent } from "../hosts/life-cycle.ts";
 import type { Caller, HostPrincipal, InstallerPrincipal, OperatorPrincipal, Principal } from "../identity/principal.ts";
 import { Presence } from "../presence/presence.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
+import { addTestImage } from "../testing/test-rows.ts";
 import { agentOrders } from "./agent-orders.ts";
 import { Agents } from "./agents.ts";
 import { Bell } from "./bell.ts";
@@ -58,6 +61,7 @@ export async function openOperations(options: OperationsOptions = {}) {
   const store = await openTestStore();
   const clusterId = await addTestCluster(store);
   const hostId = await addTestHost(store, clusterId, { name: "web01", resume: options.resume ?? "never" });
+  for (const name of ["debian/web:12", "debian:12"]) await addTestImage(store, clusterId, { name });
   const time = { now: 1_800_000_000_000 };
   const core = compose(store, () => time.now, options);
   const { installations } = core;
@@ -95,8 +99,9 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
   };
   const alerts: string[] = [];
   const presence = new Presence({ clock, onTwoMachines: ({ identity }) => void alerts.push(identity) });
-  const real = agentOrders(presence);
+  const real = agentOrders(presence, (id) => `spiffe://example.org/host/${id}`);
   const orders: AgentOrders = {
+    ...real,
     proceed: (id, done) => {
       asked.push(`proceed ${id} ${done.join()}`.trim());
       real.proceed(id, done);
@@ -110,7 +115,8 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
     ...{ clock, audit: new Audit(store, clock), changes: new Changes(store, clock), bell: new Bell() },
   };
   const isAttached = (id: string) => presence.isAttached(id);
-  const installations = new Installations({ ...shared, store, hooks, orders, isAttached, pendingOf: nobodyWaits });
+  const others = { isAttached, pendingOf: nobodyWaits, targetLink: TARGET_LINK };
+  const installations = new Installations({ ...shared, store, hooks, orders, ...others });
   const agents = new Agents({
     ...{ ...shared, presence, life: installations, quota: new LogQuota(options.log) },
     ...{ commits: createGroupCommit(store), refusals: shared.audit },
@@ -121,6 +127,12 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
   });
   return { asked, installations, agents, presence, alerts, ...shared };
 }
+
+const TARGET_LINK = {
+  network: parseIpv4Network("192.0.2.0/24"),
+  gateway: parseIpv4("192.0.2.1"),
+  nameServers: [parseIpv4("192.0.2.2")],
+};
 
 async function nobodyWaits(): Promise<undefined> {
   return undefined;

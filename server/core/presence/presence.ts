@@ -93,9 +93,12 @@ export class Presence {
    * Errors: `unavailable` when none is attached or it leaves meanwhile, `deadline`, `precondition` with its own words.
    */
   async send(hostId: string, command: AgentCommand): Promise<void> {
-    const entry = this.#latest(hostId);
-    if (entry === undefined) throw detachedError();
-    await entry.pending.run(command, this.#options.commandMs, entry.send);
+    await this.#run(this.#latest(hostId), command);
+  }
+
+  /** The same to the agent with this identity: a host's own, say, and never its installer. */
+  async sendTo(identity: string, command: AgentCommand): Promise<void> {
+    await this.#run(this.#byIdentity.get(identity), command);
   }
 
   /** The same without waiting: whoever is not attached now is told when it attaches. */
@@ -131,6 +134,11 @@ export class Presence {
     if (this.#byHost.size > 0) await settlesWithin(promise, graceMs);
   }
 
+  async #run(entry: Entry | undefined, command: AgentCommand): Promise<void> {
+    if (entry === undefined) throw detachedError();
+    await entry.pending.run(command, this.#options.commandMs, entry.send);
+  }
+
   #latest(hostId: string): Entry | undefined {
     return [...(this.#byHost.get(hostId) ?? [])].at(-1);
   }
@@ -162,7 +170,7 @@ export class Presence {
 }
 
 function detachedError(): HpsError {
-  return new HpsError("unavailable", "no agent of this host is attached", { hint: "see hpsctl host show" });
+  return new HpsError("unavailable", "no agent of this host is attached", { hint: "hpsctl host get shows the host" });
 }
 
 function stoppingError(): HpsError {

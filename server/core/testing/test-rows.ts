@@ -1,5 +1,6 @@
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { HpsStore } from "../../store/database.ts";
+import { type ImageRow, insertImage } from "../../store/images.ts";
 
 /** For tests: rows as they are, past every rule of the core, like those of open-test-store.ts. Each answers with its id. */
 
@@ -14,6 +15,19 @@ export async function addTestInstallation(store: HpsStore, hostId: string, clust
     const row = { ...whose, ...state, ...times, ...counts };
     await tx.insertInto("installation").values(row).execute();
   });
+  return id;
+}
+
+/** An image whose file is nowhere. */
+export async function addTestImage(
+  store: HpsStore,
+  clusterId: string,
+  image: Partial<ImageRow> & Pick<ImageRow, "name">,
+): Promise<string> {
+  const id = newUuid();
+  const file = { digest: "a".repeat(64), sizeBytes: 1000, format: "tar", contentBytes: 5000, entries: 7 } as const;
+  const found = { lacks: [], system: "Debian", kernel: "6.1", importedBy: "test", createdAt: 1 };
+  await store.write((tx) => insertImage(tx, { id, clusterId, ...file, ...found, ...image }));
   return id;
 }
 

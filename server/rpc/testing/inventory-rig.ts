@@ -13,6 +13,7 @@ import { makeAuthority, makeLeaf } from "../../../proto/rpc/testing/certificates
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseVersion } from "../../../proto/values/version.ts";
 import { type Caller, EVERYWHERE, type Role } from "../../core/identity/principal.ts";
+import { type ArmRequest, parseArmRequest } from "../../core/operations/arm-request.ts";
 import { systemStatus } from "../../core/system/status.ts";
 import { type Inventory, openInventory } from "../../core/testing/inventory.ts";
 import { auditService } from "../audit-service.ts";
@@ -94,7 +95,11 @@ function addServices(server: RpcServer<Caller>, inventory: Inventory): void {
   server.add(ClusterService, clusterService({ access, clusters }));
   server.add(AuditService, auditService({ access, auditLog }));
   server.add(SystemService, systemService({ access, status: (visible) => systemStatus(sources, visible) }));
-  const arm = async (_: Caller, hostId: string, wish: object) => ({ hostId, reason: JSON.stringify(wish) });
+  const arm = async (_: Caller, hostId: string, request: ArmRequest, options: object) => ({
+    hostId,
+    reason: JSON.stringify({ ...parseArmRequest(request), ...options }),
+  });
   const disarm = async () => undefined;
-  server.add(HostService, hostService({ access, hosts, contacts, watchHosts, arm, disarm }));
+  const reboot = async () => undefined;
+  server.add(HostService, hostService({ access, hosts, contacts, watchHosts, arm, disarm, reboot }));
 }

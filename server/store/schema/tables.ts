@@ -11,6 +11,7 @@ export interface Tables {
   host_mac: HostMacTable;
   host_address: HostAddressTable;
   host_tag: HostTagTable;
+  image: ImageTable;
   installation: InstallationTable;
   step: StepTable;
   journal: JournalTable;
@@ -56,6 +57,10 @@ interface HostTable {
   agent_version: string;
   /** The last BootReport, as JSON. */
   boot_json: string | null;
+  /** How the installed system reaches the network. */
+  network: Generated<"dhcp" | "static">;
+  /** What its agent last said of the machine: hps.v1.Facts as JSON. */
+  facts_json: Generated<string | null>;
   created_at: number;
   updated_at: number;
   revision: number;
@@ -79,6 +84,27 @@ interface HostTagTable {
   value: string;
 }
 
+/** An archive under a name; its bytes lie in the state folder as `images/<digest>`, once for all images that are the same. */
+interface ImageTable {
+  id: string;
+  cluster_id: string;
+  /** `name:tag` */
+  name: string;
+  /** SHA-256, lower-case hex. */
+  digest: string;
+  size_bytes: number;
+  format: "tar" | "tar-zstd" | "tar-xz";
+  /** Of all its regular files, unpacked. */
+  content_bytes: number;
+  entries: number;
+  /** JSON array: what it needs to be booted and has not. */
+  lacks_json: string;
+  system: string;
+  kernel: string;
+  imported_by: string;
+  created_at: number;
+}
+
 interface InstallationTable {
   id: string;
   host_id: string;
@@ -98,6 +124,19 @@ interface InstallationTable {
   facts_json: string | null;
   /** How often the resume policy has let it go on by itself. */
   resumed: number;
+  /** The disk rule; empty for the one fixed disk. */
+  disk: Generated<string>;
+  /** Of each root file system; 0: as the image needs. */
+  root_size_bytes: Generated<number>;
+  /** Whether the chosen disk may be wiped, whatever its serial number. */
+  wipe: Generated<number>;
+  /** Whether only a shell is wanted. */
+  rescue: Generated<number>;
+  reboot_paused: Generated<number>;
+  /** An operator said `retry` and no agent has gone on since: the machine that comes next goes on by itself. */
+  go_on: Generated<number>;
+  /** Digest of the installer that its machine booted last; empty before. */
+  installer: Generated<string>;
   last_journal: number;
   last_log: number;
   revision: number;

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/host.proto.
  */
 export const file_hps_v1_host: GenFile = /*@__PURE__*/
-  fileDesc("ChFocHMvdjEvaG9zdC5wcm90bxIGaHBzLnYxIpMECgRIb3N0EgoKAmlkGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSDAoEbmFtZRgDIAEoCRIMCgRtYWNzGAQgAygJEhEKCWFkZHJlc3NlcxgFIAMoCRIPCgdwcm9maWxlGAYgASgJEiQKBHRhZ3MYByADKAsyFi5ocHMudjEuSG9zdC5UYWdzRW50cnkSJAoGcmVzdW1lGAggASgOMhQuaHBzLnYxLlJlc3VtZVBvbGljeRIgCgVzdGF0ZRgJIAEoDjIRLmhwcy52MS5Ib3N0U3RhdGUSFAoMaW5zdGFsbGF0aW9uGAogASgJEhAKCGF0dGFjaGVkGAsgASgIEhUKDWFnZW50X3ZlcnNpb24YDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEiQKB25ldHdvcmsYECABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSHAoFZmFjdHMYESABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgSIAEoCzISLmhwcy52MS5Cb290UmVwb3J0GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvUBCgdDb250YWN0EgsKA21hYxgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEjMKD2ZpcnN0X3NlZW5fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCWludmVudG9yeRgFIAMoCzIeLmhwcy52MS5Db250YWN0LkludmVudG9yeUVudHJ5GjAKDkludmVudG9yeUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiHgoOR2V0SG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCSJsChBMaXN0SG9zdHNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJEhAKCG9yZGVyX2J5GAUgASgJIkkKEUxpc3RIb3N0c1Jlc3BvbnNlEhsKBWhvc3RzGAEgAygLMgwuaHBzLnYxLkhvc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi8KEUNyZWF0ZUhvc3RSZXF1ZXN0EhoKBGhvc3QYASABKAsyDC5ocHMudjEuSG9zdCJgChFVcGRhdGVIb3N0UmVxdWVzdBIaCgRob3N0GAEgASgLMgwuaHBzLnYxLkhvc3QSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEURlbGV0ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDAoEZXRhZxgCIAEoCSIUChJEZWxldGVIb3N0UmVzcG9uc2UiqgEKDkFybUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSKQoGd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWltYWdlGAMgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAQgAygJEiUKB3N0b3JhZ2UYBSABKAsyFC5ocHMudjEuU3RvcmFnZU9yZGVyEg4KBnJlc2N1ZRgGIAEoCCIhChFEaXNhcm1Ib3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIjwKEVdhdGNoSG9zdHNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUwoSV2F0Y2hIb3N0c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgDEhoKBGhvc3QYAiABKAsyDC5ocHMudjEuSG9zdBIPCgdob3N0X2lkGAMgASgJIjwKE0xpc3RDb250YWN0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiUgoUTGlzdENvbnRhY3RzUmVzcG9uc2USIQoIY29udGFjdHMYASADKAsyDy5ocHMudjEuQ29udGFjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqkwIKCUhvc3RTdGF0ZRIaChZIT1NUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVSE9TVF9TVEFURV9SRUdJU1RFUkVEEAESFAoQSE9TVF9TVEFURV9BUk1FRBACEiAKHEhPU1RfU1RBVEVfQVdBSVRJTkdfQVBQUk9WQUwQAxIZChVIT1NUX1NUQVRFX0lOU1RBTExJTkcQBBIaChZIT1NUX1NUQVRFX0lOVEVSUlVQVEVEEAUSFQoRSE9TVF9TVEFURV9GQUlMRUQQBhIVChFIT1NUX1NUQVRFX0ZST1pFThAHEhgKFEhPU1RfU1RBVEVfUkVCT09USU5HEAgSGAoUSE9TVF9TVEFURV9JTlNUQUxMRUQQCSp4CgxSZXN1bWVQb2xpY3kSHQoZUkVTVU1FX1BPTElDWV9VTlNQRUNJRklFRBAAEhcKE1JFU1VNRV9QT0xJQ1lfTkVWRVIQARIWChJSRVNVTUVfUE9MSUNZX09OQ0UQAhIYChRSRVNVTUVfUE9MSUNZX0FMV0FZUxADMvsFCgtIb3N0U2VydmljZRJECgdHZXRIb3N0EhYuaHBzLnYxLkdldEhvc3RSZXF1ZXN0GgwuaHBzLnYxLkhvc3QiE8rbGA8KAQEQARgCIgRob3N0KAISWAoJTGlzdEhvc3RzEhguaHBzLnYxLkxpc3RIb3N0c1JlcXVlc3QaGS5ocHMudjEuTGlzdEhvc3RzUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESUgoKQ3JlYXRlSG9zdBIZLmhwcy52MS5DcmVhdGVIb3N0UmVxdWVzdBoMLmhwcy52MS5Ib3N0IhvK2xgXCgEBEAIYAiIMaG9zdC5jbHVzdGVyKAESTQoKVXBkYXRlSG9zdBIZLmhwcy52MS5VcGRhdGVIb3N0UmVxdWVzdBoMLmhwcy52MS5Ib3N0IhbK2xgSCgEBEAIYAiIHaG9zdC5pZCgCElgKCkRlbGV0ZUhvc3QSGS5ocHMudjEuRGVsZXRlSG9zdFJlcXVlc3QaGi5ocHMudjEuRGVsZXRlSG9zdFJlc3BvbnNlIhPK2xgPCgEBEAIYAiIEaG9zdCgCEkwKB0FybUhvc3QSFi5ocHMudjEuQXJtSG9zdFJlcXVlc3QaFC5ocHMudjEuSW5zdGFsbGF0aW9uIhPK2xgPCgEBEAIYAiIEaG9zdCgCEkoKCkRpc2FybUhvc3QSGS5ocHMudjEuRGlzYXJtSG9zdFJlcXVlc3QaDC5ocHMudjEuSG9zdCITytsYDwoBARACGAIiBGhvc3QoAhJdCgpXYXRjaEhvc3RzEhkuaHBzLnYxLldhdGNoSG9zdHNSZXF1ZXN0GhouaHBzLnYxLldhdGNoSG9zdHNSZXNwb25zZSIWytsYEgoBARABGAIiB2NsdXN0ZXIoATABElYKDExpc3RDb250YWN0cxIbLmhwcy52MS5MaXN0Q29udGFjdHNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RDb250YWN0c1Jlc3BvbnNlIgvK2xgHCgEBEAIYA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent, file_hps_v1_installation]);
+  fileDesc("ChFocHMvdjEvaG9zdC5wcm90bxIGaHBzLnYxIpMECgRIb3N0EgoKAmlkGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSDAoEbmFtZRgDIAEoCRIMCgRtYWNzGAQgAygJEhEKCWFkZHJlc3NlcxgFIAMoCRIPCgdwcm9maWxlGAYgASgJEiQKBHRhZ3MYByADKAsyFi5ocHMudjEuSG9zdC5UYWdzRW50cnkSJAoGcmVzdW1lGAggASgOMhQuaHBzLnYxLlJlc3VtZVBvbGljeRIgCgVzdGF0ZRgJIAEoDjIRLmhwcy52MS5Ib3N0U3RhdGUSFAoMaW5zdGFsbGF0aW9uGAogASgJEhAKCGF0dGFjaGVkGAsgASgIEhUKDWFnZW50X3ZlcnNpb24YDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEiQKB25ldHdvcmsYECABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSHAoFZmFjdHMYESABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgSIAEoCzISLmhwcy52MS5Cb290UmVwb3J0GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvUBCgdDb250YWN0EgsKA21hYxgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEjMKD2ZpcnN0X3NlZW5fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCWludmVudG9yeRgFIAMoCzIeLmhwcy52MS5Db250YWN0LkludmVudG9yeUVudHJ5GjAKDkludmVudG9yeUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiHgoOR2V0SG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCSJsChBMaXN0SG9zdHNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJEhAKCG9yZGVyX2J5GAUgASgJIkkKEUxpc3RIb3N0c1Jlc3BvbnNlEhsKBWhvc3RzGAEgAygLMgwuaHBzLnYxLkhvc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi8KEUNyZWF0ZUhvc3RSZXF1ZXN0EhoKBGhvc3QYASABKAsyDC5ocHMudjEuSG9zdCJgChFVcGRhdGVIb3N0UmVxdWVzdBIaCgRob3N0GAEgASgLMgwuaHBzLnYxLkhvc3QSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEURlbGV0ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDAoEZXRhZxgCIAEoCSIUChJEZWxldGVIb3N0UmVzcG9uc2UiugEKDkFybUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSKQoGd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWltYWdlGAMgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAQgAygJEiUKB3N0b3JhZ2UYBSABKAsyFC5ocHMudjEuU3RvcmFnZU9yZGVyEg4KBnJlc2N1ZRgGIAEoCBIOCgZyZWJvb3QYByABKAgiMgoRUmVib290SG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgduZXR3b3JrGAIgASgIIhQKElJlYm9vdEhvc3RSZXNwb25zZSIhChFEaXNhcm1Ib3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIjwKEVdhdGNoSG9zdHNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUwoSV2F0Y2hIb3N0c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgDEhoKBGhvc3QYAiABKAsyDC5ocHMudjEuSG9zdBIPCgdob3N0X2lkGAMgASgJIjwKE0xpc3RDb250YWN0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiUgoUTGlzdENvbnRhY3RzUmVzcG9uc2USIQoIY29udGFjdHMYASADKAsyDy5ocHMudjEuQ29udGFjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqkwIKCUhvc3RTdGF0ZRIaChZIT1NUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVSE9TVF9TVEFURV9SRUdJU1RFUkVEEAESFAoQSE9TVF9TVEFURV9BUk1FRBACEiAKHEhPU1RfU1RBVEVfQVdBSVRJTkdfQVBQUk9WQUwQAxIZChVIT1NUX1NUQVRFX0lOU1RBTExJTkcQBBIaChZIT1NUX1NUQVRFX0lOVEVSUlVQVEVEEAUSFQoRSE9TVF9TVEFURV9GQUlMRUQQBhIVChFIT1NUX1NUQVRFX0ZST1pFThAHEhgKFEhPU1RfU1RBVEVfUkVCT09USU5HEAgSGAoUSE9TVF9TVEFURV9JTlNUQUxMRUQQCSp4CgxSZXN1bWVQb2xpY3kSHQoZUkVTVU1FX1BPTElDWV9VTlNQRUNJRklFRBAAEhcKE1JFU1VNRV9QT0xJQ1lfTkVWRVIQARIWChJSRVNVTUVfUE9MSUNZX09OQ0UQAhIYChRSRVNVTUVfUE9MSUNZX0FMV0FZUxADMtUGCgtIb3N0U2VydmljZRJECgdHZXRIb3N0EhYuaHBzLnYxLkdldEhvc3RSZXF1ZXN0GgwuaHBzLnYxLkhvc3QiE8rbGA8KAQEQARgCIgRob3N0KAISWAoJTGlzdEhvc3RzEhguaHBzLnYxLkxpc3RIb3N0c1JlcXVlc3QaGS5ocHMudjEuTGlzdEhvc3RzUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESUgoKQ3JlYXRlSG9zdBIZLmhwcy52MS5DcmVhdGVIb3N0UmVxdWVzdBoMLmhwcy52MS5Ib3N0IhvK2xgXCgEBEAIYAiIMaG9zdC5jbHVzdGVyKAESTQoKVXBkYXRlSG9zdBIZLmhwcy52MS5VcGRhdGVIb3N0UmVxdWVzdBoMLmhwcy52MS5Ib3N0IhbK2xgSCgEBEAIYAiIHaG9zdC5pZCgCElgKCkRlbGV0ZUhvc3QSGS5ocHMudjEuRGVsZXRlSG9zdFJlcXVlc3QaGi5ocHMudjEuRGVsZXRlSG9zdFJlc3BvbnNlIhPK2xgPCgEBEAIYAiIEaG9zdCgCEkwKB0FybUhvc3QSFi5ocHMudjEuQXJtSG9zdFJlcXVlc3QaFC5ocHMudjEuSW5zdGFsbGF0aW9uIhPK2xgPCgEBEAIYAiIEaG9zdCgCElgKClJlYm9vdEhvc3QSGS5ocHMudjEuUmVib290SG9zdFJlcXVlc3QaGi5ocHMudjEuUmVib290SG9zdFJlc3BvbnNlIhPK2xgPCgEBEAIYAiIEaG9zdCgCEkoKCkRpc2FybUhvc3QSGS5ocHMudjEuRGlzYXJtSG9zdFJlcXVlc3QaDC5ocHMudjEuSG9zdCITytsYDwoBARACGAIiBGhvc3QoAhJdCgpXYXRjaEhvc3RzEhkuaHBzLnYxLldhdGNoSG9zdHNSZXF1ZXN0GhouaHBzLnYxLldhdGNoSG9zdHNSZXNwb25zZSIWytsYEgoBARABGAIiB2NsdXN0ZXIoATABElYKDExpc3RDb250YWN0cxIbLmhwcy52MS5MaXN0Q29udGFjdHNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RDb250YWN0c1Jlc3BvbnNlIgvK2xgHCgEBEAIYA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent, file_hps_v1_installation]);
 
 /**
  * @generated from message hps.v1.Host
@@ -133,14 +133,14 @@ export type Host = Message<"hps.v1.Host"> & {
   network: NetworkMode;
 
   /**
-   * Output only. What its agent last said of the machine.
+   * Output only, and only in GetHost. What its agent last said of the machine.
    *
    * @generated from field: hps.v1.Facts facts = 17;
    */
   facts?: Facts | undefined;
 
   /**
-   * Output only. What the installed system last reported of itself.
+   * Output only, and only in GetHost. What the installed system last reported of itself.
    *
    * @generated from field: hps.v1.BootReport boot = 18;
    */
@@ -398,6 +398,14 @@ export type ArmHostRequest = Message<"hps.v1.ArmHostRequest"> & {
    * @generated from field: bool rescue = 6;
    */
   rescue: boolean;
+
+  /**
+   * Also restarts the installed system into the network, through its agent, once it is sure that the host can be armed. Arming
+   * suspends the certificate of that agent, so it cannot be told afterwards. Errors as of RebootHost; then nothing is armed.
+   *
+   * @generated from field: bool reboot = 7;
+   */
+  reboot: boolean;
 };
 
 /**
@@ -406,6 +414,43 @@ export type ArmHostRequest = Message<"hps.v1.ArmHostRequest"> & {
  */
 export const ArmHostRequestSchema: GenMessage<ArmHostRequest> = /*@__PURE__*/
   messageDesc(file_hps_v1_host, 9);
+
+/**
+ * @generated from message hps.v1.RebootHostRequest
+ */
+export type RebootHostRequest = Message<"hps.v1.RebootHostRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Boot from the network this once.
+   *
+   * @generated from field: bool network = 2;
+   */
+  network: boolean;
+};
+
+/**
+ * Describes the message hps.v1.RebootHostRequest.
+ * Use `create(RebootHostRequestSchema)` to create a new message.
+ */
+export const RebootHostRequestSchema: GenMessage<RebootHostRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_host, 10);
+
+/**
+ * @generated from message hps.v1.RebootHostResponse
+ */
+export type RebootHostResponse = Message<"hps.v1.RebootHostResponse"> & {
+};
+
+/**
+ * Describes the message hps.v1.RebootHostResponse.
+ * Use `create(RebootHostResponseSchema)` to create a new message.
+ */
+export const RebootHostResponseSchema: GenMessage<RebootHostResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_host, 11);
 
 /**
  * @generated from message hps.v1.DisarmHostRequest
@@ -422,7 +467,7 @@ export type DisarmHostRequest = Message<"hps.v1.DisarmHostRequest"> & {
  * Use `create(DisarmHostRequestSchema)` to create a new message.
  */
 export const DisarmHostRequestSchema: GenMessage<DisarmHostRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_host, 10);
+  messageDesc(file_hps_v1_host, 12);
 
 /**
  * @generated from message hps.v1.WatchHostsRequest
@@ -446,7 +491,7 @@ export type WatchHostsRequest = Message<"hps.v1.WatchHostsRequest"> & {
  * Use `create(WatchHostsRequestSchema)` to create a new message.
  */
 export const WatchHostsRequestSchema: GenMessage<WatchHostsRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_host, 11);
+  messageDesc(file_hps_v1_host, 13);
 
 /**
  * @generated from message hps.v1.WatchHostsResponse
@@ -479,7 +524,7 @@ export type WatchHostsResponse = Message<"hps.v1.WatchHostsResponse"> & {
  * Use `create(WatchHostsResponseSchema)` to create a new message.
  */
 export const WatchHostsResponseSchema: GenMessage<WatchHostsResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_host, 12);
+  messageDesc(file_hps_v1_host, 14);
 
 /**
  * @generated from message hps.v1.ListContactsRequest
@@ -501,7 +546,7 @@ export type ListContactsRequest = Message<"hps.v1.ListContactsRequest"> & {
  * Use `create(ListContactsRequestSchema)` to create a new message.
  */
 export const ListContactsRequestSchema: GenMessage<ListContactsRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_host, 13);
+  messageDesc(file_hps_v1_host, 15);
 
 /**
  * @generated from message hps.v1.ListContactsResponse
@@ -523,7 +568,7 @@ export type ListContactsResponse = Message<"hps.v1.ListContactsResponse"> & {
  * Use `create(ListContactsResponseSchema)` to create a new message.
  */
 export const ListContactsResponseSchema: GenMessage<ListContactsResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_host, 14);
+  messageDesc(file_hps_v1_host, 16);
 
 /**
  * Where a host is in its life. While an installation is open its state is the host's.
@@ -722,6 +767,17 @@ export const HostService: GenService<{
     methodKind: "unary";
     input: typeof ArmHostRequestSchema;
     output: typeof InstallationSchema;
+  },
+  /**
+   * Restarts the installed system through its agent. UNAVAILABLE when none is attached, FAILED_PRECONDITION with the agent's words
+   * when it cannot: then somebody has to switch the machine off and on. For a host that is armed see ArmHostRequest.reboot.
+   *
+   * @generated from rpc hps.v1.HostService.RebootHost
+   */
+  rebootHost: {
+    methodKind: "unary";
+    input: typeof RebootHostRequestSchema;
+    output: typeof RebootHostResponseSchema;
   },
   /**
    * Closes the window; FAILED_PRECONDITION once a machine has enrolled (cancel the installation then).

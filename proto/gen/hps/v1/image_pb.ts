@@ -2,10 +2,11 @@
 // @generated from file hps/v1/image.proto (package hps.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_hps_v1_access } from "./access_pb.ts";
 import type { FileSource, ImageSource } from "./agent_pb.ts";
 import { file_hps_v1_agent } from "./agent_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSK9AQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwCg9HZXRJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIksKEUxpc3RJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiTAoSTGlzdEltYWdlc1Jlc3BvbnNlEh0KBmltYWdlcxgBIAMoCzINLmhwcy52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0YgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSK9AQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwCg9HZXRJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIksKEUxpc3RJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiTAoSTGlzdEltYWdlc1Jlc3BvbnNlEh0KBmltYWdlcxgBIAMoCzINLmhwcy52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0MvECCgxJbWFnZVNlcnZpY2USWAoLSW1wb3J0SW1hZ2USGi5ocHMudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhzK2xgYCgEBEAIYAiINaW1hZ2UuY2x1c3RlcigBKAESSgoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEl4KC0RlbGV0ZUltYWdlEhouaHBzLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBobLmhwcy52MS5EZWxldGVJbWFnZVJlc3BvbnNlIhbK2xgSCgEBEAIYAiIHY2x1c3RlcigBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree in one archive: immutable, in one cluster's library.
@@ -393,4 +394,82 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
   messageDesc(file_hps_v1_image, 12);
+
+/**
+ * Each cluster's library of images. One library never shows in another cluster.
+ *
+ * @generated from service hps.v1.ImageService
+ */
+export const ImageService: GenService<{
+  /**
+   * Stores an archive under a name. ALREADY_EXISTS when the name is taken by another archive; for the same one the image that is
+   * there is answered at once, without its data. INVALID_ARGUMENT when length or digest are not those announced,
+   * RESOURCE_EXHAUSTED when there is no room or the archive is larger than hpsd takes: then nothing of it is left.
+   *
+   * @generated from rpc hps.v1.ImageService.ImportImage
+   */
+  importImage: {
+    methodKind: "client_streaming";
+    input: typeof ImportImageRequestSchema;
+    output: typeof ImageSchema;
+  },
+  /**
+   * @generated from rpc hps.v1.ImageService.GetImage
+   */
+  getImage: {
+    methodKind: "unary";
+    input: typeof GetImageRequestSchema;
+    output: typeof ImageSchema;
+  },
+  /**
+   * By cluster and name.
+   *
+   * @generated from rpc hps.v1.ImageService.ListImages
+   */
+  listImages: {
+    methodKind: "unary";
+    input: typeof ListImagesRequestSchema;
+    output: typeof ListImagesResponseSchema;
+  },
+  /**
+   * FAILED_PRECONDITION while an installation that has not ended is of it. Hosts that were installed from it stay as they are.
+   *
+   * @generated from rpc hps.v1.ImageService.DeleteImage
+   */
+  deleteImage: {
+    methodKind: "unary";
+    input: typeof DeleteImageRequestSchema;
+    output: typeof DeleteImageResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_hps_v1_image, 0);
+
+/**
+ * The installer that all machines boot. Whoever may replace it is trusted with every host that is installed from then on.
+ *
+ * @generated from service hps.v1.InstallerService
+ */
+export const InstallerService: GenService<{
+  /**
+   * Takes the place of the installer that is there, all its files at once. Errors as of ImportImage.
+   *
+   * @generated from rpc hps.v1.InstallerService.ImportInstaller
+   */
+  importInstaller: {
+    methodKind: "client_streaming";
+    input: typeof ImportInstallerRequestSchema;
+    output: typeof InstallerSchema;
+  },
+  /**
+   * NOT_FOUND when none was imported.
+   *
+   * @generated from rpc hps.v1.InstallerService.GetInstaller
+   */
+  getInstaller: {
+    methodKind: "unary";
+    input: typeof GetInstallerRequestSchema;
+    output: typeof InstallerSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_hps_v1_image, 1);
 
