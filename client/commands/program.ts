@@ -33,6 +33,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import("./installation.ts")).addInstallationCommands,
   },
   {
+    name: "image",
+    summary: "operating system images: build",
+    load: async () => (await import("./image.ts")).addImageCommands,
+  },
+  {
     name: "cluster",
     summary: "hosts with one domain and one set of operators",
     load: async () => (await import("./cluster.ts")).addClusterCommands,

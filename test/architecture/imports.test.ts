@@ -60,7 +60,7 @@ const KEEPERS: readonly {
   { packages: ["fastify", "@fastify/rate-limit"], only: ["server/http"], because: "HTTPS has one door" },
   {
     packages: ["node:child_process"],
-    only: ["installer-agent/system", "server/services"],
+    only: ["installer-agent/system", "server/services", "client/build"],
     because: "programs are started where their limits and their output are looked after",
   },
 ];
