@@ -6,7 +6,8 @@ import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
 import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
 import { Backoff, type BackoffLimits } from "../link/backoff.ts";
-import { type FileRef, type InstallOrder, parseFileSource, parseInstallOrder } from "./install-order.ts";
+import type { FileRef } from "../link/file-request.ts";
+import { type InstallOrder, parseFileSource, parseInstallOrder } from "./install-order.ts";
 
 /** What one host is told, checked. */
 export interface HostConfiguration {

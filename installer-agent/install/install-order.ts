@@ -15,13 +15,7 @@ import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
 import { quote } from "../../proto/values/safe-text.ts";
 import { parseUuid, type Uuid } from "../../proto/values/uuid.ts";
-
-/** A file that hpsd serves to this agent, checked. */
-export interface FileRef {
-  /** SHA-256, lower-case hex. */
-  readonly digest: string;
-  readonly sizeBytes: number;
-}
+import type { FileRef } from "../link/file-request.ts";
 
 type ArchiveFormat = "tar" | "tar.zst" | "tar.xz";
 

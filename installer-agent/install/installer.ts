@@ -5,6 +5,7 @@ import type { AgentOptions } from "../agent-options.ts";
 import { type EventBody, factsMessage } from "../link/attach-messages.ts";
 import { commandRunner } from "../link/commands.ts";
 import { claimDigest, enrol } from "../link/enrol.ts";
+import { filesOf } from "../link/files.ts";
 import type { Identity } from "../link/identity.ts";
 import { Link } from "../link/link.ts";
 import { Outbox } from "../link/outbox.ts";
@@ -16,7 +17,10 @@ import type { Log } from "../log.ts";
 import { type ClockReport, checkClock, checkClockOnce, clockSentence } from "./clock-check.ts";
 import { configurationSource } from "./host-configuration.ts";
 import { Sequence } from "./sequence.ts";
+import type { Job } from "./step.ts";
 import { STEPS } from "./steps.ts";
+import { machineTarget } from "./target.ts";
+import { toolsImage } from "./tools.ts";
 
 export interface InstallerOptions extends AgentOptions {
   readonly claim: Claim;
@@ -69,7 +73,10 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
     ...{ hello, onWelcome, onNewRun, onCommand },
   });
   const service = () => link.service();
-  const job = { clock, facts, service, configuration: configurationSource({ service, hostId: claim.host, backoff }) };
+  const job: Job = {
+    ...{ clock, facts, service, configuration: configurationSource({ service, hostId: claim.host, backoff }) },
+    ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
+  };
   const sequence = new Sequence({ steps: STEPS, job, log, ...voiceOf(outbox, log) });
   const working = sequence.run(stop);
   const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());

@@ -6,13 +6,17 @@ import { CONFIGURATION, ORDER } from "../testing/orders.ts";
 import { Sequence } from "./sequence.ts";
 import type { Job, Step } from "./step.ts";
 
+const notAsked = () => {
+  throw new HpsError("internal", "not asked here");
+};
 const job: Job = {
   clock: { offset: 0, action: "none", why: "" },
   facts: { macs: [], interfaces: [], disks: [] },
-  configuration: () => Promise.reject(new HpsError("internal", "not asked here")),
-  service: () => {
-    throw new HpsError("internal", "not asked here");
-  },
+  configuration: async () => notAsked(),
+  service: notAsked,
+  files: { read: notAsked },
+  tools: { open: notAsked },
+  target: { open: notAsked, openSlot: notAsked, close: notAsked },
 };
 
 function textOf(event: EventBody): string {

@@ -1,8 +1,11 @@
 import type { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import type { Facts } from "../../proto/values/facts.ts";
+import type { Files } from "../link/files.ts";
 import type { ClockReport } from "./clock-check.ts";
 import type { HostConfiguration } from "./host-configuration.ts";
+import type { Target } from "./target.ts";
+import type { Tools } from "./tools.ts";
 
 /** What all steps of one installation share. */
 export interface Job {
@@ -13,6 +16,11 @@ export interface Job {
   readonly configuration: (signal: AbortSignal) => Promise<HostConfiguration>;
   /** Calls to hpsd over the agent's present connection. */
   readonly service: () => Client<typeof AgentService>;
+  /** What the configuration names, from hpsd. */
+  readonly files: Files;
+  readonly tools: Tools;
+  /** What is being installed. */
+  readonly target: Target;
 }
 
 /** What one run of one step is given. */

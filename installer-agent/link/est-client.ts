@@ -1,17 +1,16 @@
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { Agent, type RequestOptions, request } from "node:https";
+import { type RequestOptions, request } from "node:https";
 import { type Credentials, tlsKeyPair } from "../../certs/credentials.ts";
 import { requestBody } from "../../certs/csr.ts";
 import type { KeyPair } from "../../certs/key.ts";
 import { decodeCertificates } from "../../certs/pkcs7.ts";
-import { serverIdentityCheck } from "../../certs/server-name.ts";
 import type { ClaimToken } from "../../proto/values/claim-token.ts";
 import { type Facts, formatFactsHeader, identityFacts } from "../../proto/values/facts.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { httpsUrlParts } from "../../proto/values/https-url.ts";
 import type { Contact } from "./contact.ts";
 import { refusalOf, retryAfter, unreachable } from "./est-answer.ts";
+import { connectionOf } from "./https-connection.ts";
 
 /** An EST server's answer (RFC 7030, section 4.2.3): a chain, leaf first, or: ask again later. */
 export type EstAnswer =
@@ -72,20 +71,6 @@ async function ask(contact: Contact, { path, key, headers, tls }: Ask, signal: A
     signal.throwIfAborted();
     throw error instanceof HpsError ? error : unreachable(contact.https, error);
   }
-}
-
-/** Verified by the claim's root and nothing else; no session is kept, so every request is verified anew. */
-function connectionOf({ https, rootCertificate, trustDomain }: Contact): RequestOptions {
-  const { host, port } = httpsUrlParts(https);
-  return {
-    host,
-    port,
-    ca: rootCertificate,
-    checkServerIdentity: serverIdentityCheck(trustDomain),
-    rejectUnauthorized: true, // said outright, because an environment variable could switch the default off
-    minVersion: "TLSv1.3",
-    agent: new Agent({ keepAlive: false, maxCachedSessions: 0 }),
-  };
 }
 
 function send(options: RequestOptions, body: string): Promise<IncomingMessage> {
