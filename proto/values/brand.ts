@@ -1,6 +1,6 @@
 declare const brand: unique symbol;
 
-/** A value that one parser has checked: only `branded` makes it, only the parsers of this folder call `branded`. */
+/** A value that one parser has checked: only `branded` makes it, only parsers call `branded`. */
 export type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
 
 /** Marks `value` as checked. For parsers only. */
