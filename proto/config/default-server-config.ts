@@ -47,6 +47,7 @@ server:
 #  requestsPerMinute: 600
 #  enrolmentsPerMinute: 60
 #  logSize: 64MiB
+#  imageSize: 16GiB
 
 # How long things are kept.
 #retention:

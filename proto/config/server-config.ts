@@ -29,6 +29,8 @@ const limitsSchema = z.strictObject({
   enrolmentsPerMinute: wholeNumber(1, 10_000).prefault("60"),
   /** Kept of one installation's log. */
   logSize: sizeBetween("64KiB", "16GiB").prefault("64MiB"),
+  /** Of one image's archive. */
+  imageSize: sizeBetween("1MiB", "1TiB").prefault("16GiB"),
 });
 
 const certificatesSchema = z.strictObject({

@@ -92,7 +92,7 @@ async function start(options: Start) {
   credentials.onChange((pair) => https.replaceCertificate(pair));
   ports.https = https.port;
   const boot = await bootOf(core, options);
-  if (boot !== undefined) components.push(boot.components);
+  if (boot !== undefined) components.push(boot.components, () => [installerStatus(core)]);
   const jobs = startJobs(core, config, (what, error) => log.error({ err: error }, what));
   stops.push(() => jobs.stop());
   stops.push(() => serving.end());
@@ -114,6 +114,7 @@ async function startCore(
       goneAfter: GONE_MS,
       recording: config.shell.recording,
       logSize: config.limits.logSize,
+      imageSize: config.limits.imageSize,
       targetLink: config.boot && targetLinkOf(config.boot),
     },
     onError: (what, error) => log.error({ err: error }, what),
@@ -121,7 +122,15 @@ async function startCore(
   stops.push(() => core.refusals.flush());
   const lost = await core.shells.recover();
   if (lost > 0) log.warn({ sessions: lost }, "ended shell sessions that an earlier run left open");
+  const missing = await core.images.recover();
+  if (missing.length > 0) log.error({ digests: missing }, "files of images are gone: import these images again");
+  if (config.boot !== undefined && core.installers.problem !== "") log.warn(core.installers.problem);
   return core;
+}
+
+function installerStatus({ installers }: Core): ComponentStatus {
+  const reason = installers.problem;
+  return { name: "installer", health: reason === "" ? "ok" : "degraded", reason };
 }
 
 /** As dnsmasq tells machines on the boot network by default: hpsd answers DNS where the configuration names nobody else. */

@@ -5,6 +5,7 @@ import { createGroupCommit } from "../store/group-commit.ts";
 import type { Clock } from "./audit/audit.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { Clusters } from "./clusters/clusters.ts";
+import { Room } from "./files/room.ts";
 import { pendingEnrolmentOf } from "./gate/approval.ts";
 import { BootGate } from "./gate/boot-gate.ts";
 import { ClaimGate } from "./gate/claim-gate.ts";
@@ -15,6 +16,10 @@ import { Contacts } from "./hosts/contacts.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
+import { ImageFiles } from "./images/image-files.ts";
+import { Images } from "./images/images.ts";
+import { Installers } from "./installers/installers.ts";
+import { SetFolder } from "./installers/set-folder.ts";
 import { agentOrders } from "./operations/agent-orders.ts";
 import { Agents } from "./operations/agents.ts";
 import { Bell } from "./operations/bell.ts";
@@ -35,6 +40,8 @@ interface CoreSettings extends GateSettings {
   readonly recording: RecordingMode;
   /** Bytes kept of one installation's log. */
   readonly logSize: number;
+  /** The largest image that is taken, in bytes. */
+  readonly imageSize: number;
   /** What installed hosts with fixed addresses are told; absent without a boot network. */
   readonly targetLink?: TargetLink | undefined;
 }
@@ -85,12 +92,30 @@ export async function openCore(options: CoreOptions) {
   const isAttached = (hostId: string) => presence.isAttached(hostId);
   return {
     ...identity,
+    ...(await openFiles(identity, options)),
     auditLog: new AuditLog(store, audit.written),
     clusters: new Clusters(identity),
     hosts: openHosts(identity, presence),
     ...{ contacts, presence, installations, agents, shells, isAttached, orders },
     gate: openGate({ identity, presence, installations, contacts, settings }),
   };
+}
+
+/** Images and installers, and what of them no agent needs any more. */
+async function openFiles(identity: Identity, { stateFolder, settings, onError }: CoreOptions) {
+  const room = new Room(stateFolder);
+  const images = new Images({
+    ...identity,
+    files: await ImageFiles.open(`${stateFolder}/images`, room),
+    maxBytes: settings.imageSize,
+    onError: (error) => onError("removing an image's file", error),
+  });
+  const installers = await Installers.open({
+    ...identity,
+    folder: await SetFolder.open(`${stateFolder}/boot`, room),
+    onError: (error) => onError("removing old installers", error),
+  });
+  return { images, installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

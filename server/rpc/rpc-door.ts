@@ -5,6 +5,7 @@ import { AuditService, file_hps_v1_audit } from "../../proto/gen/hps/v1/audit_pb
 import { ClusterService, file_hps_v1_cluster } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { file_hps_v1_host, HostService } from "../../proto/gen/hps/v1/host_pb.ts";
 import { file_hps_v1_identity, IdentityService } from "../../proto/gen/hps/v1/identity_pb.ts";
+import { file_hps_v1_image, ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
 import { file_hps_v1_installation, InstallationService } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { file_hps_v1_shell, ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { file_hps_v1_system, SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
@@ -29,6 +30,7 @@ import { clusterService } from "./cluster-service.ts";
 import { checkContract } from "./contract.ts";
 import { hostService } from "./host-service.ts";
 import { identityService } from "./identity-service.ts";
+import { imageService, installerService } from "./image-service.ts";
 import { installationMessage } from "./installation-message.ts";
 import { installationService } from "./installation-service.ts";
 import { serveShell } from "./serve-shell.ts";
@@ -86,6 +88,8 @@ function addOperatorServices(server: RpcServer<Caller>, { core, credentials, ver
         issueClaim: (caller, id) => gate.claims.issue(caller, id),
       }),
     )
+    .add(ImageService, imageService(core))
+    .add(InstallerService, installerService(core.installers))
     .add(ShellService, shellService(core))
     .add(IdentityService, identityService({ ...core, credentials, version }))
     .add(AuditService, auditService(core))
@@ -110,6 +114,7 @@ const FILES = [
   file_hps_v1_cluster,
   file_hps_v1_host,
   file_hps_v1_identity,
+  file_hps_v1_image,
   file_hps_v1_installation,
   file_hps_v1_shell,
   file_hps_v1_system,

@@ -65,19 +65,20 @@ export async function updateCluster(
     .execute();
 }
 
-/** Role bindings in it go too. The foreign key refuses it while hosts are in it. */
+/** Role bindings in it go too. The foreign keys refuse it while hosts or images are in it. */
 export async function deleteCluster(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom("role_binding").where("cluster_id", "=", id).execute();
   await tx.deleteFrom("cluster").where("id", "=", id).execute();
 }
 
-export async function countHostsOf(db: Db, clusterId: string): Promise<number> {
+/** How many of them are in it. */
+export async function countIn(db: Db, table: "host" | "image", clusterId: string): Promise<number> {
   const row = await db
-    .selectFrom("host")
-    .select(({ fn }) => fn.countAll().as("hosts"))
+    .selectFrom(table)
+    .select(({ fn }) => fn.countAll().as("count"))
     .where("cluster_id", "=", clusterId)
     .executeTakeFirst();
-  return Number(row?.hosts ?? 0);
+  return Number(row?.count ?? 0);
 }
 
 interface Row extends ClusterFields {

@@ -191,6 +191,13 @@ export async function selectInstallationFacts(db: Db, id: string): Promise<strin
   return row?.facts_json ?? null;
 }
 
+/** Digests of the installers that machines of unfinished installations booted. */
+export async function selectInstallersInUse(db: Db): Promise<string[]> {
+  const select = db.selectFrom("installation").select("installer").distinct();
+  const rows = await select.where("outcome", "=", "open").where("installer", "!=", "").execute();
+  return rows.map(({ installer }) => installer);
+}
+
 /** Open installations in one of `states` whose window is over. */
 export async function selectOverdue(
   db: Db,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { auditBounds, insertAudit, type NewAuditRow, pruneAudit, selectAudit } from "./audit.ts";
 import { changeBounds, insertChange, pruneChanges, selectChanges } from "./changes.ts";
-import { clusterById, countHostsOf, deleteCluster, insertCluster, selectClusters, updateCluster } from "./clusters.ts";
+import { clusterById, countIn, deleteCluster, insertCluster, selectClusters, updateCluster } from "./clusters.ts";
 import { compileForPostgres } from "./compile-for-postgres.ts";
 import { deleteContacts, pruneContacts, selectContacts, upsertContact } from "./contacts.ts";
 import type { Tx } from "./database.ts";
@@ -59,7 +59,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   selectClusters: (tx) => selectClusters(tx, { clusters: ["c"], after: "a", limit: 1 }),
   updateCluster: (tx) => updateCluster(tx, "c", { ...CLUSTER, at: 1 }),
   deleteCluster: (tx) => deleteCluster(tx, "c"),
-  countHostsOf: (tx) => countHostsOf(tx, "c"),
+  countIn: (tx) => countIn(tx, "host", "c"),
   upsertContact: (tx) => upsertContact(tx, { mac: MAC, address: "192.0.2.1", inventory: {}, at: 1 }),
   pruneContacts: (tx) => pruneContacts(tx, 1),
   deleteContacts: (tx) => deleteContacts(tx, [MAC]),

@@ -40,7 +40,7 @@ export async function tryCell(row: Row, t: Try, expected: Cell, limitMs?: number
     return shown || row.isPast(reply, t);
   };
   const limit = limitMs === undefined ? {} : { limitMs };
-  const answer = await t.peer.wire.call({ method: row.method, requests: [row.request(t)], isLast, ...limit });
+  const answer = await t.peer.wire.call({ method: row.method, requests: row.requests(t), isLast, ...limit });
   if (shown || changedTables(rig, tables).length > 0) await until(`${row.name} is over`, () => row.isSettled(t));
   const touched = changedTables(rig, tables);
   const seen = { answer, shown, tables: touched, events: rig.book.eventsAfter(last) };

@@ -59,6 +59,15 @@ IdentityService/PrepareIntermediate       U  U   U   U   U   U   D   D   D   D  
 IdentityService/InstallIntermediate       U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 IdentityService/RotateServerCertificate   U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 
+ImageService/ImportImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/GetImage                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ImageService/ListImages                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ImageService/ListImages of all            U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+ImageService/DeleteImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+
+InstallerService/ImportInstaller          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
+InstallerService/GetInstaller             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok
+
 InstallationService/GetInstallation       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 InstallationService/ListInstallations     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 InstallationService/ListInstallations of a host

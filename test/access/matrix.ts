@@ -7,6 +7,7 @@ import type { Row } from "./row.ts";
 import { AGENT_ROWS } from "./rows-agent.ts";
 import { CLUSTER_ROWS, HOST_ROWS } from "./rows-hosts.ts";
 import { AUDIT_ROWS, FOREIGN_ROWS, IDENTITY_ROWS } from "./rows-identity.ts";
+import { IMAGE_ROWS, INSTALLER_ROWS } from "./rows-images.ts";
 import { INSTALLATION_ROWS, SHELL_ROWS, SYSTEM_ROWS } from "./rows-installations.ts";
 import { fresh, prepare, type Subject } from "./subject.ts";
 
@@ -16,6 +17,8 @@ export const ROWS: readonly Row[] = [
   ...CLUSTER_ROWS,
   ...HOST_ROWS,
   ...IDENTITY_ROWS,
+  ...IMAGE_ROWS,
+  ...INSTALLER_ROWS,
   ...INSTALLATION_ROWS,
   ...SHELL_ROWS,
   ...SYSTEM_ROWS,

@@ -47,7 +47,14 @@ export async function openRig(change: (core: Core) => Core = (core) => core) {
   const core = await openCore({
     ...{ store, stateFolder, clock, version: VERSION },
     settings: {
-      ...{ claimTtl: HOUR, contactWindow: HOUR, lifetimes: LIFETIME, recording: "strict", logSize: 1_000_000 },
+      ...{
+        claimTtl: HOUR,
+        contactWindow: HOUR,
+        lifetimes: LIFETIME,
+        recording: "strict",
+        logSize: 1_000_000,
+        imageSize: 1_000_000,
+      },
       ...{ heartbeat: 30_000, goneAfter: 90_000 },
       addresses: () => ({ grpc: parseEndpoint("localhost:7443"), https: parseHttpsUrl("https://localhost:7444") }),
     },

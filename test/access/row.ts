@@ -31,14 +31,16 @@ export interface RowSpec<M extends DescMethod> {
   readonly extra?: (rig: Rig, subject: Subject) => Promise<string>;
   /** Of a stream: the first message. */
   readonly request: (t: Try) => MessageInitShape<M["input"]>;
+  /** Of a stream: what comes after it. */
+  readonly next?: (t: Try) => MessageInitShape<M["input"]>;
   /** Whether this reply, or the store after it, shows that it was done for the object. */
   readonly shows: (reply: MessageShape<M["output"]>, t: Try) => boolean;
   /** A stream of things: whether this reply comes after the object's would have come. */
   readonly isPast?: (reply: MessageShape<M["output"]>, t: Try) => boolean;
   /** What the request names, as audit calls it; absent where nothing is named. */
   readonly target?: (t: Try) => string;
-  /** Reading changes nothing and is no event; `agent`: what is changed is an agent's, and no table but audit tells of it. */
-  readonly changes?: boolean | "agent";
+  /** Reading changes nothing and is no event; `elsewhere`: what is changed is an agent's or a file, and no table but audit tells of it. */
+  readonly changes?: boolean | "elsewhere";
   /** Of a change: how many audit events its caller makes by it; default 1. */
   readonly events?: (who: WhoName) => number;
   /** Whether what goes on after the answer is done. */
@@ -50,11 +52,11 @@ export interface Row {
   readonly method: DescMethod;
   /** Whether agents, not operators, are whom it is for. */
   readonly agents: boolean;
-  readonly changes: boolean | "agent";
+  readonly changes: boolean | "elsewhere";
   readonly events: (who: WhoName) => number;
   readonly wish: (who: WhoName) => Wish;
   readonly extra: ((rig: Rig, subject: Subject) => Promise<string>) | undefined;
-  readonly request: (t: Try) => Uint8Array;
+  readonly requests: (t: Try) => readonly Uint8Array[];
   readonly shows: (reply: Uint8Array, t: Try) => boolean;
   readonly isPast: (reply: Uint8Array, t: Try) => boolean;
   readonly target: ((t: Try) => string) | undefined;
@@ -67,6 +69,7 @@ export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
     wish = {},
     extra,
     request,
+    next,
     shows,
     isPast,
     target,
@@ -77,12 +80,13 @@ export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
   const action = actionOf(method);
   // Wire boundary: a reply of this method is of this type.
   const replyOf = (bytes: Uint8Array) => fromBinary(method.output, bytes) as MessageShape<M["output"]>;
+  const bytesOf = (init: MessageInitShape<M["input"]>) => toBinary(method.input, create(method.input, init));
   return {
     name: `${action.replace(/^(.*\.)?v1\./, "")}${variant === undefined ? "" : ` ${variant}`}`,
     ...{ method, changes, events, extra, target },
     agents: action.startsWith("hps.v1.AgentService/"),
     wish: typeof wish === "function" ? wish : () => wish,
-    request: (t) => toBinary(method.input, create(method.input, request(t))),
+    requests: (t) => [bytesOf(request(t)), ...(next === undefined ? [] : [bytesOf(next(t))])],
     shows: (bytes, t) => shows(replyOf(bytes), t),
     isPast: (bytes, t) => isPast?.(replyOf(bytes), t) ?? false,
     isSettled: isSettled ?? (() => true),

@@ -13,7 +13,7 @@ import { fresh, macOf, plainHost, type Wish } from "./subject.ts";
 const cluster = ClusterService.method;
 const host = HostService.method;
 
-const ofClusterA = ({ rig }: Try) => `cluster:${rig.clusters.a}`;
+export const ofClusterA = ({ rig }: Try) => `cluster:${rig.clusters.a}`;
 export const ofHost = ({ subject }: Try) => `host:${subject.hostId}`;
 /** A host that rests has no installer; the one that asks then has an object of its own. */
 const resting = (who: WhoName): Wish => (who === "installer" ? { state: "installing" } : {});
@@ -143,7 +143,7 @@ export const HOST_ROWS: readonly Row[] = [
     request: ({ subject }) => ({ host: subject.hostId, network: true }),
     shows: (_reply, { subject }) => subject.told.includes("reboot"),
     target: ofHost,
-    changes: "agent",
+    changes: "elsewhere",
   }),
   row(host.watchHosts, {
     request: ({ subject }) => ({ cluster: "a", afterSequence: BigInt(subject.before.change) }),

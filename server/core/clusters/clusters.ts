@@ -7,7 +7,7 @@ import {
   type ClusterQuery,
   type ClusterRecord,
   clusterById,
-  countHostsOf,
+  countIn,
   deleteCluster,
   insertCluster,
   selectClusters,
@@ -80,14 +80,16 @@ export class Clusters {
     });
   }
 
-  /** `precondition` while hosts are in it. */
+  /** `precondition` while hosts or images are in it. */
   async delete(who: AuditActor, id: string, etag: string): Promise<void> {
     const { store, audit, changes } = this.#deps;
     await store.write(async (tx) => {
       const cluster = await existing(tx, id);
       checkEtag(cluster, etag, `cluster ${cluster.name}`);
-      const hosts = await countHostsOf(tx, id);
-      if (hosts > 0) throw stillInUse(cluster.name, hosts);
+      for (const what of ["host", "image"] as const) {
+        const count = await countIn(tx, what, id);
+        if (count > 0) throw stillInUse(cluster.name, what, count);
+      }
       await deleteCluster(tx, id);
       await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: true });
       const details = { name: cluster.name };
@@ -113,9 +115,9 @@ async function existing(db: Db, id: string): Promise<ClusterRecord> {
   return cluster;
 }
 
-function stillInUse(name: string, hosts: number): HpsError {
-  const what = hosts === 1 ? "1 host is" : `${hosts} hosts are`;
-  return new HpsError("precondition", `cluster ${name} cannot be deleted: ${what} in it`, {
-    hint: `delete its hosts first: hpsctl host ls --cluster ${name}`,
+function stillInUse(name: string, what: "host" | "image", count: number): HpsError {
+  const found = count === 1 ? `1 ${what} is` : `${count} ${what}s are`;
+  return new HpsError("precondition", `cluster ${name} cannot be deleted: ${found} in it`, {
+    hint: `delete its ${what}s first: hpsctl ${what} ls --cluster ${name}`,
   });
 }

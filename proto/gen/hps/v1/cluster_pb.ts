@@ -308,7 +308,7 @@ export const ClusterService: GenService<{
     output: typeof ClusterSchema;
   },
   /**
-   * FAILED_PRECONDITION while hosts are in it.
+   * FAILED_PRECONDITION while hosts or images are in it.
    *
    * @generated from rpc hps.v1.ClusterService.DeleteCluster
    */

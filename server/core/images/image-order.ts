@@ -1,0 +1,60 @@
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import { type ImageRef, parseImageRef } from "../../../proto/values/image-ref.ts";
+import { quote } from "../../../proto/values/safe-text.ts";
+import { parseSha256 } from "../../../proto/values/sha256.ts";
+import type { ImageRow } from "../../store/images.ts";
+
+type ImageFormat = ImageRow["format"];
+
+/** What an image may lack, and is then not installed. */
+const PARTS: readonly string[] = ["kernel", "initrd", "init"];
+const MAX_TEXT_BYTES = 256;
+
+/** What an importer says it found in an archive. */
+export interface ImageAnnouncement {
+  readonly name: string;
+  readonly digest: string;
+  readonly sizeBytes: bigint;
+  readonly format: ImageFormat;
+  readonly contentBytes: bigint;
+  readonly entries: bigint;
+  readonly lacks: readonly string[];
+  readonly system: string;
+  readonly kernel: string;
+}
+
+/** The same, checked. The archive itself is looked at by the agent that unpacks it. */
+export interface ImageOrder
+  extends Pick<
+    ImageRow,
+    "digest" | "sizeBytes" | "format" | "contentBytes" | "entries" | "lacks" | "system" | "kernel"
+  > {
+  readonly name: ImageRef;
+}
+
+/** `invalid` names the first thing wrong. */
+export function parseImageOrder(said: ImageAnnouncement): ImageOrder {
+  const stranger = said.lacks.find((part) => !PARTS.includes(part));
+  if (stranger !== undefined) throw new HpsError("invalid", `an image cannot lack ${quote(stranger)}`);
+  return {
+    name: parseImageRef(said.name),
+    digest: parseSha256(said.digest),
+    sizeBytes: count(said.sizeBytes, "length"),
+    format: said.format,
+    contentBytes: count(said.contentBytes, "content"),
+    entries: count(said.entries, "number of entries"),
+    lacks: PARTS.filter((part) => said.lacks.includes(part)),
+    system: text(said.system, "system"),
+    kernel: text(said.kernel, "kernel"),
+  };
+}
+
+function count(value: bigint, what: string): number {
+  if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  throw new HpsError("invalid", `not the ${what} of an image: ${value}`);
+}
+
+function text(value: string, what: string): string {
+  if (value.isWellFormed() && Buffer.byteLength(value) <= MAX_TEXT_BYTES) return value;
+  throw new HpsError("invalid", `the ${what} of an image is more than ${MAX_TEXT_BYTES} bytes of text`);
+}

@@ -1,0 +1,70 @@
+import type { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
+import type { Handlers } from "../../proto/rpc/handlers.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import type { Access } from "../core/identity/access.ts";
+import type { Caller } from "../core/identity/principal.ts";
+import { parseImageOrder } from "../core/images/image-order.ts";
+import type { Images } from "../core/images/images.ts";
+import type { Installers } from "../core/installers/installers.ts";
+import { required } from "./fields.ts";
+import { dataOf, firstMessage } from "./first-message.ts";
+import { announcementOf, imageMessage, installerMessage } from "./image-message.ts";
+import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
+
+export interface ImageServiceDeps {
+  readonly access: Access;
+  readonly images: Images;
+}
+
+export function imageService({ access, images }: ImageServiceDeps): Handlers<typeof ImageService, Caller> {
+  return {
+    importImage: async (requests, { principal: caller }) => {
+      const messages = requests[Symbol.asyncIterator]();
+      const { message } = await firstMessage(messages);
+      if (message.case !== "image") throw new HpsError("invalid", "the first message names no image");
+      const cluster = await access.cluster(caller, message.value.cluster);
+      const order = parseImageOrder(announcementOf(message.value));
+      return imageMessage(await images.import(caller, cluster, order, dataOf(messages)));
+    },
+
+    getImage: async ({ cluster, name }, { principal: caller }) =>
+      imageMessage(await images.get(await access.cluster(caller, cluster), name)),
+
+    listImages: async (request, { principal: caller }) => {
+      const clusters = await access.visible(caller, request.cluster);
+      const list = ["images", request.cluster];
+      const [cluster, name] = pageStart(request, list, ["string", "string"]) ?? [];
+      const begin = typeof cluster === "string" && typeof name === "string" && { after: { cluster, name } };
+      const page = await images.list({ clusters, limit: pageLimit(request), ...begin });
+      const key = page.next && [page.next.cluster, page.next.name];
+      return { images: page.images.map(imageMessage), nextPageToken: nextPageToken(key, list) };
+    },
+
+    deleteImage: async ({ cluster, name }, { principal: caller }) => {
+      await images.delete(caller, await access.cluster(caller, cluster), name);
+      return {};
+    },
+  };
+}
+
+export function installerService(installers: Installers): Handlers<typeof InstallerService, Caller> {
+  return {
+    importInstaller: async (requests, { principal: caller }) => {
+      const messages = requests[Symbol.asyncIterator]();
+      const { message } = await firstMessage(messages);
+      if (message.case !== "installer") throw new HpsError("invalid", "the first message names no installer");
+      const { version, files } = message.value;
+      const said = files.map(({ name, file }) => {
+        const { digest, sizeBytes } = required(file, "file of the installer");
+        return { name, digest, sizeBytes };
+      });
+      return installerMessage(await installers.import(caller, { version, files: said }, dataOf(messages)));
+    },
+
+    getInstaller: async () => {
+      const { current, problem } = installers;
+      if (current === undefined) throw new HpsError("not-found", problem);
+      return installerMessage(current);
+    },
+  };
+}

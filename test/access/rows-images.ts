@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { ImageFormat } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
+import { addTestImage } from "../../server/core/testing/test-rows.ts";
+import type { Rig } from "./rig.ts";
+import { type Row, row, type Try } from "./row.ts";
+import { ofClusterA } from "./rows-hosts.ts";
+import { fresh } from "./subject.ts";
+
+const image = ImageService.method;
+const installer = InstallerService.method;
+
+const archive = ({ number }: Pick<Try, "number">) => Buffer.from(`archive ${number}`);
+const fileOf = (bytes: Buffer) => ({
+  digest: createHash("sha256").update(bytes).digest("hex"),
+  sizeBytes: BigInt(bytes.length),
+});
+const storedName = ({ rig }: Try, name: string) =>
+  rig.book.value("SELECT name FROM image WHERE name = ? AND cluster_id = ?", name, rig.clusters.a);
+
+/** An image of cluster a; its name. */
+async function someImage({ core, clusters }: Rig): Promise<string> {
+  const name = `made:${fresh()}`;
+  await addTestImage(core.store, clusters.a, { name });
+  return name;
+}
+
+export const IMAGE_ROWS: readonly Row[] = [
+  row(image.importImage, {
+    request: (t) => {
+      const found = { format: ImageFormat.TAR, contentBytes: 1n, entries: 1n };
+      const value = { cluster: "a", name: `new:${t.number}`, source: { file: fileOf(archive(t)), ...found } };
+      return { message: { case: "image" as const, value } };
+    },
+    next: (t) => ({ message: { case: "data" as const, value: archive(t) } }),
+    shows: ({ name }, t) => name === `new:${t.number}` && storedName(t, name) === name,
+    target: ofClusterA,
+    changes: true,
+  }),
+  row(image.getImage, {
+    extra: someImage,
+    request: ({ subject }) => ({ cluster: "a", name: subject.extra }),
+    shows: ({ name }, { subject }) => name === subject.extra,
+    target: ofClusterA,
+  }),
+  row(image.listImages, {
+    extra: someImage,
+    request: () => ({ cluster: "a", pageSize: 1000 }),
+    shows: ({ images }, { subject }) => images.some(({ name }) => name === subject.extra),
+    target: ofClusterA,
+  }),
+  row(image.listImages, {
+    variant: "of all",
+    extra: someImage,
+    request: () => ({ pageSize: 1000 }),
+    shows: ({ images }, { subject }) => images.some(({ name }) => name === subject.extra),
+  }),
+  row(image.deleteImage, {
+    extra: someImage,
+    request: ({ subject }) => ({ cluster: "a", name: subject.extra }),
+    shows: (_reply, t) => storedName(t, t.subject.extra) === undefined,
+    target: ofClusterA,
+    changes: true,
+  }),
+];
+
+const FILES = ["kernel", "initrd.img", "tools.squashfs"];
+
+export const INSTALLER_ROWS: readonly Row[] = [
+  row(installer.importInstaller, {
+    request: ({ number }) => {
+      const files = FILES.map((name) => ({ name, file: fileOf(Buffer.from(name)) }));
+      return { message: { case: "installer" as const, value: { version: `0.0.${number}`, files } } };
+    },
+    next: () => ({ message: { case: "data" as const, value: Buffer.from(FILES.join("")) } }),
+    shows: ({ version }, { rig, number }) =>
+      version === `0.0.${number}` && rig.core.installers.current?.version === version,
+    changes: "elsewhere",
+  }),
+  // Of the row before.
+  row(installer.getInstaller, {
+    request: () => ({}),
+    shows: ({ digest }, { rig }) => digest === rig.core.installers.current?.digest,
+  }),
+];
