@@ -2,18 +2,22 @@ import { HpsError } from "../../values/hps-error.ts";
 import { type ByteSource, SourceReader } from "./byte-source.ts";
 import { zstdContent } from "./zstd.ts";
 
-type Compression = "none" | "zstd" | "xz";
+export type Compression = "none" | "zstd" | "xz";
 
 export interface Decompressors {
   /** The content of xz files, by a program: it must read them as `xz --decompress --stdout` does, and throw when that fails. */
   readonly xz?: (source: ByteSource) => AsyncIterable<Uint8Array>;
+  /** Called once, before the first byte of content, with what the archive turned out to be. */
+  readonly onCompression?: (compression: Compression) => void;
 }
 
 /** What an archive is compressed with, by its first bytes. Node can unpack zstd itself; xz needs the caller's program. */
-export async function* decompressed(source: ByteSource, { xz }: Decompressors = {}): AsyncGenerator<Uint8Array> {
+export async function* decompressed(source: ByteSource, options: Decompressors = {}): AsyncGenerator<Uint8Array> {
+  const { xz, onCompression } = options;
   const reader = new SourceReader(source);
   try {
     const compression = compressionOf(await reader.peek(6));
+    onCompression?.(compression);
     const rest = reader.remaining();
     if (compression === "none") yield* rest;
     else if (compression === "zstd") yield* zstdContent(rest);

@@ -37,6 +37,9 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   D: "directory",
 };
 
+/** The kernel's bound, its zero byte not counted. */
+const LONGEST_PATH = 4095;
+
 /** The largest id; the next one means "unchanged" to the kernel. */
 const LARGEST_ID = 0xffff_fffe;
 
@@ -48,6 +51,7 @@ export function describe(header: RawHeader, preface: Preface, at: number): Descr
   const link = values.get("linkpath") ?? preface.longLink ?? header.link;
   if (path === "") throw damaged(place, "it has no name");
   if (path.includes("\0") || link.includes("\0")) throw damaged(place, "a name holds a zero byte");
+  if (path.length > LONGEST_PATH || link.length > LONGEST_PATH) throw damaged(place, "a name longer than any path");
   if ((type === "symlink" || type === "hardlink") && link === "") throw damaged(place, "it is a link to nothing");
   const number = (key: string, otherwise: number) => numberOf(values.get(key), otherwise, key, place);
   const stored = storedSize(header, preface, number("size", header.size), place);

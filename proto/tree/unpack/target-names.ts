@@ -8,12 +8,17 @@ const LARGEST_LIST = 16 << 20;
 
 /** Users and groups by the tree's own /etc/passwd and /etc/group: those of the machine that unpacks it have nothing to do with it. */
 export function namesOfTree(root: number): IdOfName {
-  const lists = { user: idsIn(root, "etc/passwd"), group: idsIn(root, "etc/group") };
+  return idsOfLists(readSmall(root, "etc/passwd"), readSmall(root, "etc/group"));
+}
+
+/** The same from the texts of both files. */
+export function idsOfLists(passwd: string, group: string): IdOfName {
+  const lists = { user: idsIn(passwd), group: idsIn(group) };
   return (kind, name) => lists[kind].get(name);
 }
 
-function idsIn(root: number, path: string): ReadonlyMap<string, number> {
-  const lines = readSmall(root, path).split("\n");
+function idsIn(list: string): ReadonlyMap<string, number> {
+  const lines = list.split("\n");
   const ids = lines.map((line) => line.split(":")).filter(([, , id = ""]) => /^[0-9]{1,10}$/.test(id));
   return new Map(ids.map(([name = "", , id]) => [name, Number(id)]));
 }
