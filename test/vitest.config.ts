@@ -14,6 +14,7 @@ export default defineConfig({
             "{proto,certs,server,client,installer-agent}/**/*.test.ts",
             "test/*.test.ts",
             "test/{architecture,access}/*.test.ts",
+            "test/lab/**/*.test.ts",
           ],
           testTimeout: 20_000,
           globalSetup: ["test/runner/temporary-folder.ts"],

@@ -29,6 +29,12 @@ process.on("exit", () => {
   for (const pid of running) killGroup(pid, "SIGKILL");
 });
 
+/** Kills this process group with our orderly end. Call what it returns when the group is gone. */
+export function endWithUs(pid: number): () => void {
+  if (pid > 0) running.add(pid);
+  return () => void running.delete(pid);
+}
+
 /** Starts a long-running program (hpsd, an agent) in its own process group; never outlives this process's orderly end. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const [command = "", ...args] = inNamespace(options.ns, options.argv);
@@ -47,12 +53,12 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   child.stdout.on("data", grow);
   child.stderr.on("data", grow);
   const pid = child.pid ?? -1;
-  if (child.pid !== undefined) running.add(pid);
+  const released = endWithUs(pid);
   let over = false;
   const ended = new Promise<number>((resolve) => {
     const finish = (code: number) => {
       over = true;
-      running.delete(pid);
+      released();
       resolve(code);
       for (const look of [...changed]) look();
     };

@@ -1,6 +1,6 @@
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { type DhcpOptions, type DhcpResult, runDhcpClient } from "./dhcp-client.ts";
-import { reapLeftovers, removeNamespaces, startJanitor } from "./janitor.ts";
+import { ownNamespace, reapLeftovers, removeNamespaces } from "./janitor.ts";
 import { type Program, type ProgramOptions, startProgram } from "./program.ts";
 import { type Finished, must, type RunOptions, run } from "./run.ts";
 
@@ -38,12 +38,12 @@ export interface Rack {
 }
 
 const BRIDGE = "br0";
-let janitor: ReturnType<typeof startJanitor> | undefined;
+/** Said, else it would change with each machine plugged in, and its neighbours would talk to the old one for a while. */
+const BRIDGE_MAC = "02:68:70:73:00:01";
 let racks = 0;
 
 async function makeNamespace(ns: string): Promise<void> {
-  janitor ??= startJanitor();
-  janitor.own(ns); // before it exists: a crash in between leaves nothing
+  ownNamespace(ns); // before it exists: a crash in between leaves nothing
   await must(["ip", "netns", "add", ns]);
   await must(["ip", "-n", ns, "link", "set", "lo", "up"]);
 }
@@ -101,7 +101,7 @@ export async function createRack(options: RackOptions = {}): Promise<Rack> {
   };
   try {
     await makeNamespace(ns);
-    await must(["ip", "-n", ns, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"]);
+    await must(["ip", "-n", ns, "link", "add", BRIDGE, "address", BRIDGE_MAC, "type", "bridge", "forward_delay", "0"]);
     await must(["ip", "-n", ns, "addr", "add", address, "dev", BRIDGE]);
     await must(["ip", "-n", ns, "link", "set", BRIDGE, "up"]);
     for (const mac of options.clients ?? []) await rack.addClient(mac);
