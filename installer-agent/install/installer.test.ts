@@ -38,6 +38,7 @@ const EVERYTHING = [
   "stepSucceeded network",
   "stepStarted configuration",
   "stepSucceeded configuration",
+  "plan", // nothing is to be installed here: the steps that install are planned no more
 ];
 const events = () => hpsd.attach.events.filter((text) => !text.startsWith("log"));
 const done = () => hpsd.attach.events.some((text) => text.includes("all steps of this agent are done"));

@@ -11,7 +11,7 @@ import type { StepContext } from "./step.ts";
 import { refuseUnlessFromMemory } from "./tools.ts";
 
 /** The file systems of the system that is being installed, mounted. */
-interface OpenTarget {
+export interface OpenTarget {
   /** Where its root is: `/target`. */
   readonly root: string;
   readonly installation: Uuid;

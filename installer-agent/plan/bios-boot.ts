@@ -34,7 +34,7 @@ export interface BiosBootPlan {
 }
 
 /** A BIOS reads disks in sectors of 512 bytes; GRUB's first stages and its block lists count in them. */
-function biosCanBoot(sectorBytes: number): boolean {
+export function biosCanBoot(sectorBytes: number): boolean {
   return sectorBytes === SECTOR;
 }
 

@@ -22,7 +22,10 @@ export async function readBootVariables(folder = EFI_VARIABLES): Promise<BootVar
     if (number !== undefined && value !== undefined) entries.set(Number.parseInt(number, 16), value);
   }
   const order = (await readVariable(join(folder, `BootOrder-${GLOBAL}`))) ?? Buffer.alloc(0);
-  return { order: Array.from({ length: Math.floor(order.length / 2) }, (_, at) => order.readUInt16LE(at * 2)), entries };
+  return {
+    order: Array.from({ length: Math.floor(order.length / 2) }, (_, at) => order.readUInt16LE(at * 2)),
+    entries,
+  };
 }
 
 /** Carries a plan out; the order names the entry only once it is there. Throws the system's own error. */

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setFileTimes } from "../../proto/tree/native/paths.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { quote } from "../../proto/values/safe-text.ts";
 
@@ -11,20 +12,25 @@ const NEW = ".hps-new";
 /**
  * The tree of a system that is being installed, or another that holds the image's own links. Paths are below it, as
  * `etc/hostname`, and no link on their way is followed: it could lead to the installer's own files. Nothing of the image
- * runs while it is installed, so what was looked at stays. What is written is on disk, whole, or is as it was.
+ * runs while it is installed, so what was looked at stays. What is written is on disk, whole, or is as it was; folders
+ * of the image keep their times.
  */
 export class TargetRoot {
   readonly path: string;
+  readonly #fat: boolean;
 
-  constructor(path: string) {
+  /** `fat`: its file system has no owners and modes. */
+  constructor(path: string, { fat = false } = {}) {
     this.path = path;
+    this.#fat = fat;
   }
 
   /** What is there; `nothing` also where the way to it leads over a link or a file. */
   async kind(path: string): Promise<Kind> {
+    const at = this.#at(path);
     const parent = dirname(path);
     if (parent !== "." && (await this.kind(parent)) !== "folder") return "nothing";
-    const found = await lstat(this.#at(path)).catch(() => undefined);
+    const found = await lstat(at).catch(() => undefined);
     if (found === undefined) return "nothing";
     if (found.isSymbolicLink()) return "link";
     if (found.isDirectory()) return "folder";
@@ -56,59 +62,93 @@ export class TargetRoot {
 
   /** Puts a file of root's in the place of whatever was there, unless that is a folder. */
   async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
-    const beside = await this.#prepare(path);
+    await using folder = await this.#folderOf(path);
+    const beside = await this.#beside(path);
     {
       await using file = await open(beside, "wx", 0o600);
       await file.writeFile(content);
-      await file.chmod(mode);
+      if (!this.#fat) await file.chmod(mode);
       await file.sync();
     }
-    await this.#put(beside, path);
+    await rename(beside, this.#at(path));
+    await folder.settle();
   }
 
   /** The same with a link to `target`. */
   async link(path: string, target: string): Promise<void> {
-    const beside = await this.#prepare(path);
+    await using folder = await this.#folderOf(path);
+    const beside = await this.#beside(path);
     await symlink(target, beside);
-    await this.#put(beside, path);
+    await rename(beside, this.#at(path));
+    await folder.settle();
   }
 
   /** Makes a folder, and those on the way to it, of root's; one that is there stays as it is. */
   async folder(path: string, mode = 0o755): Promise<void> {
-    const parent = dirname(path);
-    if (parent !== ".") await this.folder(parent);
     const kind = await this.kind(path);
     if (kind === "folder") return;
     if (kind !== "nothing") throw notAFolder(path, kind);
+    await using above = await this.#folderOf(path);
     await mkdir(this.#at(path), { mode });
+    await above.settle();
   }
 
   /** Removes a file or a link; nothing there is well too. */
   async remove(path: string): Promise<void> {
     const kind = await this.kind(path);
     if (kind === "folder") throw notAFile(path);
-    if (kind !== "nothing") await rm(this.#at(path));
+    if (kind === "nothing") return;
+    await using folder = await this.#folderOf(path);
+    await rm(this.#at(path));
+    await folder.settle();
   }
 
-  async #prepare(path: string): Promise<string> {
+  /** The folder that holds `path`, made when it is missing. */
+  async #folderOf(path: string): Promise<OpenFolder> {
+    const at = this.#at(path);
     const parent = dirname(path);
     if (parent !== ".") await this.folder(parent);
+    return OpenFolder.open(dirname(at));
+  }
+
+  async #beside(path: string): Promise<string> {
     if ((await this.kind(path)) === "folder") throw notAFile(path);
     const beside = `${this.#at(path)}${NEW}`;
     await rm(beside, { force: true }); // of a run whose power was cut
     return beside;
   }
 
-  async #put(beside: string, path: string): Promise<void> {
-    await rename(beside, this.#at(path));
-    await using folder = await open(dirname(this.#at(path)), constants.O_RDONLY | constants.O_DIRECTORY);
-    await folder.sync();
-  }
-
   #at(path: string): string {
     const parts = path.split("/");
-    if (parts.some((part) => ["", ".", ".."].includes(part))) throw new HpsError("internal", "not a path of the target");
+    if (parts.some((part) => ["", ".", ".."].includes(part)))
+      throw new HpsError("internal", "not a path of the target");
     return join(this.path, ...parts);
+  }
+}
+
+/** A folder about to be changed. */
+class OpenFolder implements AsyncDisposable {
+  readonly #handle: FileHandle;
+  readonly #modified: bigint;
+
+  private constructor(handle: FileHandle, modified: bigint) {
+    this.#handle = handle;
+    this.#modified = modified;
+  }
+
+  static async open(path: string): Promise<OpenFolder> {
+    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    return new OpenFolder(handle, (await handle.stat({ bigint: true })).mtimeNs);
+  }
+
+  /** Gives it its time back, and waits until the change is on disk. */
+  async settle(): Promise<void> {
+    setFileTimes(this.#handle.fd, this.#modified);
+    await this.#handle.sync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
   }
 }
 
