@@ -35,11 +35,6 @@ export async function writeBootOrder({ entry, order, remove }: BootOrderPlan, fo
   for (const number of remove) await rm(join(folder, entryName(number)), { force: true });
 }
 
-/** Lets the firmware start this entry at the next boot, and at that alone. */
-export async function writeBootNext(number: number, folder = EFI_VARIABLES): Promise<void> {
-  await writeVariable(join(folder, `BootNext-${GLOBAL}`), numbers([number]));
-}
-
 function entryName(number: number): string {
   return `Boot${number.toString(16).toUpperCase().padStart(4, "0")}-${GLOBAL}`;
 }
