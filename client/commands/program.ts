@@ -63,6 +63,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import("./audit.ts")).addAuditCommands,
   },
   {
+    name: "installer-image",
+    summary: "the system that installs hosts: build",
+    load: async () => (await import("./installer-image.ts")).addInstallerImageCommands,
+  },
+  {
     name: "context",
     summary: "the servers this hpsctl knows",
     load: async () => (await import("./context.ts")).addContextCommands,

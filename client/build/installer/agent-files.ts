@@ -1,0 +1,72 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { EXECUTABLE, READABLE } from "../../../proto/tree/cpio.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import { agentBundle } from "./agent-bundle.ts";
+import { stripped } from "./elf.ts";
+import type { StagedFile } from "./staged-file.ts";
+
+/** One part of the agent: where it comes from is not the packages, so the lock names its digest. */
+export interface AgentPart {
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+}
+
+/** Where the agent lies in the installer. */
+export const AGENT_FOLDER = "opt/hps";
+
+const here = createRequire(import.meta.url);
+
+/** Node, the bundled agent and its native files: those that this hpsctl itself runs on. `built` is what a bundle made now says of its time. */
+export async function agentParts(built: string | undefined): Promise<readonly AgentPart[]> {
+  return [
+    part("node", stripped(await readFile(process.execPath)), EXECUTABLE),
+    part("hps-agent.js", await bundle(built), READABLE),
+    part("pty.node", await readFile(nativeFile("node-pty/build/Release/pty.node", "pty.node")), READABLE),
+  ];
+}
+
+/** The parts as files of the installer. */
+export function agentFiles(parts: readonly AgentPart[]): readonly StagedFile[] {
+  return parts.map(({ name, mode, bytes }) => ({ path: `${AGENT_FOLDER}/${name}`, mode, read: () => bytes }));
+}
+
+/** Where the programs among the agent's parts lie here, for finding their libraries. */
+export function agentPrograms(): readonly string[] {
+  return [process.execPath, nativeFile("node-pty/build/Release/pty.node", "pty.node")];
+}
+
+/** Beside this program in the package; made from the sources in a checkout. */
+async function bundle(built: string | undefined): Promise<Uint8Array> {
+  for (const name of ["./hps-agent.js", "../hps-agent.js"]) {
+    const file = join(import.meta.dirname, name);
+    if (existsSync(file)) return readFile(file);
+  }
+  return agentBundle(join(import.meta.dirname, "../../.."), built);
+}
+
+function nativeFile(request: string, name: string): string {
+  const beside = join(import.meta.dirname, name);
+  if (existsSync(beside)) return beside;
+  try {
+    return here.resolve(request);
+  } catch (cause) {
+    throw new HpsError(
+      "precondition",
+      `${request} is not installed, and an installer without it would lack its shell`,
+      {
+        hint: "install a C++ compiler and run npm install again",
+        cause,
+      },
+    );
+  }
+}
+
+function part(name: string, bytes: Uint8Array, mode: number): AgentPart {
+  return { name, bytes, mode, sha256: createHash("sha256").update(bytes).digest("hex") };
+}

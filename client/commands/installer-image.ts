@@ -1,0 +1,46 @@
+import { readSmallFile } from "../../proto/config/private-file.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { buildInstaller } from "../build/installer/installer-image.ts";
+import { note } from "../output/print.ts";
+import type { Call } from "./call.ts";
+import type { AddCommands } from "./group.ts";
+
+export const addInstallerImageCommands: AddCommands = (group, tools) => {
+  group
+    .command("build")
+    .description("build an installer set from Debian packages")
+    .requiredOption("--out <folder>", "where to put it")
+    .option("--kernel <package>", "the kernel's package", "linux-image-amd64")
+    .option("--firmware <package...>", "packages of firmware for an extra initrd", [])
+    .option("--lock <file>", "exactly these packages: a lock.json of an earlier build")
+    .option("--suite <suite>", "Debian's suite", "bookworm")
+    .option("--mirror <url>", "take packages from here instead of this machine's apt sources")
+    .action(tools.run(build));
+};
+
+interface BuildOptions {
+  readonly out: string;
+  readonly kernel: string;
+  readonly firmware: readonly string[];
+  readonly lock?: string;
+  readonly suite: string;
+  readonly mirror?: string;
+}
+
+async function build(call: Call): Promise<number> {
+  const { out, kernel, firmware, lock, suite, mirror } = call.options<BuildOptions>();
+  const { environment, signal } = call.terminal;
+  const text = lock === undefined ? undefined : await readSmallFile(lock);
+  if (lock !== undefined && text === undefined) throw new HpsError("not-found", `${lock} does not exist`);
+  const home = environment.XDG_CACHE_HOME || `${environment.HOME || "/tmp"}/.cache`;
+  const uri = mirror ?? "http://deb.debian.org/debian";
+  const sources = `Types: deb\nURIs: ${uri}\nSuites: ${suite} ${suite}-updates\nComponents: main non-free-firmware\n\nTypes: deb\nURIs: http://deb.debian.org/debian-security\nSuites: ${suite}-security\nComponents: main non-free-firmware\n`;
+  const set = await buildInstaller({
+    ...{ out, kernel, firmware, sources, cache: `${home}/hps` },
+    ...(text !== undefined && { lock: text }),
+    place: { environment, signal },
+    note: (line) => void note(call.terminal, line),
+  });
+  for (const { name, size } of set.files) await note(call.terminal, `${name} ${(size / 1e6).toFixed(1)} MB`);
+  return 0;
+}
