@@ -34,6 +34,13 @@ export function aptSourcesFor(suite: string, files: readonly SourceFile[], mirro
   return entries.map(paragraph).join("\n");
 }
 
+/** The same sources with more components than they had. */
+export function withComponents(sources: string, more: readonly string[]): string {
+  return sources.replaceAll(/^Components: (.*)$/gm, (_, had: string) => {
+    return `Components: ${[...new Set([...words(had), ...more])].join(" ")}`;
+  });
+}
+
 function paragraph({ uris, suites, components, signedBy }: Entry): string {
   const key = signedBy === "" ? "" : `Signed-By: ${signedBy}\n`;
   return `Types: deb\nURIs: ${uris}\nSuites: ${suites.join(" ")}\nComponents: ${components}\n${key}`;

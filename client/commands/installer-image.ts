@@ -1,9 +1,15 @@
 import { readSmallFile } from "../../proto/config/private-file.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { aptSourcesFor, withComponents } from "../build/apt-sources.ts";
+import { readSourceFiles } from "../build/host-apt.ts";
 import { buildInstaller } from "../build/installer/installer-image.ts";
+import { cacheFolder } from "../build/package-cache.ts";
 import { note } from "../output/print.ts";
 import type { Call } from "./call.ts";
 import type { AddCommands } from "./group.ts";
+
+/** Where Debian keeps firmware, since bookworm and before. */
+const FIRMWARE_COMPONENTS = ["non-free-firmware", "non-free"];
 
 export const addInstallerImageCommands: AddCommands = (group, tools) => {
   group
@@ -32,11 +38,10 @@ async function build(call: Call): Promise<number> {
   const { environment, signal } = call.terminal;
   const text = lock === undefined ? undefined : await readSmallFile(lock);
   if (lock !== undefined && text === undefined) throw new HpsError("not-found", `${lock} does not exist`);
-  const home = environment.XDG_CACHE_HOME || `${environment.HOME || "/tmp"}/.cache`;
-  const uri = mirror ?? "http://deb.debian.org/debian";
-  const sources = `Types: deb\nURIs: ${uri}\nSuites: ${suite} ${suite}-updates\nComponents: main non-free-firmware\n\nTypes: deb\nURIs: http://deb.debian.org/debian-security\nSuites: ${suite}-security\nComponents: main non-free-firmware\n`;
+  const own = aptSourcesFor(suite, await readSourceFiles(), mirror);
+  const sources = firmware.length === 0 ? own : withComponents(own, FIRMWARE_COMPONENTS);
   const set = await buildInstaller({
-    ...{ out, kernel, firmware, sources, cache: `${home}/hps` },
+    ...{ out, kernel, firmware, sources, cache: cacheFolder(environment) },
     ...(text !== undefined && { lock: text }),
     place: { environment, signal },
     note: (line) => void note(call.terminal, line),

@@ -2,6 +2,7 @@
  * The native half of node-pty, without its JavaScript. That one destroys the terminal 200 ms after the program's exit,
  * so output a slow reader has not taken is lost; its writes queue without bound and spin while the program does not read.
  */
+import { createRequire } from "node:module";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
 declare module "node-pty" {
@@ -24,8 +25,19 @@ declare module "node-pty" {
   };
 }
 
+/** What an agent away from its packages has beside it. */
+const NATIVE_FILE = "./pty.node";
+
 // An optional package: where it could not be built, the agent does all but open terminals.
-const pty = await import("node-pty").catch((cause: unknown) => ({ native: undefined, cause }));
+const pty = await import("node-pty").catch(besideUs);
+
+function besideUs(cause: unknown): Pick<typeof import("node-pty"), "native"> | { native: undefined; cause: unknown } {
+  try {
+    return { native: createRequire(import.meta.url)(NATIVE_FILE) };
+  } catch {
+    return { native: undefined, cause };
+  }
+}
 
 function nativePty() {
   if (pty.native !== undefined) return pty.native;

@@ -4,7 +4,7 @@ import type { BuildOptions, BuildResult } from "esbuild";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 
 /** CommonJS packages inside an ES module bundle ask for these. */
-export const BUNDLE_PRELUDE = `import { createRequire as hpsRequire } from "node:module";
+const PRELUDE = `import { createRequire as hpsRequire } from "node:module";
 import { dirname as hpsDirname } from "node:path";
 const require = hpsRequire(import.meta.url);
 const __filename = import.meta.filename;
@@ -19,7 +19,7 @@ export const BUNDLE_OPTIONS = {
   // Less to read at each start; names stay, for the stack traces in logs.
   minifyWhitespace: true,
   minifySyntax: true,
-  banner: { js: BUNDLE_PRELUDE },
+  banner: { js: PRELUDE },
   // Native code stays a package of its own; the bundler itself is not in the package.
   external: ["better-sqlite3", "node-pty", "esbuild"] as string[],
   legalComments: "linked" as const,

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { EXECUTABLE, READABLE } from "../../../proto/tree/cpio.ts";
+import { NATIVE_FILE, nativeFilePath } from "../../../proto/tree/native/library.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { agentBundle } from "./agent-bundle.ts";
 import { stripped } from "./elf.ts";
@@ -18,7 +19,7 @@ export interface AgentPart {
 }
 
 /** Where the agent lies in the installer. */
-export const AGENT_FOLDER = "opt/hps";
+const AGENT_FOLDER = "opt/hps";
 
 const here = createRequire(import.meta.url);
 
@@ -27,6 +28,7 @@ export async function agentParts(built: string | undefined): Promise<readonly Ag
   return [
     part("node", stripped(await readFile(process.execPath)), EXECUTABLE),
     part("hps-agent.js", await bundle(built), READABLE),
+    part(NATIVE_FILE, await readFile(nativeFilePath()), READABLE),
     part("pty.node", await readFile(nativeFile("node-pty/build/Release/pty.node", "pty.node")), READABLE),
   ];
 }
@@ -38,7 +40,7 @@ export function agentFiles(parts: readonly AgentPart[]): readonly StagedFile[] {
 
 /** Where the programs among the agent's parts lie here, for finding their libraries. */
 export function agentPrograms(): readonly string[] {
-  return [process.execPath, nativeFile("node-pty/build/Release/pty.node", "pty.node")];
+  return [process.execPath, nativeFilePath(), nativeFile("node-pty/build/Release/pty.node", "pty.node")];
 }
 
 /** Beside this program in the package; made from the sources in a checkout. */

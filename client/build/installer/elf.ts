@@ -53,16 +53,6 @@ export function stripped(program: Buffer): Buffer {
   return kept;
 }
 
-/** Whether the file is a program or library for this kind of machine. */
-export function isElf(path: string): boolean {
-  const file = openSync(path, "r");
-  try {
-    return readAt(file, 0, 4).equals(Buffer.from("\x7fELF", "latin1"));
-  } finally {
-    closeSync(file);
-  }
-}
-
 function readSegments(file: number): Segment[] {
   const header = readAt(file, 0, HEADER);
   const end = Number(header.readBigUInt64LE(32)) + header.readUInt16LE(54) * header.readUInt16LE(56);
