@@ -90,14 +90,15 @@ export async function openCore(options: CoreOptions) {
     onError: (error) => onError("shell session", error),
   });
   const isAttached = (hostId: string) => presence.isAttached(hostId);
+  const files = await openFiles(identity, options);
   return {
     ...identity,
-    ...(await openFiles(identity, options)),
+    ...files,
     auditLog: new AuditLog(store, audit.written),
     clusters: new Clusters(identity),
     hosts: openHosts(identity, presence),
-    ...{ contacts, presence, installations, agents, shells, isAttached, orders },
-    gate: openGate({ identity, presence, installations, contacts, settings }),
+    ...{ contacts, presence, installations, agents, shells, isAttached, orders, targetLink: settings.targetLink },
+    gate: openGate({ identity, presence, installations, contacts, settings, installers: files.installers }),
   };
 }
 
@@ -158,12 +159,13 @@ interface GateNeeds {
   readonly presence: Presence;
   readonly installations: Installations;
   readonly contacts: Contacts;
+  readonly installers: Installers;
   readonly settings: CoreSettings;
 }
 
-function openGate({ identity, presence, installations, contacts, settings }: GateNeeds) {
+function openGate({ identity, presence, installations, contacts, installers, settings }: GateNeeds) {
   const leases = new LeaseTable(settings.contactWindow);
-  const parts: GateParts = { ...identity, presence, installations, leases, settings };
+  const parts: GateParts = { ...identity, presence, installations, installers, leases, settings };
   return {
     leases,
     parts,

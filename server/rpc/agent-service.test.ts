@@ -16,9 +16,9 @@ async function* staying(messages: readonly RequestInit[], done: Promise<unknown>
 }
 
 /** Armed and enrolled, on a host of its own. */
-async function enrolled({ core }: Rig) {
+async function enrolled({ core }: Rig, image = "") {
   const hostId = await addTestHost(core.store, core.clusterId);
-  const { id } = await core.installations.arm(ALICE, hostId, { image: "", wipeDiskSerials: [] });
+  const { id } = await core.installations.arm(ALICE, hostId, { image, wipeDiskSerials: ["S1"] });
   await core.store.write(async (tx) => void (await core.installations.apply(tx, id, "enrol", { actor: "test" })));
   return { installationId: id, hostId };
 }
@@ -87,11 +87,13 @@ test("a command goes down and its result comes back; stop tells the agent", asyn
 
 test("an installer gets its host's configuration and certificate, and no other's", async () => {
   await using rig = await startOperationsRig();
-  const [own, other] = [await enrolled(rig), await enrolled(rig)];
+  const [own, other] = [await enrolled(rig, "debian/web:12"), await enrolled(rig)];
   const agent = rig.agents();
   const as = rig.installer(own);
   expect(await agent.getConfiguration({ hostId: own.hostId }, as)).toMatchObject({
-    ...{ hostName: "web01", tags: { rack: "007" }, image: "debian:12", wipeDiskSerials: ["S1"] },
+    ...{ cluster: "lab", image: "debian/web:12", wipeDiskSerials: ["S1"], installation: own.installationId },
+    ...{ imageSource: { file: { digest: "a".repeat(64), sizeBytes: 1000n }, format: 1, entries: 7n } },
+    ...{ tools: { digest: "b".repeat(64), sizeBytes: 24n }, network: { mode: 1 }, storage: { wipe: false } },
   });
   await expect(agent.getConfiguration({ hostId: other.hostId }, as)).rejects.toMatchObject({ code: "not-found" });
   const certificateRequest = new Uint8Array(3);

@@ -1,31 +1,19 @@
 import type { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import type { HostConfiguration } from "../core/hosts/host-configuration.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller, InstallerPrincipal } from "../core/identity/principal.ts";
 import type { AgentCaller } from "../core/operations/agent-messages.ts";
 import type { Agents } from "../core/operations/agents.ts";
+import { configurationMessage } from "./configuration-message.ts";
 
 type AgentHandlers = Handlers<typeof AgentService, Caller>;
-
-/** What a host is told, as the inventory knows it. */
-interface AgentConfiguration {
-  readonly hostId: string;
-  readonly hostName: string;
-  readonly cluster: string;
-  readonly domain: string;
-  readonly macs: readonly string[];
-  readonly addresses: readonly string[];
-  readonly profile: string;
-  readonly tags: ReadonlyMap<string, string>;
-  readonly image: string;
-  readonly wipeDiskSerials: readonly string[];
-}
 
 export interface AgentServiceDeps {
   readonly access: Access;
   readonly agents: Agents;
-  readonly configurationOf: (hostId: string) => Promise<AgentConfiguration>;
+  readonly configurationOf: (of: { hostId: string; forInstaller: boolean }) => Promise<HostConfiguration>;
   /** PEM of the certificate the installed system will use. */
   readonly issueHostCertificate: (caller: Caller<InstallerPrincipal>, request: Uint8Array) => Promise<string>;
   /** The shells' end of this service. */
@@ -41,10 +29,8 @@ export function agentService(deps: AgentServiceDeps): AgentHandlers {
 
     getConfiguration: async ({ hostId }, { principal: caller }) => {
       const { id } = await access.host(caller, hostId);
-      const { tags, macs, addresses, wipeDiskSerials, image, ...names } = await configurationOf(id);
-      // An installed system has nothing to install: what is ordered now is for the installer that comes.
-      const order = caller.principal.kind === "installer" ? { image, wipeDiskSerials: [...wipeDiskSerials] } : {};
-      return { ...names, macs: [...macs], addresses: [...addresses], tags: Object.fromEntries(tags), ...order };
+      const forInstaller = caller.principal.kind === "installer";
+      return configurationMessage(await configurationOf({ hostId: id, forInstaller }));
     },
 
     issueHostCertificate: async ({ installation, certificateRequest }, { principal: caller }) => {

@@ -156,19 +156,6 @@ describe("an installation holds its host", () => {
     await expect(wish).rejects.toMatchObject({ code: "precondition", hint: expect.stringContaining("cancel") });
     expect(rig.inventory.revoked).toEqual([]);
   });
-
-  test("its agent is told its own configuration and what to install", async () => {
-    await using rig = await withHost();
-    const { store, changes, hosts } = rig.inventory;
-    const own = { hostId: rig.web.id, hostName: "web01", cluster: "a", domain: "a.example", macs: WEB.macs };
-    expect(await hosts.configurationOf(rig.web.id)).toMatchObject({ ...own, image: "", wipeDiskSerials: [] });
-    await holdHost(store, changes, rig.web.id, "installing");
-    expect(await hosts.configurationOf(rig.web.id)).toEqual({
-      ...own,
-      ...{ addresses: WEB.addresses, profile: "storage", tags: new Map([["rack", "r1"]]) },
-      ...{ image: "debian:12.9", wipeDiskSerials: ["S1"] },
-    });
-  });
 });
 
 test("a deleted host is gone with all it had: certificates, streams, MACs; its name is free", async () => {

@@ -20,7 +20,7 @@ export function imageMessage(image: ImageView): MessageInitShape<typeof ImageSch
 }
 
 /** What an agent needs to fetch and unpack it. */
-function imageSourceMessage(
+export function imageSourceMessage(
   image: Pick<ImageView, "digest" | "sizeBytes" | "format" | "contentBytes" | "entries" | "lacks">,
 ): MessageInitShape<typeof ImageSourceSchema> {
   const { digest, sizeBytes, format, contentBytes, entries, lacks } = image;

@@ -57,7 +57,7 @@ export function installationMessage(view: InstallationView): MessageInitShape<ty
 }
 
 /** Which disk is written, and how, as the contract has it. */
-function storageMessage({ disk, rootSizeBytes, wipe }: InstallationView["storage"]) {
+export function storageMessage({ disk, rootSizeBytes, wipe }: InstallationView["storage"]) {
   return { disk, rootSizeBytes: BigInt(rootSizeBytes), wipe };
 }
 

@@ -15,6 +15,7 @@ import { RpcServer, type RpcServerOptions } from "../../proto/rpc/rpc-server.ts"
 import type { Version } from "../../proto/values/version.ts";
 import type { Core } from "../core/core.ts";
 import { approveEnrolment } from "../core/gate/approval.ts";
+import { hostConfiguration } from "../core/hosts/host-configuration.ts";
 import { watchHosts } from "../core/hosts/host-watch.ts";
 import { rebootHost } from "../core/hosts/reboot-host.ts";
 import type { VisibleClusters } from "../core/identity/access.ts";
@@ -101,7 +102,7 @@ function addAgentService(server: RpcServer<Caller>, core: Core): void {
     AgentService,
     agentService({
       ...core,
-      configurationOf: (hostId) => core.hosts.configurationOf(hostId),
+      configurationOf: (of) => core.store.read((db) => hostConfiguration(db, core, of)),
       issueHostCertificate: (caller, request) => issueHostCertificate(core, caller, request),
       serveShell: serveShell(core),
     }),

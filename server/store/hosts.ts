@@ -128,15 +128,3 @@ export async function hostIdByName(db: Db, clusterId: string, name: string): Pro
   const select = db.selectFrom("host").select("id").where("cluster_id", "=", clusterId).where("name", "=", name);
   return (await select.executeTakeFirst())?.id;
 }
-
-/** What an installation is to install, and which disks it may wipe. */
-export interface InstallationOrder {
-  readonly image: string;
-  readonly wipeDiskSerials: readonly string[];
-}
-
-export async function installationOrder(db: Db, id: string): Promise<InstallationOrder | undefined> {
-  const select = db.selectFrom("installation").select(["image", "wipe_json"]).where("id", "=", id);
-  const row = await select.executeTakeFirst();
-  return row && { image: row.image, wipeDiskSerials: JSON.parse(row.wipe_json) };
-}

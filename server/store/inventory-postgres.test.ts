@@ -17,7 +17,6 @@ import {
   hostsByIds,
   hostsOfInstallations,
   insertHost,
-  installationOrder,
   updateHost,
 } from "./hosts.ts";
 import { locateCluster, locateHost, locateHostByName, locateRecord } from "./lookup.ts";
@@ -80,7 +79,6 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   hostByMac: (tx) => hostByMac(tx, MAC),
   hostIdByName: (tx) => hostIdByName(tx, "c", "web01"),
   hostsOfInstallations: (tx) => hostsOfInstallations(tx, ["i"]),
-  installationOrder: (tx) => installationOrder(tx, "i"),
   locateCluster: (tx) => locateCluster(tx, "lab"),
   locateHost: (tx) => locateHost(tx, "h"),
   locateHostByName: (tx) => locateHostByName(tx, "lab", "web01"),

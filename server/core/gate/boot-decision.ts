@@ -4,7 +4,14 @@ import { type HostState, isFirst, parseOpenState } from "../hosts/life-cycle.ts"
 /** What a machine that asks how to boot is told. */
 export type BootDecision =
   /** The installer, with a claim to fetch by its id, once. */
-  | { readonly kind: "install"; readonly claimId: string; readonly hostName: string; readonly installationId: string }
+  | {
+      readonly kind: "install";
+      readonly claimId: string;
+      readonly hostName: string;
+      readonly installationId: string;
+      /** Digest of the set whose files it is to boot, and whose tools it will be told of; empty when none was imported. */
+      readonly installer: string;
+    }
   /** The system on its own disk. */
   | { readonly kind: "local-disk"; readonly hostName: string }
   /** Ask again: the agent of an earlier boot may still live. */

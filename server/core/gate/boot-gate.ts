@@ -4,6 +4,7 @@ import type { Mac } from "../../../proto/values/mac.ts";
 import { insertClaim, voidClaims } from "../../store/claims.ts";
 import type { Tx } from "../../store/database.ts";
 import { type GateView, gateViewByMac, type OpenView } from "../../store/gate-view.ts";
+import { updateInstallation } from "../../store/installations.ts";
 import type { AuditActor } from "../audit/audit.ts";
 import type { Contacts } from "../hosts/contacts.ts";
 import { parseOpenState } from "../hosts/life-cycle.ts";
@@ -128,7 +129,9 @@ export class BootGate {
       const times = { issuedAt: now, expiresAt: now + settings.claimTtl };
       await insertClaim(tx, { id: claimId, installationId: view.installation.id, hostId, mac, address, ...times });
       await this.#parts.audit.allowed(tx, actorOf(ask), subjectOf(view, "gets the installer with a claim"));
-      return { kind: "install", claimId, hostName: view.hostName, installationId: view.installation.id };
+      const installer = this.#parts.installers.current?.digest ?? "";
+      await updateInstallation(tx, view.installation.id, { installer }).execute();
+      return { kind: "install", claimId, hostName: view.hostName, installationId: view.installation.id, installer };
     });
     if (decided.kind !== "frozen") return decided;
     throw await this.#refuse(ask, decided.view, "two machines claim this host");

@@ -7,6 +7,7 @@ import type { Changes } from "../changes/changes.ts";
 import type { Authority } from "../identity/authority.ts";
 import type { Certificates } from "../identity/certificates.ts";
 import type { RecordsRefusals } from "../identity/refusals.ts";
+import type { Installers } from "../installers/installers.ts";
 import type { Installations } from "../operations/installations.ts";
 import type { Presence } from "../presence/presence.ts";
 import type { LeaseTable } from "./leases.ts";
@@ -29,6 +30,7 @@ export interface GateParts {
   readonly changes: Changes;
   readonly installations: Pick<Installations, "apply" | "reenter">;
   readonly presence: Pick<Presence, "isGone" | "lastHeardAt">;
+  readonly installers: Pick<Installers, "current">;
   readonly authority: Authority;
   readonly certificates: Certificates;
   readonly leases: LeaseTable;

@@ -1,5 +1,11 @@
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { InstallerFileName } from "../../../proto/values/installer-file.ts";
 import type { Db } from "../../store/database.ts";
-import { type HostRecord, installationOrder } from "../../store/hosts.ts";
+import { type HostRecord, hostById } from "../../store/hosts.ts";
+import { type NamedImageRow, selectImage } from "../../store/images.ts";
+import { type InstallationRow, type StorageWish, selectInstallation } from "../../store/installations.ts";
+import type { FileWish } from "../files/incoming-file.ts";
+import { type NetworkOrder, networkOrderOf, type TargetLink } from "./network-order.ts";
 
 /** What a host's own agent is told: its own configuration, and its cluster's facts as a member. */
 export interface HostConfiguration {
@@ -11,14 +17,57 @@ export interface HostConfiguration {
   readonly addresses: readonly string[];
   readonly profile: string;
   readonly tags: ReadonlyMap<string, string>;
-  /** What the open installation is to install, and may wipe; empty when there is none. */
-  readonly image: string;
-  readonly wipeDiskSerials: readonly string[];
+  /** What an installer is to do; an installed system has nothing to install. */
+  readonly order?: InstallOrder;
 }
 
-export async function hostConfiguration(db: Db, host: HostRecord): Promise<HostConfiguration> {
+export interface InstallOrder {
+  readonly installation: string;
+  /** Undefined: there is nothing to install. */
+  readonly image: NamedImageRow | undefined;
+  readonly wipeDiskSerials: readonly string[];
+  readonly storage: StorageWish;
+  readonly network: NetworkOrder;
+  /** Undefined where no installer was imported. */
+  readonly tools: FileWish | undefined;
+  readonly rescue: boolean;
+}
+
+export interface ConfigurationSources {
+  readonly targetLink: TargetLink | undefined;
+  readonly installers: { readonly file: (name: InstallerFileName, digest?: string) => FileWish | undefined };
+}
+
+/** `not-found` for a host that is gone; for an installer, `precondition` for an order that can no longer be carried out. */
+export async function hostConfiguration(
+  db: Db,
+  sources: ConfigurationSources,
+  { hostId, forInstaller }: { readonly hostId: string; readonly forInstaller: boolean },
+): Promise<HostConfiguration> {
+  const host = await hostById(db, hostId);
+  if (host === undefined) throw new HpsError("not-found", "the host was just deleted");
   const { id, name, cluster, domain, macs, addresses, profile, tags } = host;
-  const order = host.installation && (await installationOrder(db, host.installation.id));
-  const { image, wipeDiskSerials } = order ?? { image: "", wipeDiskSerials: [] };
-  return { hostId: id, hostName: name, cluster, domain, macs, addresses, profile, tags, image, wipeDiskSerials };
+  const own = { hostId: id, hostName: name, cluster, domain, macs, addresses, profile, tags };
+  const installation = forInstaller && host.installation && (await selectInstallation(db, host.installation.id));
+  return installation ? { ...own, order: await orderOf(db, sources, host, installation) } : own;
+}
+
+async function orderOf(
+  db: Db,
+  { targetLink, installers }: ConfigurationSources,
+  host: HostRecord,
+  row: InstallationRow,
+): Promise<InstallOrder> {
+  const { id, wipeDiskSerials, storage, rescue } = row;
+  const image = row.image === "" ? undefined : await selectImage(db, row.clusterId, row.image);
+  if (image === undefined && row.image !== "") {
+    throw new HpsError("precondition", `image ${row.image} is no more`, { hint: "import it again, or cancel" });
+  }
+  return {
+    ...{ installation: id, image, wipeDiskSerials, storage, rescue },
+    // Where nothing is installed no installed system has to reach the network.
+    network: networkOrderOf(image === undefined ? { ...host, network: "dhcp" } : host, targetLink),
+    // Of the installer this machine booted: another one's need not fit its kernel.
+    tools: installers.file("tools.squashfs", row.installer === "" ? undefined : row.installer),
+  };
 }

@@ -22,7 +22,6 @@ import type { Changes } from "../changes/changes.ts";
 import { checkEtag } from "../changes/etag.ts";
 import type { Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
-import { type HostConfiguration, hostConfiguration } from "./host-configuration.ts";
 import { type HostView, hostViewOf, type IsAttached } from "./host-view.ts";
 import { refuseTaken } from "./taken.ts";
 
@@ -121,11 +120,6 @@ export class Hosts {
   async byMac(db: Db, mac: Mac): Promise<HostView | undefined> {
     const host = await hostByMac(db, mac);
     return host && this.#view(host);
-  }
-
-  /** What the host's own agent is told. */
-  async configurationOf(id: string): Promise<HostConfiguration> {
-    return await this.#deps.store.read(async (db) => await hostConfiguration(db, await existing(db, id)));
   }
 
   /** What follows every change that leaves a host. */

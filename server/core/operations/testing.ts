@@ -57,6 +57,8 @@ export interface OperationsOptions {
   readonly helloMs?: number;
 }
 
+export type Operations = Awaited<ReturnType<typeof openOperations>>;
+
 export async function openOperations(options: OperationsOptions = {}) {
   const store = await openTestStore();
   const clusterId = await addTestCluster(store);
@@ -66,7 +68,7 @@ export async function openOperations(options: OperationsOptions = {}) {
   const core = compose(store, () => time.now, options);
   const { installations } = core;
   return {
-    ...{ store, clusterId, hostId, time, ...core },
+    ...{ store, clusterId, hostId, time, targetLink: TARGET_LINK, ...core },
     /** Armed, and brought forward by these events. */
     async opened(...events: readonly HostEvent[]): Promise<string> {
       const { id } = await installations.arm(ALICE, hostId, { image: "debian/web:12", wipeDiskSerials: ["S1"] });

@@ -7,9 +7,16 @@ import { client } from "../../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../../proto/rpc/rpc-server.ts";
 import { makeAuthority, makeLeaf } from "../../../proto/rpc/testing/certificates.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { hostConfiguration } from "../../core/hosts/host-configuration.ts";
 import { Access } from "../../core/identity/access.ts";
 import type { Caller, InstallerPrincipal } from "../../core/identity/principal.ts";
-import { ALICE, type OperationsOptions, openOperations, peerOf } from "../../core/operations/testing.ts";
+import {
+  ALICE,
+  type Operations,
+  type OperationsOptions,
+  openOperations,
+  peerOf,
+} from "../../core/operations/testing.ts";
 import { type AgentServiceDeps, agentService } from "../agent-service.ts";
 import { installationService } from "../installation-service.ts";
 
@@ -31,7 +38,7 @@ export async function startOperationsRig(options: OperationsOptions = {}) {
     InstallationService,
     installationService({ access, installations: core.installations, approve, issueClaim }),
   );
-  server.add(AgentService, agentService({ access, agents: core.agents, ...othersOf() }));
+  server.add(AgentService, agentService({ access, agents: core.agents, ...othersOf(core) }));
   const authority = await makeAuthority("root");
   const [own, peer] = await Promise.all([makeLeaf(authority, { name: "s" }), makeLeaf(authority, { name: "c" })]);
   const port = await server.listen({ host: "127.0.0.1", port: 0, certificate: { key: own.key, chain: own.cert } });
@@ -70,12 +77,14 @@ function callerOf({ method, metadata }: IncomingCall, principals: ReadonlyMap<st
   return { principal, action: pathOf(method).slice(1), address: "192.0.2.1", needs: "operator" };
 }
 
-function othersOf(): Omit<AgentServiceDeps, "access" | "agents"> {
+function othersOf({
+  store,
+  targetLink,
+}: Pick<Operations, "store" | "targetLink">): Omit<AgentServiceDeps, "access" | "agents"> {
+  const tools = { digest: "b".repeat(64), sizeBytes: 24 };
   return {
-    configurationOf: async (hostId) => ({
-      ...{ hostId, hostName: "web01", cluster: "lab", domain: "lab.example.org", macs: ["52:54:00:00:00:01"] },
-      ...{ addresses: [], profile: "", tags: new Map([["rack", "007"]]), image: "debian:12", wipeDiskSerials: ["S1"] },
-    }),
+    configurationOf: (of) =>
+      store.read((db) => hostConfiguration(db, { targetLink, installers: { file: () => tools } }, of)),
     issueHostCertificate: async ({ principal }, request) => `${principal.hostId} ${request.length}`,
     // biome-ignore lint/correctness/useYield: a shell is not what these tests are about
     serveShell: async function* () {
