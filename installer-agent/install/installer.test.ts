@@ -192,7 +192,7 @@ test("an hpsd that forgot, or cannot take what it is told, gets a new run, and t
     value: { command: { case: "proceed", value: { doneSteps: ["clock"] } } },
   });
   await hpsd.attach.until(done);
-  expect(events()).toEqual(["plan", ...EVERYTHING.slice(3)]);
+  expect(events()).toEqual(["plan", ...EVERYTHING.slice(3, -1)]); // the first run found out that nothing is to be installed
 });
 
 test("renewal keeps the key and moves to the new certificate without a pause", async () => {
