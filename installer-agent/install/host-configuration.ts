@@ -5,6 +5,7 @@ import { type HostName, parseHostName } from "../../proto/values/host-name.ts";
 import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
 import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
+import type { Uuid } from "../../proto/values/uuid.ts";
 import { Backoff, type BackoffLimits } from "../link/backoff.ts";
 import type { FileRef } from "../link/file-request.ts";
 import { type InstallOrder, parseFileSource, parseInstallOrder } from "./install-order.ts";
@@ -28,10 +29,14 @@ export interface HostConfiguration {
   readonly rescue: boolean;
 }
 
-/** Checks what hpsd sent; `hostId` is whose it must be. */
-function parseConfiguration(sent: Configuration, hostId: string): HostConfiguration {
+/** Checks what hpsd sent, and that it is for us. */
+function parseConfiguration(sent: Configuration, hostId: string, installation: Uuid): HostConfiguration {
   if (sent.hostId !== hostId) {
     throw new HpsError("precondition", `hpsd sent the configuration of host ${sent.hostId} to host ${hostId}`);
+  }
+  const order = parseInstallOrder(sent);
+  if (order !== undefined && order.installation !== installation) {
+    throw new HpsError("precondition", `hpsd sent the order of installation ${order.installation} to ${installation}`);
   }
   return {
     hostId,
@@ -42,7 +47,7 @@ function parseConfiguration(sent: Configuration, hostId: string): HostConfigurat
     addresses: sent.addresses.map(parseIpAddress),
     profile: sent.profile,
     tags: new Map(Object.entries(sent.tags)),
-    order: parseInstallOrder(sent),
+    order,
     tools: sent.tools && parseFileSource(sent.tools, "the tools image"),
     rescue: sent.rescue,
   };
@@ -54,19 +59,34 @@ const PATIENCE = 5 * 60_000;
 
 export interface ConfigurationOptions {
   readonly service: () => Client<typeof AgentService>;
-  readonly hostId: string;
+  /** Whose it must be, and of which installation. */
+  readonly host: string;
+  readonly installation: Uuid;
   readonly backoff: BackoffLimits;
 }
 
-/** A function that fetches and checks the configuration, once; a failure is not kept. Waits up to 5 minutes for an hpsd that is away. */
-export function configurationSource({ service, hostId, backoff }: ConfigurationOptions) {
+/** The host's configuration, fetched and checked once. */
+export interface ConfigurationSource {
+  /** A failure is not kept. Waits up to 5 minutes for an hpsd that is away. */
+  readonly ask: (signal: AbortSignal) => Promise<HostConfiguration>;
+  /** What is asked next is fetched anew: it may allow what it did not. */
+  readonly forget: () => void;
+}
+
+export function configurationSource({
+  service,
+  host,
+  installation,
+  backoff,
+}: ConfigurationOptions): ConfigurationSource {
   let known: HostConfiguration | undefined;
-  return async (signal: AbortSignal): Promise<HostConfiguration> => {
+  const ask = async (signal: AbortSignal): Promise<HostConfiguration> => {
     const waits = new Backoff(backoff);
     const end = performance.now() + PATIENCE;
     while (known === undefined) {
       try {
-        known = parseConfiguration(await service().getConfiguration({ hostId }, { signal }), hostId);
+        const sent = await service().getConfiguration({ hostId: host }, { signal });
+        known = parseConfiguration(sent, host, installation);
       } catch (error) {
         const passing = error instanceof HpsError && PASSING.includes(error.code);
         if (!passing || signal.aborted || performance.now() > end) throw error;
@@ -75,4 +95,8 @@ export function configurationSource({ service, hostId, backoff }: ConfigurationO
     }
     return known;
   };
+  const forget = () => {
+    known = undefined;
+  };
+  return { ask, forget };
 }

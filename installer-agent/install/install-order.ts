@@ -19,7 +19,7 @@ import type { FileRef } from "../link/file-request.ts";
 
 type ArchiveFormat = "tar" | "tar.zst" | "tar.xz";
 
-interface ImageOrder {
+export interface ImageOrder {
   readonly name: ImageRef;
   readonly file: FileRef;
   readonly format: ArchiveFormat;

@@ -73,11 +73,12 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
     ...{ hello, onWelcome, onNewRun, onCommand },
   });
   const service = () => link.service();
+  const configuration = configurationSource({ service, ...claim, backoff });
   const job: Job = {
-    ...{ clock, facts, service, configuration: configurationSource({ service, hostId: claim.host, backoff }) },
+    ...{ clock, facts, service, configuration: configuration.ask },
     ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
   };
-  const sequence = new Sequence({ steps: STEPS, job, log, ...voiceOf(outbox, log) });
+  const sequence = new Sequence({ steps: STEPS, job, log, ...voiceOf(outbox, log, configuration.forget) });
   const working = sequence.run(stop);
   const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());
   const [end] = await Promise.allSettled([attached, working]);
@@ -85,14 +86,18 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
   if (over.signal.reason instanceof HpsError) throw over.signal.reason;
 }
 
-/** How the sequence speaks: to hpsd, and where it has nothing more to do to the console too. */
-function voiceOf(outbox: Outbox, log: Log) {
+/** How the sequence speaks: to hpsd, and where it has nothing more to do to the console too. After a failure hpsd may say something else than before. */
+function voiceOf(outbox: Outbox, log: Log, onFailed: () => void) {
   const line = (source: string, text: string) => outbox.log(source, text);
   const onIdle = () => {
     log.info("all steps of this agent are done; staying attached");
     line("agent", "all steps of this agent are done; staying attached");
   };
-  return { event: (event: EventBody) => outbox.event(event), line, onIdle };
+  const event = (body: EventBody) => {
+    outbox.event(body);
+    if (body.case === "stepFailed") onFailed();
+  };
+  return { event, line, onIdle };
 }
 
 interface Following {

@@ -2,7 +2,9 @@ import type { Step } from "./step.ts";
 import { bootloader } from "./steps/bootloader.ts";
 import { clock } from "./steps/clock.ts";
 import { configuration } from "./steps/configuration.ts";
+import { image } from "./steps/image.ts";
 import { network } from "./steps/network.ts";
+import { storage } from "./steps/storage.ts";
 
 /** The installation, in order. */
-export const STEPS: readonly Step[] = [clock, network, configuration, bootloader];
+export const STEPS: readonly Step[] = [clock, network, configuration, storage, image, bootloader];

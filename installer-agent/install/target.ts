@@ -1,11 +1,12 @@
-import { lstat, mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { PartitionRole } from "../../proto/values/layout-ids.ts";
 import type { Uuid } from "../../proto/values/uuid.ts";
 import { findInstallation, type InstallationDisk, MACHINE } from "../system/installation-disk.ts";
 import { type Mount, readMounts } from "../system/mounts.ts";
 import { readSysfsText } from "../system/sysfs.ts";
+import { TargetRoot } from "../system/target-root.ts";
 import { runTool } from "../system/tool.ts";
 import type { StepContext } from "./step.ts";
 import { refuseUnlessFromMemory } from "./tools.ts";
@@ -44,11 +45,11 @@ interface Place {
 
 const SLOT: readonly Place[] = [
   { role: "root-a", path: "", type: "ext4", options: "rw" },
-  { role: "boot-a", path: "/boot", type: "ext4", options: "rw" },
+  { role: "boot-a", path: "boot", type: "ext4", options: "rw" },
 ];
 const SHARED: readonly Place[] = [
-  { role: "esp", path: "/boot/efi", type: "vfat", options: "rw,umask=0077" },
-  { role: "state", path: "/var/lib/hps", type: "ext4", options: "rw,nodev,nosuid" },
+  { role: "esp", path: "boot/efi", type: "vfat", options: "rw,umask=0077" },
+  { role: "state", path: "var/lib/hps", type: "ext4", options: "rw,nodev,nosuid" },
 ];
 
 /** The target of this machine. */
@@ -79,7 +80,9 @@ async function mountAt({ path, type, options }: Place, node: string, context: St
       hint: `umount ${place}, then retry`,
     });
   }
-  await makePlace(path);
+  // Each part of the way is made or found to be a folder: an image's link could lead anywhere.
+  if (path === "") await mkdir(ROOT, { recursive: true });
+  else await new TargetRoot(ROOT).folder(path);
   const check = type === "ext4" ? ["e2fsck", "-p"] : ["fsck.vfat", "-a"];
   await runTool([...check, node], { signal, log, limitMs: CHECK_MS, accept: [0, 1] });
   await runTool(["mount", "-t", type, "-o", options, node, place], { signal, log, limitMs: MOUNT_MS });
@@ -90,19 +93,6 @@ async function isOn(mount: Mount, node: string): Promise<boolean> {
     mount.device ===
     (await readSysfsText(join(MACHINE.sys, "class/block", node.slice("/dev/".length).replaceAll("/", "!"), "dev")))
   );
-}
-
-/** A folder below the target, each part of the way made or found to be one: an image's link could lead anywhere. */
-async function makePlace(path: string): Promise<void> {
-  const place = join(ROOT, path);
-  if (path !== "") await makePlace(dirname(path) === "/" ? "" : dirname(path));
-  const found = await lstat(place).catch(() => undefined);
-  if (found === undefined) await mkdir(place, { mode: 0o755 });
-  else if (!found.isDirectory()) {
-    throw new HpsError("precondition", `the image has something at ${path} that is no folder`, {
-      hint: "HPS mounts a file system there: make it a folder in the image",
-    });
-  }
 }
 
 async function closePlaces({ signal, log }: StepContext): Promise<void> {

@@ -12,7 +12,7 @@ interface PlannedPartition {
 }
 
 /** The partitions of a disk, in their order: the first has number 1. What follows them stays unallocated. */
-interface Layout {
+export interface Layout {
   readonly diskId: Uuid;
   readonly sectorBytes: number;
   readonly partitions: readonly PlannedPartition[];

@@ -1,14 +1,12 @@
 import { join } from "node:path";
-import type { Facts } from "../../proto/values/facts.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { diskId, PARTITION_ROLES, type PartitionRole, partitionId } from "../../proto/values/layout-ids.ts";
 import type { Uuid } from "../../proto/values/uuid.ts";
+import type { Disk } from "../plan/disk-choice.ts";
 import { partitionName } from "../plan/layout.ts";
 import { readDisks } from "./disks.ts";
 import { type Device, readGpt } from "./read-gpt.ts";
 import { readSysfsNumber } from "./sysfs.ts";
-
-type Disk = Facts["disks"][number];
 
 /** A disk that bears an installation, and the device node of each of its partitions. */
 export interface InstallationDisk {
@@ -27,12 +25,12 @@ export const MACHINE: DevicePlace = { sys: "/sys", dev: "/dev" };
 /** The kernel counts in these whatever the disk's sectors are. */
 const KERNEL_SECTOR = 512;
 
-function deviceOf({ name, sizeBytes, sectorBytes = KERNEL_SECTOR }: Disk, { dev }: DevicePlace): Device {
+export function deviceOf({ name, sizeBytes, sectorBytes = KERNEL_SECTOR }: Disk, { dev }: DevicePlace): Device {
   return { node: nodeOf(name, dev), sizeBytes, sectorBytes };
 }
 
 /** sysfs has `!` where /dev has a folder: `cciss!c0d0`. */
-function nodeOf(name: string, dev: string): string {
+export function nodeOf(name: string, dev: string): string {
   return join(dev, name.replaceAll("!", "/"));
 }
 
@@ -71,7 +69,7 @@ export async function findInstallation(installation: Uuid, place = MACHINE): Pro
 }
 
 /** Whether the kernel's partition `name` is that piece of the disk, in bytes. */
-async function isPartition(
+export async function isPartition(
   name: string,
   { start, bytes }: { readonly start: number; readonly bytes: number },
   { sys }: DevicePlace,

@@ -33,7 +33,7 @@ async function readCopy(device: Device, sector: number): Promise<Gpt | undefined
 }
 
 /** Shorter where the device ends. */
-async function readBytes({ node }: Pick<Device, "node">, at: number, length: number): Promise<Buffer> {
+export async function readBytes({ node }: Pick<Device, "node">, at: number, length: number): Promise<Buffer> {
   await using file = await open(node, "r");
   const buffer = Buffer.alloc(length);
   let filled = 0;

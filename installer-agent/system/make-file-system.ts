@@ -1,0 +1,44 @@
+import { espVolumeId, fileSystemId, type PartitionRole } from "../../proto/values/layout-ids.ts";
+import type { Uuid } from "../../proto/values/uuid.ts";
+import type { ToolRun } from "./probe-disk.ts";
+import { runTool } from "./tool.ts";
+
+/** A large disk that is slow, or gives back its blocks first. */
+const MAKE_MS = 10 * 60_000;
+
+/** An empty ext4 with the UUID that this installation gives it. */
+export async function makeExt4(
+  role: Exclude<PartitionRole, "esp" | "bios">,
+  { node, installation }: { readonly node: string; readonly installation: Uuid },
+  run: ToolRun,
+): Promise<void> {
+  // GRUB and the kernels of older systems do not read the two features that newer tools would add.
+  const features = ["-O", "^metadata_csum_seed,^orphan_file"];
+  const argv = [
+    "mkfs.ext4",
+    "-q",
+    "-F",
+    "-F",
+    "-U",
+    fileSystemId(installation, role),
+    "-L",
+    `hps-${role}`,
+    ...features,
+  ];
+  await runTool([...argv, node], { ...run, limitMs: MAKE_MS });
+}
+
+/** The ESP: FAT32, which UEFI asks of a fixed disk; one sector a cluster where sectors are large, or it would be too few for it. */
+export async function makeEsp(
+  {
+    node,
+    installation,
+    sectorBytes,
+  }: { readonly node: string; readonly installation: Uuid; readonly sectorBytes: number },
+  run: ToolRun,
+): Promise<void> {
+  const cluster = sectorBytes >= 4096 ? ["-s", "1"] : [];
+  const id = espVolumeId(installation).replace("-", "");
+  const argv = ["mkfs.vfat", "-F", "32", "-i", id, "-n", "HPS-ESP", ...cluster, node];
+  await runTool(argv, { ...run, limitMs: MAKE_MS });
+}
