@@ -14,15 +14,21 @@ async function offered(place: Parameters<typeof hpsctl>[0], ...words: string[]):
 
 test("groups, their commands, options and choices", async () => {
   expect(await offered(NOWHERE, "")).toEqual([
-    ...["host", "installation", "image", "cluster", "session", "operator", "cert", "audit", "context"],
+    ...["install", "host", "installation", "image", "cluster", "session", "operator", "cert", "audit", "context"],
     ...["installer-shell", "login", "status", "whoami", "completion"],
   ]);
   expect(await offered(NOWHERE, "c")).toEqual(["cluster", "cert", "context", "completion"]);
   expect(await offered(NOWHERE, "host", "")).toEqual([
-    ...["ls", "get", "add", "edit", "rm", "arm", "disarm", "approve", "contacts", "claim"],
+    ...["ls", "get", "add", "edit", "rm", "arm", "disarm", "contacts", "approve", "rescue", "claim"],
   ]);
   expect(await offered(NOWHERE, "inst", "wa")).toEqual(["watch"]);
-  expect(await offered(NOWHERE, "host", "arm", "web01", "--w")).toEqual(["--window", "--wipe-disk", "--wait"]);
+  expect(await offered(NOWHERE, "host", "arm", "web01", "--w")).toEqual([
+    "--wait",
+    "--window",
+    "--wipe",
+    "--wipe-disk",
+  ]);
+  expect(await offered(NOWHERE, "install", "web01", "--wip")).toEqual(["--wipe", "--wipe-disk"]);
   expect(await offered(NOWHERE, "host", "ls", "-o", "")).toEqual(["table", "wide", "json", "yaml", "name"]);
   expect(await offered(NOWHERE, "cluster", "add", "lab", "--admission", "a")).toEqual(["armed", "approve"]);
   expect(await offered(NOWHERE, "completion", "")).toEqual(["bash", "zsh", "fish"]);

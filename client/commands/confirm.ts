@@ -7,12 +7,22 @@ import type { Call } from "./call.ts";
 /** Asks before what cannot be undone. `--yes` answers; without it and without a terminal it is refused. */
 export async function confirm(call: Call, question: string): Promise<void> {
   if (call.options<{ yes?: true }>().yes === true) return;
-  const { stdin, stderr } = call.terminal;
-  if (stdin.isTTY !== true || stderr.isTTY !== true) {
+  if (!canAsk(call.terminal)) {
     throw new HpsError("invalid", `${question}: not confirmed`, { hint: "add --yes to do it without being asked" });
   }
-  const answer = await ask(call.terminal, `${safeText(question)}? [y/N] `);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new HpsError("cancelled", "not confirmed, nothing was done");
+  if (!(await answersYes(call.terminal, question))) {
+    throw new HpsError("cancelled", "not confirmed, nothing was done");
+  }
+}
+
+/** Whether somebody is there to be asked. */
+export function canAsk({ stdin, stderr }: Terminal): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true;
+}
+
+/** Asks on the terminal; no answer is no. */
+export async function answersYes(terminal: Terminal, question: string): Promise<boolean> {
+  return /^y(es)?$/i.test((await ask(terminal, `${safeText(question)}? [y/N] `)).trim());
 }
 
 /** One line; empty when the input ends or the user interrupts. */

@@ -7,7 +7,8 @@ import { chooseHosts, type HostChoice } from "./host-choice.ts";
 /** Calls on their way at one time. */
 const AT_ONCE = 16;
 
-interface Done<Result> {
+/** What came of one host. */
+export interface Done<Result> {
   readonly host: string;
   readonly result?: Result;
   readonly error?: HpsError;
@@ -31,16 +32,31 @@ export async function eachHost<Result>(
     else await printOne(call, view, result);
     return 0;
   }
-  const done = await allOf(call, references, act);
-  const good = done.flatMap(({ error, result }) => (error === undefined && result !== undefined ? [result] : []));
-  if (view !== undefined) await printList(call, view, good);
-  return report(call, done);
+  const done = await doEach(
+    call,
+    references.map((host) => ({ name: host, item: host })),
+    act,
+  );
+  if (view !== undefined) await printList(call, view, resultsOf(done));
+  return reportFailures(call, done);
 }
 
-async function allOf<Result>(
+/** What came of those that went well. */
+export function resultsOf<Result>(done: readonly Done<Result>[]): readonly Result[] {
+  return done.flatMap(({ error, result }) => (error === undefined && result !== undefined ? [result] : []));
+}
+
+/** A host as messages call it, and what is known of it. */
+export interface Named<Item> {
+  readonly name: string;
+  readonly item: Item;
+}
+
+/** Does `act` to every host, some at a time; a failure of one stops no other. */
+export async function doEach<Item, Result>(
   call: Call,
-  hosts: readonly string[],
-  act: (host: string) => Promise<Result>,
+  hosts: readonly Named<Item>[],
+  act: (item: Item) => Promise<Result>,
 ): Promise<Done<Result>[]> {
   const done: Done<Result>[] = [];
   const queue = hosts.entries();
@@ -54,20 +70,21 @@ async function allOf<Result>(
 }
 
 /** An interrupt ends the whole command. */
-async function attempt<Result>(
+async function attempt<Item, Result>(
   call: Call,
-  host: string,
-  act: (host: string) => Promise<Result>,
+  { name, item }: Named<Item>,
+  act: (item: Item) => Promise<Result>,
 ): Promise<Done<Result>> {
   try {
-    return { host, result: await act(host) };
+    return { host: name, result: await act(item) };
   } catch (error) {
     if (!(error instanceof HpsError) || call.terminal.signal.aborted) throw error;
-    return { host, error };
+    return { host: name, error };
   }
 }
 
-async function report<Result>(call: Call, done: readonly Done<Result>[]): Promise<number> {
+/** Prints the failures and how many there are; gives the highest exit code. */
+export async function reportFailures(call: Call, done: readonly Done<unknown>[]): Promise<number> {
   let worst = 0;
   let failed = 0;
   let hint = "";

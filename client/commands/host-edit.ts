@@ -9,6 +9,7 @@ import { hostReference } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
 import type { Tools } from "./group.ts";
 import { chooseHost } from "./host-choice.ts";
+import { networkOf, withNetwork } from "./host-network.ts";
 import { choice, each } from "./options.ts";
 
 /** `host add` and `host edit`. */
@@ -23,7 +24,7 @@ export function addHostEditCommands(group: Command, tools: Tools): void {
 }
 
 function settings(command: Command): Command {
-  return command
+  return withNetwork(command)
     .option("--mac <mac>", "MAC address of a NIC, the one it boots from first; may be given again", each)
     .option("--address <ip>", "address reserved for it; may be given again", each)
     .option("--profile <text>", "what hosts of one make have in common")
@@ -43,11 +44,12 @@ interface Settings {
   readonly profile?: string;
   readonly tag?: readonly string[];
   readonly resume?: string;
+  readonly network?: string;
   readonly name?: string;
   readonly removeTag?: readonly string[];
 }
 
-type Fields = Partial<Pick<Host, "name" | "macs" | "addresses" | "profile" | "tags" | "resume">>;
+type Fields = Partial<Pick<Host, "name" | "macs" | "addresses" | "profile" | "tags" | "resume" | "network">>;
 
 async function add(call: Call): Promise<number> {
   const hps = await call.connect();
@@ -90,12 +92,13 @@ function tagsOf(texts: readonly string[]): Record<string, string> {
 }
 
 /** Those fields alone that were given; the server parses them. */
-function fieldsOf({ mac, address, profile, resume, name }: Settings): Fields {
+function fieldsOf({ mac, address, profile, resume, network, name }: Settings): Fields {
   return {
     ...(name !== undefined && { name }),
     ...(mac !== undefined && { macs: [...mac] }),
     ...(address !== undefined && { addresses: [...address] }),
     ...(profile !== undefined && { profile }),
     ...(resume !== undefined && { resume: enumNumber(ResumePolicy, resume, "a resume policy") }),
+    ...(network !== undefined && { network: networkOf(network) }),
   };
 }

@@ -10,10 +10,12 @@ import { confirm } from "./confirm.ts";
 import { eachHost } from "./each-host.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands, Tools } from "./group.ts";
+import { addHostApproveCommand } from "./host-approve.ts";
 import { addHostArmCommands } from "./host-arm.ts";
 import { chooseHosts, filterOf, hasTag, parseSelectors } from "./host-choice.ts";
 import { addHostClaimCommand } from "./host-claim.ts";
 import { addHostEditCommands } from "./host-edit.ts";
+import { addHostRescueCommand } from "./host-rescue.ts";
 import { each, type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 
 /** Names in a question before the rest is counted. */
@@ -26,6 +28,8 @@ export const addHostCommands: AddCommands = (group, tools) => {
     .argument("<hosts...>", "HOST, CLUSTER/HOST, web[01-20], @tag")
     .action(tools.run(remove));
   addHostArmCommands(group, tools);
+  addHostApproveCommand(group, tools);
+  addHostRescueCommand(group, tools);
   addHostClaimCommand(group, tools);
 };
 

@@ -1,63 +1,132 @@
-import {
-  type Installation,
-  InstallationState,
-  type JournalEntry,
-  Outcome,
-  StepState,
-  type WatchInstallationResponse,
-  WatchInstallationResponseSchema,
-} from "../../proto/gen/hps/v1/installation_pb.ts";
-import { ERROR_TABLE } from "../../proto/values/hps-error.ts";
-import { exactJson } from "../output/exact-json.ts";
-import { installationStatus, pendingLine } from "../output/installation-view.ts";
-import { journalLine } from "../output/journal-line.ts";
-import { note, protoJson } from "../output/print.ts";
-import { StepsScreen } from "../output/steps-screen.ts";
-import { write } from "../output/terminal.ts";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Installation, InstallationState, Outcome, StepState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
+import { installationStatus } from "../output/installation-view.ts";
+import { logText } from "../output/log-text.ts";
+import { note } from "../output/print.ts";
+import { printError } from "../output/print-error.ts";
+import { spanText } from "../output/rate.ts";
 import type { Hps } from "../sdk/connect.ts";
 import type { Call } from "./call.ts";
 import { untilInterrupted } from "./follow-list.ts";
-
-const PROGRESS_SECONDS = 5n;
+import { type Watched, type WatchView, watchView } from "./watch-view.ts";
 
 const STUCK: readonly number[] = [InstallationState.FAILED, InstallationState.FROZEN, InstallationState.INTERRUPTED];
 
-export interface WatchedInstallation {
-  readonly id: string;
+/** Lines of the log shown when an installation fails under a watcher's eyes. */
+const LOG_TAIL = 10;
+
+export interface WatchWish {
+  readonly all: readonly Watched[];
   /** End also when it waits for an operator. */
   readonly stopWhenStuck: boolean;
   /** End also, with 0, when the step of this name is done. */
   readonly until?: string;
 }
 
-/** Shows an installation as it goes: steps drawn anew on a terminal, else lines. Gives the exit code its end stands for. */
-export async function watchInstallation(call: Call, hps: Hps, which: WatchedInstallation): Promise<number> {
+/**
+ * Shows installations as they go: drawn anew on a terminal, else lines. Gives the exit code their end stands for, of several the
+ * highest. An interrupt leaves them running, and says how to come back.
+ */
+export async function watchInstallations(call: Call, hps: Hps, wish: WatchWish): Promise<number> {
+  const ends: PromiseSettledResult<Installation | undefined>[] = [];
+  {
+    using view = watchView(call, wish.all);
+    ends.push(...(await Promise.allSettled(wish.all.map((watched) => follow(call, hps, { watched, wish, view })))));
+  }
+  if (call.terminal.signal.aborted) {
+    await sayHowToReturn(call, wish.all);
+    return ERROR_TABLE.cancelled.exit;
+  }
+  const codes: number[] = [];
+  for (const [index, end] of ends.entries()) {
+    const watched = wish.all[index] ?? { id: "" };
+    codes.push(await outcomeOf(call, hps, { watched, wish, end }));
+  }
+  return Math.max(0, ...codes);
+}
+
+interface Followed {
+  readonly watched: Watched;
+  readonly wish: WatchWish;
+  readonly view: WatchView;
+}
+
+/** Gives the installation as it was last. */
+async function follow(call: Call, hps: Hps, { watched, wish, view }: Followed): Promise<Installation | undefined> {
   let last: Installation | undefined;
-  const follow = async () => {
-    using view = viewFor(call);
-    for await (const event of hps.watchInstallation(which.id, call.stream)) {
+  await untilInterrupted(call, async () => {
+    for await (const event of hps.watchInstallation(watched.id, call.stream)) {
       last = event.installation ?? last;
-      await view.show(event);
-      if (which.stopWhenStuck && event.installation !== undefined && STUCK.includes(event.installation.state)) break;
-      if (isDone(last, which.until)) break;
+      await view.show(watched, event);
+      if (wish.stopWhenStuck && event.installation !== undefined && STUCK.includes(event.installation.state)) break;
+      if (isDone(last, wish.until)) break;
     }
-  };
-  await untilInterrupted(call, follow);
-  if (call.terminal.signal.aborted) return ERROR_TABLE.cancelled.exit;
-  if (isDone(last, which.until)) return 0;
-  const end = last ?? (await hps.installations.getInstallation({ installation: which.id }, call.once));
-  const why = end.reason === "" ? "" : `: ${end.reason}`;
-  await note(call.terminal, `installation ${end.id} of ${end.cluster}/${end.host} ${endWord(end)}${why}`);
-  return exitCodeOf(end);
+  });
+  return last;
+}
+
+interface Ended {
+  readonly watched: Watched;
+  readonly wish: WatchWish;
+  readonly end: PromiseSettledResult<Installation | undefined>;
+}
+
+async function outcomeOf(call: Call, hps: Hps, { watched, wish, end }: Ended): Promise<number> {
+  if (end.status === "rejected") {
+    if (wish.all.length === 1 || !(end.reason instanceof HpsError)) throw end.reason;
+    await printError(call.terminal, end.reason, { about: watched.host ?? watched.id, hinted: false });
+    return ERROR_TABLE[end.reason.code].exit;
+  }
+  if (isDone(end.value, wish.until)) return 0;
+  const last = end.value ?? (await hps.installations.getInstallation({ installation: watched.id }, call.once));
+  await sayEnd(call, last);
+  if (last.state === InstallationState.FAILED) await printLogTail(call, hps, last.id);
+  return exitCodeOf(last);
 }
 
 function isDone(installation: Installation | undefined, step: string | undefined): boolean {
   return installation?.steps.some(({ name, state }) => name === step && state === StepState.SUCCEEDED) ?? false;
 }
 
+async function sayEnd(call: Call, last: Installation): Promise<void> {
+  const why = last.reason === "" ? "" : `: ${last.reason}`;
+  const took = last.outcome === Outcome.SUCCEEDED ? tookText(last) : "";
+  await note(call.terminal, `installation ${last.id} of ${last.cluster}/${last.host} ${endWord(last)}${took}${why}`);
+}
+
 function endWord(installation: Installation): string {
   const status = installationStatus(installation);
   return STUCK.includes(installation.state) ? `waits for an operator, ${status}` : status;
+}
+
+/** From the first step's start, which is when the machine was there. */
+function tookText({ steps, endTime }: Installation): string {
+  const begin = steps[0]?.startTime;
+  if (begin === undefined || endTime === undefined) return "";
+  return ` in ${spanText((timestampMs(endTime) - timestampMs(begin)) / 1000)}`;
+}
+
+async function printLogTail(call: Call, hps: Hps, id: string): Promise<void> {
+  const tail: string[] = [];
+  try {
+    for await (const line of hps.watchInstallationLog(id, call.once)) {
+      tail.push(`  | ${logText(line)}`);
+      if (tail.length > LOG_TAIL) tail.shift();
+    }
+  } catch (error) {
+    // The end was said already; where the log is, too.
+    if (!(error instanceof HpsError)) throw error;
+  }
+  for (const line of tail) await note(call.terminal, line);
+}
+
+async function sayHowToReturn(call: Call, all: readonly Watched[]): Promise<void> {
+  const names = all.map(({ id, host }) => host ?? id);
+  const [first = ""] = names;
+  const more = names.length > 1 ? `, and so on for ${names.length} hosts` : "";
+  await note(call.terminal, `left; what was begun goes on. Come back: hpsctl installation watch ${first}${more}`);
+  await note(call.terminal, `end it: hpsctl installation cancel ${first}`);
 }
 
 /** 0 when it succeeded; else the exit code of the error an operator would call it. */
@@ -66,55 +135,4 @@ export function exitCodeOf({ outcome, state }: Pick<Installation, "outcome" | "s
   if (outcome === Outcome.EXPIRED) return ERROR_TABLE.deadline.exit;
   if (outcome === Outcome.CANCELLED) return ERROR_TABLE.aborted.exit;
   return STUCK.includes(state) ? ERROR_TABLE.precondition.exit : ERROR_TABLE.unavailable.exit;
-}
-
-interface WatchView extends Disposable {
-  readonly show: (event: WatchInstallationResponse) => Promise<void>;
-}
-
-function viewFor(call: Call): WatchView {
-  const { terminal, format } = call;
-  const { stdout } = terminal;
-  if (format === "json" || format === "yaml") {
-    const json = protoJson(WatchInstallationResponseSchema);
-    return lines((event) => write(stdout, `${exactJson(json(event), 0)}\n`));
-  }
-  if (stdout.isTTY === true && terminal.environment.TERM !== "dumb") return new StepsScreen(terminal);
-  const sparse = sparseProgress();
-  const waiting = pendingOnce();
-  return lines(async ({ entry, installation }) => {
-    const line = entry === undefined || !sparse(entry) ? undefined : journalLine(entry);
-    if (line !== undefined) await write(stdout, `${line}\n`);
-    const pending = waiting(installation);
-    if (pending !== undefined) await note(terminal, pending);
-  });
-}
-
-/** Lets through one report of progress a step in so many seconds, and all else. */
-function sparseProgress(): (entry: JournalEntry) => boolean {
-  const shown = new Map<string, bigint>();
-  return ({ time, entry }) => {
-    const event = entry.case === "event" ? entry.value.event : undefined;
-    if (event?.case !== "stepProgress") return true;
-    const { step } = event.value;
-    const now = time?.seconds ?? 0n;
-    if (now - (shown.get(step) ?? -PROGRESS_SECONDS) < PROGRESS_SECONDS) return false;
-    shown.set(step, now);
-    return true;
-  };
-}
-
-/** Each agent that waits for approval, when it is first heard of. */
-function pendingOnce(): (installation: Installation | undefined) => string | undefined {
-  let told = "";
-  return (installation) => {
-    const pending = installation?.pendingEnrolment;
-    if (pending === undefined || pending.fingerprint === told) return undefined;
-    told = pending.fingerprint;
-    return pendingLine(pending);
-  };
-}
-
-function lines(show: WatchView["show"]): WatchView {
-  return { show, [Symbol.dispose]: () => undefined };
 }

@@ -139,11 +139,19 @@ test("arm --wait stops where an operator is needed, with its own exit code", asy
         yield { ...PROGRESS[0], installation: failed };
         await new Promise(() => undefined);
       },
+      watchInstallationLog: async function* () {
+        yield { lines: [{ sequence: 1n, source: "storage", text: Buffer.from("\x1b[31mlast words\n") }] };
+      },
     },
   });
   const { code, err } = await hpsctl(server, "host arm web01 --wait");
   expect(code).toBe(7);
-  expect(err).toBe(`installation ${ID} of lab/web01 waits for an operator, failed: no disk\\x1b[2J\n`);
+  expect(err.split("\n").slice(-3)).toEqual([
+    `installation ${ID} of lab/web01 waits for an operator, failed: no disk\\x1b[2J`,
+    "  | storage: \\x1b[31mlast words",
+    "",
+  ]);
+  expect(err).toContain("then: hpsctl installation retry lab/web01\n  or: hpsctl installation cancel lab/web01\n");
 });
 
 test("an interrupt ends a watch with 130", async () => {
@@ -204,7 +212,7 @@ test("log lines are safe to show, and exact as JSON", async () => {
     },
   });
   const { out } = await hpsctl(server, `inst log ${ID}`);
-  expect(out).toBe("2026-11-20T09:30:00Z storage: \\x1b[2J\\xff\\x0a\n");
+  expect(out).toBe("2026-11-20T09:30:00Z storage: \\x1b[2J\\xff\n");
   const json = await hpsctl(server, `inst log ${ID} -o json`);
   expect(Buffer.from(JSON.parse(json.out).text, "base64").equals(text)).toBe(true);
 });
@@ -226,13 +234,13 @@ test("approve, retry, cancel and unfreeze reach their methods", async () => {
     },
   });
   expect((await hpsctl(server, "host approve web01 --fingerprint 1a2b3-c4d5e-6f708-192a3")).code).toBe(0);
-  expect((await hpsctl(server, `inst retry ${ID}`)).code).toBe(0);
+  expect((await hpsctl(server, `inst retry ${ID} --wipe-disk S1`)).code).toBe(0);
   expect((await hpsctl(server, `inst cancel ${ID}`)).code).toBe(2);
   expect((await hpsctl(server, `inst cancel ${ID} --yes --reason wrong`)).code).toBe(0);
   expect((await hpsctl(server, `inst unfreeze ${ID}`)).code).toBe(0);
   expect(done).toEqual([
     `approve {"installation":"${ID}","fingerprint":"1a2b3-c4d5e-6f708-192a3"}`,
-    `retry {"installation":"${ID}"}`,
+    `retry {"installation":"${ID}","wipe":false,"wipeDiskSerials":["S1"]}`,
     `cancel {"installation":"${ID}","reason":"wrong"}`,
     `unfreeze {"installation":"${ID}"}`,
   ]);

@@ -1,20 +1,22 @@
 import type { Command } from "commander";
+import type { Host } from "../../proto/gen/hps/v1/host_pb.ts";
 import { type LogLine, LogLineSchema } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { safeBytes, safeText } from "../../proto/values/safe-text.ts";
 import { exactJson } from "../output/exact-json.ts";
 import { INSTALLATION_VIEW } from "../output/installation-view.ts";
+import { logText } from "../output/log-text.ts";
 import { printList, printOne, protoJson } from "../output/print.ts";
 import { write } from "../output/terminal.ts";
 import { timeText } from "../output/words.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { hostReference, isId } from "../sdk/host-names.ts";
+import { type ArmOptions, confirmWipe, withWipe } from "./arm-options.ts";
 import type { Call } from "./call.ts";
 import { collect } from "./collect.ts";
 import { confirm } from "./confirm.ts";
 import { followList, untilInterrupted } from "./follow-list.ts";
 import type { AddCommands, Handler, Tools } from "./group.ts";
-import { watchInstallation } from "./installation-watch.ts";
+import { watchInstallations } from "./installation-watch.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -52,8 +54,14 @@ function addReaders(group: Command, tools: Tools): void {
 function addDeciders(group: Command, tools: Tools): void {
   const one = (name: string, description: string, handler: Handler) =>
     group.command(name).description(description).argument("<installation>", WHICH).action(tools.run(handler));
-  one("retry", "go on with an interrupted or failed installation", retry).option("--wait", "then follow it");
+  const retrying = one("retry", "go on with an interrupted or failed installation", retry).option(
+    "--wait",
+    "then follow it",
+  );
+  withYes(withWipe(retrying));
   withYes(one("cancel", "end an open installation", cancel)).option("--reason <text>", "goes to the journal");
+  one("pause-reboot", "hold the machine's restart when all steps are done", pauseReboot);
+  one("resume-reboot", "let the machine restart; at once when it waits", resumeReboot);
   one("unfreeze", "lift the freeze of an installation two machines claimed", unfreeze);
 }
 
@@ -90,7 +98,7 @@ async function get(call: Call): Promise<number> {
 async function watch(call: Call): Promise<number> {
   const { hps, id } = await chosen(call);
   const { stopWhenStuck = false, until } = call.options<{ stopWhenStuck?: true; until?: string }>();
-  return watchInstallation(call, hps, { id, stopWhenStuck, ...(until !== undefined && { until }) });
+  return watchInstallations(call, hps, { all: [{ id }], stopWhenStuck, ...(until !== undefined && { until }) });
 }
 
 async function log(call: Call): Promise<number> {
@@ -98,14 +106,13 @@ async function log(call: Call): Promise<number> {
   const { follow = false } = call.options<{ follow?: true }>();
   await untilInterrupted(call, async () => {
     for await (const line of hps.watchInstallationLog(id, { ...call.stream, follow })) {
-      await write(call.terminal.stdout, call.format === "json" ? jsonLine(line) : logText(line));
+      await write(
+        call.terminal.stdout,
+        call.format === "json" ? jsonLine(line) : `${timeText(line.time)} ${logText(line)}\n`,
+      );
     }
   });
   return 0;
-}
-
-function logText({ time, source, text }: LogLine): string {
-  return `${timeText(time)} ${safeText(source)}: ${safeBytes(text).trimEnd()}\n`;
 }
 
 function jsonLine(line: LogLine): string {
@@ -113,10 +120,30 @@ function jsonLine(line: LogLine): string {
 }
 
 async function retry(call: Call): Promise<number> {
+  const { wait, wipe = false, wipeDisk = [] } = call.options<Pick<ArmOptions, "wipe" | "wipeDisk"> & { wait?: true }>();
   const { hps, id } = await chosen(call);
-  const retried = await hps.installations.retryInstallation({ installation: id }, call.once);
-  if (call.options<{ wait?: true }>().wait) return watchInstallation(call, hps, { id, stopWhenStuck: true });
+  if (wipe) await confirmWipe(call, [await hostOf(call, hps, id)]);
+  const request = { installation: id, wipe, wipeDiskSerials: [...wipeDisk] };
+  const retried = await hps.installations.retryInstallation(request, call.once);
+  if (wait) return watchInstallations(call, hps, { all: [{ id }], stopWhenStuck: true });
   await printOne(call, INSTALLATION_VIEW, retried);
+  return 0;
+}
+
+async function hostOf(call: Call, hps: Hps, id: string): Promise<Host> {
+  const { hostId } = await hps.installations.getInstallation({ installation: id }, call.once);
+  return await hps.hosts.getHost({ host: hostId }, call.once);
+}
+
+async function pauseReboot(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  await printOne(call, INSTALLATION_VIEW, await hps.installations.pauseReboot({ installation: id }, call.once));
+  return 0;
+}
+
+async function resumeReboot(call: Call): Promise<number> {
+  const { hps, id } = await chosen(call);
+  await printOne(call, INSTALLATION_VIEW, await hps.installations.resumeReboot({ installation: id }, call.once));
   return 0;
 }
 

@@ -22,6 +22,11 @@ interface Group {
 
 const GROUPS: readonly Group[] = [
   {
+    name: "install",
+    summary: "install hosts: arm them with an image, restart them, follow",
+    load: async () => (await import("./install-command.ts")).describeInstall,
+  },
+  {
     name: "host",
     summary: "machines: add, arm, approve, remove",
     load: async () => (await import("./host.ts")).addHostCommands,
@@ -89,10 +94,11 @@ export function buildProgram(tools: Tools): Command {
   return program;
 }
 
-/** Fills a group with its commands, once; does nothing for a command that is no group. */
+/** Fills a group with its commands, or a command with its options, once; does nothing for any other command. */
 export async function loadGroup(command: Command, tools: Tools): Promise<void> {
   const group = GROUPS.find(({ name }) => name === command.name());
-  if (group === undefined || command.commands.length > 0) return;
+  const known = command.commands.length + command.options.length > 0;
+  if (group === undefined || known || command.parent?.parent != null) return;
   (await group.load())(command, tools);
 }
 

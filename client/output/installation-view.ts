@@ -11,8 +11,8 @@ import {
   StepStateSchema,
 } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { safeText } from "../../proto/values/safe-text.ts";
-import { roundSize } from "../../proto/values/size.ts";
 import { protoJson, type View } from "./print.ts";
+import { progressText } from "./rate.ts";
 import { type Column, formatTable } from "./table.ts";
 import type { Colour, Terminal } from "./terminal.ts";
 import { enumWord, timeText } from "./words.ts";
@@ -72,22 +72,9 @@ const STEP_COLUMNS: readonly Column<Step>[] = [
   { title: "REASON", text: ({ reason }) => reason },
 ];
 
-/** `1.5 GiB of 2 GiB`, `12 of 30 files`; empty when nothing is counted. */
-export function progressText({ done, total, unit }: Pick<Step, "done" | "total" | "unit">): string {
-  if (done === 0n && total === 0n) return "";
-  const amount = (count: bigint) => (unit === "bytes" ? roundSize(Number(count)) : String(count));
-  const whole = total > 0n ? ` of ${amount(total)}` : "";
-  return `${amount(done)}${whole}${unit === "bytes" || unit === "" ? "" : ` ${unit}`}`;
-}
-
 function stepsText(terminal: Terminal, steps: readonly Step[]): string {
   if (steps.length === 0) return "";
   return `\n${formatTable(terminal, STEP_COLUMNS, steps, { wide: true, header: true }).text}`;
-}
-
-/** What an operator has to compare, on a line. */
-export function pendingLine({ fingerprint }: PendingEnrolment): string {
-  return `an agent waits for approval with fingerprint ${fingerprint}`;
 }
 
 function pendingText(pending: PendingEnrolment | undefined): string {

@@ -1,7 +1,7 @@
 import type { AgentEvent } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { InstallationStateSchema, type JournalEntry } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { safeText } from "../../proto/values/safe-text.ts";
-import { progressText } from "./installation-view.ts";
+import { progressText } from "./rate.ts";
 import { enumWord, timeText } from "./words.ts";
 
 /** One entry of a journal as one line, safe for a terminal. */

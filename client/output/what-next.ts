@@ -1,0 +1,66 @@
+import { type Installation, InstallationState, StepState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { hostName } from "./host-view.ts";
+import { timeText } from "./words.ts";
+
+/** What an open installation waits for and what an operator can do about it, line by line; nothing while it works. */
+export function whatNext(installation: Installation): readonly string[] {
+  const host = hostName({ cluster: installation.cluster, name: installation.host });
+  const again = `hpsctl installation retry ${host}`;
+  const end = `hpsctl installation cancel ${host}`;
+  switch (installation.state) {
+    case InstallationState.ARMED:
+      return [waitsForMachine(installation)];
+    case InstallationState.AWAITING_APPROVAL:
+      return waitsForApproval(host, installation);
+    case InstallationState.INSTALLING:
+      return isHeld(installation) ? [held(host)] : rescueReady(host, installation);
+    case InstallationState.REBOOTING:
+      return [installation.rebootPaused ? held(host) : "it restarts; waits for the installed system to report"];
+    case InstallationState.INTERRUPTED:
+      return ["the machine started again in the middle", `  go on: ${again}`, `  or end it: ${end}`];
+    case InstallationState.FAILED:
+      return [
+        `look: hpsctl installation log ${host}`,
+        `      hpsctl installer-shell ${host}`,
+        `then: ${again}${wipeWord(installation)}`,
+        `  or: ${end}`,
+      ];
+    case InstallationState.FROZEN:
+      return [`find out which machine is ${host}, then: hpsctl installation unfreeze ${host}`, `  or: ${end}`];
+    default:
+      return [];
+  }
+}
+
+function waitsForMachine({ windowEndTime }: Installation): string {
+  const until = timeText(windowEndTime);
+  return `power on the machine and let it boot from the network${until === "" ? "" : `, before ${until}`}`;
+}
+
+function waitsForApproval(host: string, { pendingEnrolment }: Installation): readonly string[] {
+  if (pendingEnrolment === undefined) return ["an agent waits for approval"];
+  const { fingerprint, address } = pendingEnrolment;
+  return [
+    `an agent${address === "" ? "" : ` at ${address}`} waits for approval with fingerprint ${fingerprint}`,
+    "if the machine's own console shows the same:",
+    `  hpsctl host approve ${host} --fingerprint ${fingerprint}`,
+  ];
+}
+
+function isHeld({ rebootPaused, steps }: Installation): boolean {
+  return rebootPaused && steps.length > 0 && steps.every(({ state }) => state === StepState.SUCCEEDED);
+}
+
+function held(host: string): string {
+  return `all is done and the restart is held; let it go: hpsctl installation resume-reboot ${host}`;
+}
+
+function rescueReady(host: string, { rescue, attached }: Installation): readonly string[] {
+  return rescue && attached ? [`the rescue system is there: hpsctl installer-shell ${host}`] : [];
+}
+
+/** Permission to wipe is what a failed `storage` asks for most. */
+function wipeWord({ steps, storage }: Installation): string {
+  const failed = steps.find(({ state }) => state === StepState.FAILED)?.name;
+  return failed === "storage" && storage?.wipe !== true ? " [--wipe]" : "";
+}
