@@ -122,7 +122,7 @@ function xattrsOf(values: PaxRecords["values"], place: Place): Xattr[] {
     if (key.startsWith(LIBARCHIVE)) {
       const name = decodePercent(key.slice(LIBARCHIVE.length));
       if (!found.has(name)) found.set(name, Buffer.from(value, "base64"));
-    } else if (key.startsWith(SCHILY)) found.set(latin1(key.slice(SCHILY.length)), Buffer.from(value, "latin1"));
+    } else if (key.startsWith(SCHILY)) found.set(decodeKeyword(key.slice(SCHILY.length)), Buffer.from(value, "latin1"));
     // The kernel keeps the zero byte that the tools of SELinux set with it.
     else if (key === "RHT.security.selinux") found.set(latin1("security.selinux"), Buffer.from(`${value}\0`, "latin1"));
   }
@@ -132,6 +132,11 @@ function xattrsOf(values: PaxRecords["values"], place: Place): Xattr[] {
     if (value.length > 65_536) throw damaged(place, "an attribute is longer than 64 kB");
     return { name, value };
   });
+}
+
+/** GNU tar writes these two so in a name, and nothing else. */
+function decodeKeyword(key: string): ByteString {
+  return latin1(key.replaceAll("%3D", "=").replaceAll("%25", "%"));
 }
 
 function decodePercent(text: string): ByteString {

@@ -14,7 +14,9 @@ export interface PaxRecords {
 
 export const NO_RECORDS: PaxRecords = { values: new Map(), sparse: [] };
 
-/** `before` with the records of `body`; an empty value takes a key away. */
+const MAY_BE_EMPTY = /^(SCHILY|LIBARCHIVE)\.xattr\./;
+
+/** `before` with the records of `body`; an empty value takes a key away, but an attribute may be empty. */
 export function withRecords(before: PaxRecords, body: Buffer, place: Place): PaxRecords {
   const values = new Map(before.values);
   const sparse: ByteString[] = [];
@@ -23,7 +25,7 @@ export function withRecords(before: PaxRecords, body: Buffer, place: Place): Pax
     if (record === undefined) throw damaged(place, `its extended header has no record at ${at}`);
     const { key, value } = record;
     if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") sparse.push(value);
-    else if (value === "") values.delete(key);
+    else if (value === "" && !MAY_BE_EMPTY.test(key)) values.delete(key);
     else values.set(key, value);
     at = record.end;
   }

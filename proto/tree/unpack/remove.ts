@@ -1,7 +1,8 @@
-import { closeSync, constants, readdirSync } from "node:fs";
-import { type ByteString, byteString } from "../byte-string.ts";
+import { closeSync, constants } from "node:fs";
+import type { ByteString } from "../byte-string.ts";
 import { errnoOf } from "../native/call-error.ts";
 import { openBeneath, removeEmptyDirectory, removeName } from "../native/paths.ts";
+import { namesIn } from "../walk/walk-tree.ts";
 
 /** Removes what `name` is in the folder `at`: links are removed, not followed; a folder goes with all it holds, but no mounted one. */
 export function removeTree(at: number, name: ByteString): void {
@@ -18,9 +19,4 @@ export function removeTree(at: number, name: ByteString): void {
     closeSync(folder);
   }
   removeEmptyDirectory(at, name);
-}
-
-/** Of an open folder: the link in /proc leads to that very folder, whatever its path is by now. */
-function namesIn(folder: number): ByteString[] {
-  return readdirSync(`/proc/self/fd/${folder}`, { encoding: "buffer" }).map(byteString);
 }
