@@ -3,13 +3,13 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GRUB_BOOT_IMAGE } from "../../proto/config/grub-images.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { chooseKernel, type KernelChoice } from "../../proto/values/kernel-choice.ts";
 import { fileSystemId } from "../../proto/values/layout-ids.ts";
 import type { Uuid } from "../../proto/values/uuid.ts";
 import { planBiosBoot } from "../plan/bios-boot.ts";
 import { ENVIRONMENT_COPIES, encodeBootEnvironment } from "../plan/boot-environment.ts";
 import { consoleWords, serialConsole } from "../plan/consoles.ts";
 import { grubConfig, slotConfig } from "../plan/grub-config.ts";
-import { chooseKernel, type KernelChoice } from "../plan/kernel-choice.ts";
 import type { PartitionPlace } from "../system/partition-place.ts";
 import { TargetRoot } from "../system/target-root.ts";
 
