@@ -2,7 +2,7 @@ import { type ByteString, byteString, showName } from "../byte-string.ts";
 import type { TreeRecord, TreeRecords } from "./record.ts";
 
 /** What can differ. `missing` and `extra` stand for a whole entry. */
-export type Aspect =
+type Aspect =
   | "missing"
   | "extra"
   | "type"

@@ -18,7 +18,7 @@ import { getXattr, listXattrs } from "../native/xattrs.ts";
 import type { TarEntry, Xattr } from "../tar/entry.ts";
 
 /** A piece of a file's content and its place; valid until the next one is asked for. */
-export interface Piece {
+interface Piece {
   readonly bytes: Buffer;
   readonly offset: number;
 }
