@@ -1,0 +1,31 @@
+/**
+ * What the installer owns in the root of an installed system: everything else equals the image, entry by entry. A star
+ * stands for any characters but a slash. Every file that a step writes is one of these, or the tests fail; docs/installation.md
+ * says why each is there.
+ */
+export const OWNED_FILES: readonly string[] = [
+  "etc/fstab",
+  "etc/hostname",
+  "etc/hosts",
+  "etc/machine-id",
+  "etc/resolv.conf",
+  "etc/ssh/ssh_host_*",
+  "etc/systemd/network/10-hps.network",
+  "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+  "etc/network/interfaces.d/hps",
+  "etc/NetworkManager/system-connections/hps.nmconnection",
+  "etc/systemd/system/hps-agent.service",
+  "etc/systemd/system/multi-user.target.wants/hps-agent.service",
+  "boot/slot.cfg",
+];
+
+/** Folders where a file system is mounted, made where the image has none: what the image holds in them is hidden, so it must be empty. */
+export const OWNED_FOLDERS: readonly string[] = ["boot/efi", "var/lib/hps"];
+
+/** Whether the installer owns the file at `path`, which has no slash in front. */
+export function isOwned(path: string): boolean {
+  return OWNED_FILES.some((pattern) => {
+    const parts = pattern.split("*").map((part) => part.replaceAll(/[.]/g, "\\."));
+    return new RegExp(`^${parts.join("[^/]*")}$`).test(path);
+  });
+}
