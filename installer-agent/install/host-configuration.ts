@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentService, Configuration } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { type HostName, parseHostName } from "../../proto/values/host-name.ts";
-import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
 import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
 import type { Uuid } from "../../proto/values/uuid.ts";
-import { Backoff, type BackoffLimits } from "../link/backoff.ts";
+import type { BackoffLimits } from "../link/backoff.ts";
 import type { FileRef } from "../link/file-request.ts";
+import { patiently } from "../link/patient-call.ts";
 import { type InstallOrder, parseFileSource, parseInstallOrder } from "./install-order.ts";
 
 /** What one host is told, checked. */
@@ -53,10 +53,6 @@ function parseConfiguration(sent: Configuration, hostId: string, installation: U
   };
 }
 
-/** What passes by itself: a server that restarts must not fail an installation. */
-const PASSING: readonly ErrorCode[] = ["unavailable", "deadline", "exhausted", "cancelled"];
-const PATIENCE = 5 * 60_000;
-
 export interface ConfigurationOptions {
   readonly service: () => Client<typeof AgentService>;
   /** Whose it must be, and of which installation. */
@@ -81,18 +77,12 @@ export function configurationSource({
 }: ConfigurationOptions): ConfigurationSource {
   let known: HostConfiguration | undefined;
   const ask = async (signal: AbortSignal): Promise<HostConfiguration> => {
-    const waits = new Backoff(backoff);
-    const end = performance.now() + PATIENCE;
-    while (known === undefined) {
-      try {
-        const sent = await service().getConfiguration({ hostId: host }, { signal });
-        known = parseConfiguration(sent, host, installation);
-      } catch (error) {
-        const passing = error instanceof HpsError && PASSING.includes(error.code);
-        if (!passing || signal.aborted || performance.now() > end) throw error;
-        await sleep(waits.next(), undefined, { signal });
-      }
-    }
+    known ??= await patiently(
+      async () =>
+        parseConfiguration(await service().getConfiguration({ hostId: host }, { signal }), host, installation),
+      backoff,
+      signal,
+    );
     return known;
   };
   const forget = () => {

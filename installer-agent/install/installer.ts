@@ -15,6 +15,7 @@ import { openShellWith } from "../link/shells.ts";
 import { openStateFolder } from "../link/state-folder.ts";
 import type { Log } from "../log.ts";
 import { type ClockReport, checkClock, checkClockOnce, clockSentence } from "./clock-check.ts";
+import { hostCertificates } from "./host-certificates.ts";
 import { configurationSource } from "./host-configuration.ts";
 import { Sequence } from "./sequence.ts";
 import type { Job } from "./step.ts";
@@ -75,7 +76,9 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
   const service = () => link.service();
   const configuration = configurationSource({ service, ...claim, backoff });
   const job: Job = {
-    ...{ clock, facts, service, configuration: configuration.ask },
+    ...{ clock, facts, configuration: configuration.ask },
+    contact: identity.contact,
+    hostCertificate: hostCertificates(service, { installation: claim.installation, backoff }),
     ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
   };
   const sequence = new Sequence({ steps: STEPS, job, log, ...voiceOf(outbox, log, configuration.forget) });

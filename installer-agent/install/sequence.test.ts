@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { EventBody } from "../link/attach-messages.ts";
 import { createLog } from "../log.ts";
-import { CONFIGURATION, ORDER } from "../testing/orders.ts";
+import { CONFIGURATION, CONTACT, ORDER } from "../testing/orders.ts";
 import { Sequence } from "./sequence.ts";
 import type { Job, Step } from "./step.ts";
 
@@ -13,7 +13,8 @@ const job: Job = {
   clock: { offset: 0, action: "none", why: "" },
   facts: { macs: [], interfaces: [], disks: [] },
   configuration: async () => notAsked(),
-  service: notAsked,
+  contact: CONTACT,
+  hostCertificate: notAsked,
   files: { read: notAsked },
   tools: { open: notAsked },
   target: { open: notAsked, openSlot: notAsked, close: notAsked },

@@ -1,6 +1,5 @@
-import type { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
-import type { Client } from "../../proto/rpc/rpc-client.ts";
 import type { Facts } from "../../proto/values/facts.ts";
+import type { Contact } from "../link/contact.ts";
 import type { Files } from "../link/files.ts";
 import type { ClockReport } from "./clock-check.ts";
 import type { HostConfiguration } from "./host-configuration.ts";
@@ -14,8 +13,10 @@ export interface Job {
   readonly facts: Facts;
   /** The host's configuration, asked for once; also when the step of that name was done by an earlier run. */
   readonly configuration: (signal: AbortSignal) => Promise<HostConfiguration>;
-  /** Calls to hpsd over the agent's present connection. */
-  readonly service: () => Client<typeof AgentService>;
+  /** Where hpsd is and whom to believe: what the installed system is told too. */
+  readonly contact: Contact;
+  /** The chain (PEM) for a PKCS#10 request of the host's own key; waits for an hpsd that is away. */
+  readonly hostCertificate: (request: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<string>;
   /** What the configuration names, from hpsd. */
   readonly files: Files;
   readonly tools: Tools;

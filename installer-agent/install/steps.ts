@@ -5,6 +5,7 @@ import { configuration } from "./steps/configuration.ts";
 import { image } from "./steps/image.ts";
 import { network } from "./steps/network.ts";
 import { storage } from "./steps/storage.ts";
+import { targetNetwork } from "./steps/target-network.ts";
 
 /** The installation, in order. */
-export const STEPS: readonly Step[] = [clock, network, configuration, storage, image, bootloader];
+export const STEPS: readonly Step[] = [clock, network, configuration, storage, image, bootloader, targetNetwork];

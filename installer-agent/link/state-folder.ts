@@ -14,6 +14,8 @@ export interface StateFolder {
   readonly clock: string;
   /** Host mode: the reference of the installed image. */
   readonly image: string;
+  /** Host mode: the id of the installation that made this system. */
+  readonly installation: string;
 }
 
 /** Makes the folder (0700) when it is missing; refuses one that others can enter. */
@@ -39,5 +41,6 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
     contact: join(path, "contact.json"),
     clock: join(path, "clock.json"),
     image: join(path, "image"),
+    installation: join(path, "installation"),
   };
 }

@@ -1,8 +1,12 @@
+import { parseDomainName } from "../../proto/values/domain-name.ts";
+import { parseEndpoint } from "../../proto/values/endpoint.ts";
 import { parseHostName } from "../../proto/values/host-name.ts";
+import { parseHttpsUrl } from "../../proto/values/https-url.ts";
 import { parseImageRef } from "../../proto/values/image-ref.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import type { HostConfiguration } from "../install/host-configuration.ts";
 import type { InstallOrder } from "../install/install-order.ts";
+import type { Contact } from "../link/contact.ts";
 
 const DIGEST = "ab".repeat(32);
 
@@ -21,4 +25,10 @@ export const ORDER: InstallOrder = {
 export const CONFIGURATION: HostConfiguration = {
   ...{ hostId: "01900000-0000-7000-8000-0000000000aa", hostName: parseHostName("web01"), cluster: "c1", domain: "" },
   ...{ macs: [], addresses: [], profile: "", tags: new Map(), order: undefined, tools: undefined, rescue: false },
+};
+
+/** Where a test's hpsd would be. */
+export const CONTACT: Contact = {
+  ...{ grpc: parseEndpoint("hps.example.org:7443"), https: parseHttpsUrl("https://hps.example.org:7444") },
+  ...{ trustDomain: parseDomainName("example.org"), rootCertificate: "-" },
 };
