@@ -3,7 +3,7 @@
  * stands for any characters but a slash. Every file that a step writes is one of these, or the tests fail; docs/installation.md
  * says why each is there.
  */
-export const OWNED_FILES: readonly string[] = [
+const OWNED_FILES: readonly string[] = [
   "etc/fstab",
   "etc/hostname",
   "etc/hosts",
@@ -17,12 +17,12 @@ export const OWNED_FILES: readonly string[] = [
   "etc/systemd/system/hps-agent.service",
   "etc/systemd/system/multi-user.target.wants/hps-agent.service",
   "boot/slot.cfg",
+  // Where file systems are mounted, made where the image has none: what the image holds in them is hidden.
+  "boot/efi",
+  "var/lib/hps",
 ];
 
-/** Folders where a file system is mounted, made where the image has none: what the image holds in them is hidden, so it must be empty. */
-export const OWNED_FOLDERS: readonly string[] = ["boot/efi", "var/lib/hps"];
-
-/** Whether the installer owns the file at `path`, which has no slash in front. */
+/** Whether the installer owns the entry at `path`, which has no slash in front. */
 export function isOwned(path: string): boolean {
   return OWNED_FILES.some((pattern) => {
     const parts = pattern.split("*").map((part) => part.replaceAll(/[.]/g, "\\."));
