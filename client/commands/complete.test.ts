@@ -14,7 +14,19 @@ async function offered(place: Parameters<typeof hpsctl>[0], ...words: string[]):
 
 test("groups, their commands, options and choices", async () => {
   expect(await offered(NOWHERE, "")).toEqual([
-    ...["install", "host", "installation", "image", "cluster", "session", "operator", "cert", "audit", "installer-image", "context"],
+    ...[
+      "install",
+      "host",
+      "installation",
+      "image",
+      "cluster",
+      "session",
+      "operator",
+      "cert",
+      "audit",
+      "installer-image",
+      "context",
+    ],
     ...["installer-shell", "login", "status", "whoami", "completion"],
   ]);
   expect(await offered(NOWHERE, "c")).toEqual(["cluster", "cert", "context", "completion"]);
