@@ -6,6 +6,10 @@ export interface Metrics {
   readonly registry: Registry;
   readonly onCall: (observation: CallObservation) => void;
   readonly onIncident: () => void;
+  /** What was read of a file that an agent fetched. */
+  readonly onFileBytes: (bytes: number) => void;
+  /** Where to ask how many are fetched now. */
+  readonly watchDownloads: (count: () => number) => void;
 }
 
 /** Counts and times, no names: what may be read by a collector. */
@@ -26,6 +30,7 @@ export function openMetrics(core: Core): Metrics {
     help: "Internal errors that a peer was told of by id",
     registers,
   });
+  const fileBytes = new Counter({ name: "hps_file_bytes_total", help: "Bytes of files sent to agents", registers });
   gauge(registry, "hps_agents_attached", "Agents with an open stream", () => [...core.presence.agents()].length);
   gauge(registry, "hps_shell_sessions", "Open shell sessions", () => core.shells.bufferedBytes.size);
   gauge(registry, "hps_shell_buffered_bytes", "Bytes held for shell sessions", () =>
@@ -35,6 +40,8 @@ export function openMetrics(core: Core): Metrics {
     registry,
     onCall: ({ method, code, durationMs }) => calls.observe({ method, code }, durationMs / 1000),
     onIncident: () => incidents.inc(),
+    onFileBytes: (bytes) => fileBytes.inc(bytes),
+    watchDownloads: (count) => gauge(registry, "hps_file_downloads", "Files that agents fetch now", count),
   };
 }
 

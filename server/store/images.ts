@@ -111,6 +111,28 @@ export async function selectOpenUseOf(db: Db, clusterId: string, name: string): 
   return row?.id;
 }
 
+/** Images of the host's unfinished installation and of its last that succeeded, with whose each is. */
+export async function selectImagesOfHost(
+  db: Db,
+  hostId: string,
+): Promise<(Pick<ImageRow, "digest" | "sizeBytes"> & { readonly installation: string })[]> {
+  const rows = await db
+    .selectFrom("installation")
+    .innerJoin("image", (join) =>
+      join.onRef("image.cluster_id", "=", "installation.cluster_id").onRef("image.name", "=", "installation.image"),
+    )
+    .select(["installation.id", "installation.outcome", "image.digest", "image.size_bytes"])
+    .where("installation.host_id", "=", hostId)
+    .where("installation.outcome", "in", ["open", "succeeded"])
+    .orderBy("installation.id", "desc")
+    .limit(2)
+    .execute();
+  const last = rows.find(({ outcome }) => outcome === "succeeded");
+  return rows
+    .filter((row) => row.outcome === "open" || row === last)
+    .map(({ id, digest, size_bytes }) => ({ installation: id, digest, sizeBytes: size_bytes }));
+}
+
 function namedImages(db: Db) {
   return db
     .selectFrom("image")

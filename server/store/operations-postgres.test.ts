@@ -10,6 +10,7 @@ import {
   selectImage,
   selectImageFiles,
   selectImages,
+  selectImagesOfHost,
   selectOpenUseOf,
 } from "./images.ts";
 import {
@@ -87,6 +88,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   deleteImage: (tx) => deleteImage(tx, "i"),
   isDigestNamed: (tx) => isDigestNamed(tx, "d"),
   selectImageFiles: (tx) => selectImageFiles(tx),
+  selectImagesOfHost: (tx) => selectImagesOfHost(tx, "h"),
   selectOpenUseOf: (tx) => selectOpenUseOf(tx, "c", "debian:12"),
   updateHostReport: (tx) => updateHostReport(tx, "h", { installedAt: null, bootJson: "{}", updatedAt: 1 }),
 };

@@ -10,6 +10,11 @@ export interface FileWish {
   readonly sizeBytes: number;
 }
 
+/** One that is there. */
+export interface StoredFile extends FileWish {
+  readonly path: string;
+}
+
 /** So much at most waits for the disk when the file is whole: its last sync must not hold up the store's. */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 

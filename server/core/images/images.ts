@@ -16,6 +16,7 @@ import {
 } from "../../store/images.ts";
 import type { Located } from "../../store/lookup.ts";
 import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
+import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import { OneAtATime } from "../files/one-at-a-time.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
@@ -56,6 +57,11 @@ export class Images {
     const found = await this.#deps.store.read((db) => selectImage(db, clusterId, name));
     if (found === undefined) throw noImage(name);
     return found;
+  }
+
+  /** Where its archive lies. */
+  file({ digest, sizeBytes }: FileWish): StoredFile {
+    return { digest, sizeBytes, path: this.#deps.files.pathOf(digest) };
   }
 
   /** By cluster and name. */

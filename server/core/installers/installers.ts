@@ -4,7 +4,7 @@ import type { HpsStore } from "../../store/database.ts";
 import { selectInstallersInUse } from "../../store/installations.ts";
 import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import { Wakes } from "../changes/wakes.ts";
-import type { FileWish } from "../files/incoming-file.ts";
+import type { StoredFile } from "../files/incoming-file.ts";
 import { OneAtATime } from "../files/one-at-a-time.ts";
 import type { Caller } from "../identity/principal.ts";
 import { type InstallerAnnouncement, type InstallerSet, parseInstallerOrder } from "./installer-set.ts";
@@ -22,10 +22,6 @@ export interface InstallersDeps {
 export interface CurrentInstaller extends InstallerSet {
   /** UTC milliseconds. */
   readonly importedAt: number;
-}
-
-export interface StoredFile extends FileWish {
-  readonly path: string;
 }
 
 /**
