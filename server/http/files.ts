@@ -7,7 +7,7 @@ import type { Downloads } from "./downloads.ts";
 import type { DoorApp } from "./https-door.ts";
 import { addressOf, chainOf } from "./peer.ts";
 
-export interface ServedFile {
+interface ServedFile {
   readonly path: string;
   readonly sizeBytes: number;
 }

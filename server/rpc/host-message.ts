@@ -12,6 +12,8 @@ import { etagOf } from "../core/changes/etag.ts";
 import type { ContactPage } from "../core/hosts/contacts.ts";
 import type { HostView } from "../core/hosts/host-view.ts";
 import type { HostNews } from "../core/hosts/host-watch.ts";
+import type { HostSayings } from "../core/hosts/hosts.ts";
+import { factsMessage } from "./facts-message.ts";
 
 const STATES = {
   registered: HostState.REGISTERED,
@@ -33,8 +35,8 @@ export const RESUME_POLICIES = {
 
 export const NETWORK_MODES = { dhcp: NetworkMode.DHCP, static: NetworkMode.STATIC } as const;
 
-export function hostMessage(host: HostView): MessageInitShape<typeof HostSchema> {
-  const { id, cluster, name, profile, attached, agentVersion } = host;
+export function hostMessage(host: HostView & Partial<HostSayings>): MessageInitShape<typeof HostSchema> {
+  const { id, cluster, name, profile, attached, agentVersion, facts, boot } = host;
   return {
     id,
     cluster,
@@ -52,6 +54,8 @@ export function hostMessage(host: HostView): MessageInitShape<typeof HostSchema>
     updateTime: timestampFromMs(host.updatedAt),
     etag: etagOf(host),
     network: NETWORK_MODES[host.network],
+    ...(facts && { facts: factsMessage(facts) }),
+    ...(boot && { boot }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NetworkMode } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { Admission } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { HostSchema, HostState, ResumePolicy } from "../../proto/gen/hps/v1/host_pb.ts";
 import { holdHost } from "../core/testing/inventory.ts";
@@ -180,6 +181,31 @@ test("when its certificates cannot be revoked, the host stays", async () => {
   await expect(rig.hosts.deleteHost({ host: rig.web.id }, rig.root)).rejects.toMatchObject({ code: "internal" });
   expect(await rig.hosts.getHost({ host: rig.web.id }, rig.root)).toEqual(rig.web);
   expect(rig.inventory.closed).toEqual([]);
+});
+
+test("what its agents said is shown with one host, and left out of lists", async () => {
+  await using rig = await withHost();
+  const facts = {
+    macs: WEB.macs,
+    vendor: "QEMU",
+    memoryBytes: 1024,
+    disks: [{ name: "sda", sizeBytes: 5, wwn: "naa.5" }],
+  };
+  const boot = { slot: "b", kernel: "6.1", image: "debian:12", healthy: false, reason: "no network" };
+  const said = { facts_json: JSON.stringify(facts), boot_json: JSON.stringify(boot) };
+  await rig.inventory.store.write((tx) => tx.updateTable("host").set(said).execute());
+  const host = await rig.hosts.getHost({ host: "a/web01" }, rig.root);
+  expect(host.facts).toMatchObject({ vendor: "QEMU", memoryBytes: 1024n, disks: [{ sizeBytes: 5n, wwn: "naa.5" }] });
+  expect(host.boot).toMatchObject(boot);
+  const [listed] = (await rig.hosts.listHosts({}, rig.root)).hosts;
+  expect([listed?.name, listed?.facts, listed?.boot]).toEqual(["web01", undefined, undefined]);
+});
+
+test("how the installed system reaches the network is DHCP unless told", async () => {
+  await using rig = await withHost();
+  expect(rig.web.network).toBe(NetworkMode.DHCP);
+  expect(await rig.update({ network: NetworkMode.STATIC }, ["network"])).toMatchObject({ network: NetworkMode.STATIC });
+  await expect(rig.update({ network: 9 }, ["network"])).rejects.toMatchObject({ code: "invalid" });
 });
 
 describe("arming", () => {

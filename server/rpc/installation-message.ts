@@ -1,6 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { FactsSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import {
   type InstallationSchema,
   type LogLineSchema,
@@ -8,7 +7,6 @@ import {
   type StepSchema,
   StepState,
 } from "../../proto/gen/hps/v1/installation_pb.ts";
-import type { Facts } from "../../proto/values/facts.ts";
 import { installationStateOf } from "../core/operations/installation-life.ts";
 import type {
   InstallationView,
@@ -16,6 +14,7 @@ import type {
   PendingEnrolmentView,
   StepView,
 } from "../core/operations/installation-view.ts";
+import { factsMessage } from "./facts-message.ts";
 
 const OUTCOMES: Record<InstallationView["outcome"], Outcome> = {
   open: Outcome.OPEN,
@@ -83,14 +82,4 @@ function stepMessage(step: StepView): MessageInitShape<typeof StepSchema> {
 function pendingMessage({ fingerprint, address, requestedAt, facts }: PendingEnrolmentView) {
   const requestTime = timestampFromMs(requestedAt);
   return { fingerprint, address, requestTime, ...(facts && { facts: factsMessage(facts) }) };
-}
-
-function factsMessage(facts: Facts): MessageInitShape<typeof FactsSchema> {
-  const { macs, uuid = "", serial = "", vendor = "", product = "", memoryBytes = 0, cpus = 0, firmware = "" } = facts;
-  const disks = facts.disks.map((disk) => ({
-    ...{ name: disk.name, serial: disk.serial ?? "", model: disk.model ?? "", sizeBytes: BigInt(disk.sizeBytes) },
-  }));
-  return {
-    ...{ macs: [...macs], uuid, serial, vendor, product, memoryBytes: BigInt(memoryBytes), cpus, firmware, disks },
-  };
 }

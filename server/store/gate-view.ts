@@ -20,6 +20,8 @@ export interface OpenView {
   /** A state of core/hosts/life-cycle.ts. */
   readonly state: string;
   readonly windowEndAt: number;
+  /** Only a shell is wanted: an installed system stays what it is. */
+  readonly rescue: boolean;
   readonly facts: Facts | undefined;
 }
 
@@ -51,7 +53,7 @@ export async function gateView(db: Db, hostId: string): Promise<GateView | undef
 async function openView(db: Db, hostId: string): Promise<OpenView | undefined> {
   const row = await db
     .selectFrom("installation")
-    .select(["id", "state", "window_end_at", "facts_json"])
+    .select(["id", "state", "window_end_at", "rescue", "facts_json"])
     .where("host_id", "=", hostId)
     .where("outcome", "=", "open")
     .executeTakeFirst();
@@ -60,6 +62,7 @@ async function openView(db: Db, hostId: string): Promise<OpenView | undefined> {
       id: row.id,
       state: row.state,
       windowEndAt: row.window_end_at,
+      rescue: row.rescue === 1,
       facts: row.facts_json === null ? undefined : parseFactsJson(row.facts_json),
     }
   );

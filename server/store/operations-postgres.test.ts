@@ -25,7 +25,7 @@ import {
   selectOverdue,
   updateInstallation,
 } from "./installations.ts";
-import { selectInstalledHost, updateHostReport } from "./installed-host.ts";
+import { selectHostSayings, selectInstalledHost, updateHostReport } from "./installed-host.ts";
 import { insertJournal, selectJournal } from "./journal.ts";
 import {
   deleteEndedLogLines,
@@ -81,6 +81,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   insertAgentRun: (tx) => insertAgentRun(tx, { runId: "r", identity: "a", lastSequence: 0, startedAt: 1 }, 8),
   updateAgentRun: (tx) => updateAgentRun(tx, "r", 1).execute(),
   deleteAgentRuns: (tx) => deleteAgentRuns(tx, "a"),
+  selectHostSayings: (tx) => selectHostSayings(tx, "h"),
   selectInstalledHost: (tx) => selectInstalledHost(tx, "h"),
   insertImage: (tx) => insertImage(tx, IMAGE),
   selectImage: (tx) => selectImage(tx, "c", "debian:12"),

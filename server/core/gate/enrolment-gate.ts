@@ -121,7 +121,8 @@ export class EnrolmentGate {
       publicKey: ask.publicKey,
     });
     await certificates.revoke(tx, { installationId }, "a newer enrolment of the same installation");
-    if (first) await certificates.revoke(tx, { hostId }, "the host is installed anew");
+    const rescue = view.installation?.rescue === true;
+    if (first && !rescue) await certificates.revoke(tx, { hostId }, "the host is installed anew");
     await certificates.record(tx, signed, { hostId, clusterId: view.clusterId, state: "valid" });
     await setClaimSpent(tx, claim.id, key, signed.serial);
     const factsJson = ask.facts === undefined ? null : JSON.stringify(ask.facts);

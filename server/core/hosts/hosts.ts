@@ -17,6 +17,7 @@ import {
   type Resume,
   updateHost,
 } from "../../store/hosts.ts";
+import { type HostSayings, selectHostSayings } from "../../store/installed-host.ts";
 import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
 import { checkEtag } from "../changes/etag.ts";
@@ -24,6 +25,8 @@ import type { Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
 import { type HostView, hostViewOf, type IsAttached } from "./host-view.ts";
 import { refuseTaken } from "./taken.ts";
+
+export type { HostSayings };
 
 /** What may change; each value was checked where it came in. */
 export interface HostSettings {
@@ -63,8 +66,11 @@ export class Hosts {
     this.#deps = deps;
   }
 
-  async get(id: string): Promise<HostView> {
-    return this.#view(await this.#deps.store.read((db) => existing(db, id)));
+  /** With what its agents said, which lists leave out. */
+  async get(id: string): Promise<HostView & HostSayings> {
+    return await this.#deps.store.read(async (db) => {
+      return { ...this.#view(await existing(db, id)), ...(await selectHostSayings(db, id)) };
+    });
   }
 
   async list(query: HostQuery): Promise<HostPage> {

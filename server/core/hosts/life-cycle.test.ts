@@ -3,16 +3,16 @@ import { can, HOST_EVENTS, HOST_STATES, type HostEvent, type HostState, isOpen, 
 
 /** Written apart from the table on purpose: a change of one without the other is seen. `x` is refused, `-` ends the installation. */
 const EXPECTED = `
-                  arm   disarm expire ask               enrol      re-enrol    resume     fail   retry      conflict unfreeze    finish    report cancel
-registered        armed x      x      x                 x          x           x          x      x          x        x           x         x      x
-installed         armed x      x      x                 x          x           x          x      x          x        x           x         x      x
-armed             x     -      -      awaiting-approval installing x           x          x      x          frozen   x           x         x      -
-awaiting-approval x     -      -      awaiting-approval installing x           x          x      x          frozen   x           x         x      -
-installing        x     x      x      interrupted       x          interrupted installing failed x          frozen   x           rebooting x      -
-interrupted       x     x      x      interrupted       x          interrupted installing x      installing frozen   x           x         x      -
-failed            x     x      x      failed            x          failed      x          x      installing frozen   x           x         x      -
-frozen            x     x      x      x                 x          x           x          x      x          frozen   interrupted x         x      -
-rebooting         x     x      x      x                 x          x           x          x      x          frozen   x           x         -      -
+                  arm   disarm expire ask               enrol      re-enrol    resume     fail   retry      conflict unfreeze    finish    report ail       cancel
+registered        armed x      x      x                 x          x           x          x      x          x        x           x         x      x         x
+installed         armed x      x      x                 x          x           x          x      x          x        x           x         x      x         x
+armed             x     -      -      awaiting-approval installing x           x          x      x          frozen   x           x         x      x         -
+awaiting-approval x     -      -      awaiting-approval installing x           x          x      x          frozen   x           x         x      x         -
+installing        x     x      x      interrupted       x          interrupted installing failed x          frozen   x           rebooting x      x         -
+interrupted       x     x      x      interrupted       x          interrupted installing x      installing frozen   x           x         x      x         -
+failed            x     x      x      failed            x          failed      x          x      installing frozen   x           x         x      x         -
+frozen            x     x      x      x                 x          x           x          x      x          frozen   interrupted x         x      x         -
+rebooting         x     x      x      x                 x          x           x          x      x          frozen   x           x         -      rebooting -
 `
   .trim()
   .split("\n")

@@ -45,8 +45,10 @@ export const HOST_EVENTS = [
   "unfreeze",
   /** The agent did its last step and restarts the machine. */
   "finish",
-  /** The installed system attached. */
+  /** The installed system attached, and is healthy. */
   "report",
+  /** The installed system attached, and says that something is wrong with it. */
+  "ail",
   /** An operator ends the installation. */
   "cancel",
 ] as const;
@@ -104,7 +106,7 @@ const LIFE: Record<HostState, Row> = {
   failed: { ask: "failed", "re-enrol": "failed", retry: "installing", conflict: "frozen", cancel: CANCELLED },
   frozen: { conflict: "frozen", unfreeze: "interrupted", cancel: CANCELLED },
   // From here on the machine is sent to its disk: no claim is served.
-  rebooting: { report: SUCCEEDED, conflict: "frozen", cancel: CANCELLED },
+  rebooting: { report: SUCCEEDED, ail: "rebooting", conflict: "frozen", cancel: CANCELLED },
 };
 
 /** What an operator can do about a host in this state; for the hint of a refusal. */

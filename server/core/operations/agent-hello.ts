@@ -1,19 +1,22 @@
 import type { AttachRequest, BootReport } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import type { Facts } from "../../../proto/values/facts.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseUuid } from "../../../proto/values/uuid.ts";
 import { parseVersion, versionSkew } from "../../../proto/values/version.ts";
+import { factsOf } from "../hosts/host-facts.ts";
 import { parseBootReport } from "./agent-event.ts";
 
-/** How an agent introduces itself. Its facts are the gate's matter: nothing it says here widens what it may do. */
+/** How an agent introduces itself. Nothing it says here widens what it may do: its facts are shown, and that is all. */
 export interface ParsedHello {
   readonly runId: string;
   readonly version: string;
+  readonly facts?: Facts;
   readonly boot?: BootReport;
 }
 
 export function parseHello(request: AttachRequest | undefined, serverVersion: string): ParsedHello {
   if (request?.message.case !== "hello") throw new HpsError("invalid", "the first message of an agent is its Hello");
-  const { runId, version, boot } = request.message.value;
+  const { runId, version, facts, boot } = request.message.value;
   const parsed = parseVersion(version);
   const skew = versionSkew(parseVersion(serverVersion), parsed);
   if (skew !== "served") {
@@ -22,5 +25,9 @@ export function parseHello(request: AttachRequest | undefined, serverVersion: st
       details: { server: serverVersion, agent: version },
     });
   }
-  return { runId: parseUuid(runId), version: parsed, ...(boot && { boot: parseBootReport(boot) }) };
+  return {
+    ...{ runId: parseUuid(runId), version: parsed },
+    ...(facts && { facts: factsOf(facts) }),
+    ...(boot && { boot: parseBootReport(boot) }),
+  };
 }

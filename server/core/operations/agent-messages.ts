@@ -1,14 +1,14 @@
 /** Storing what an agent sent, once: the one transaction that stands behind an acknowledgement. */
-import type { AgentEvent, BootReport } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import type { AgentEvent } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { selectAgentRun, updateAgentRun } from "../../store/agent-runs.ts";
 import type { Tx } from "../../store/database.ts";
-import { updateHostReport } from "../../store/installed-host.ts";
 import type { Audit, Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
 import type { Caller, HostPrincipal, InstallerPrincipal } from "../identity/principal.ts";
 import type { ParsedLine } from "./agent-event.ts";
 import type { Bell } from "./bell.ts";
+import { takeBootReport } from "./host-report.ts";
 import { InstallationBatch } from "./installation-batch.ts";
 import type { InstallationLife } from "./installation-life.ts";
 import type { LogQuota } from "./log-quota.ts";
@@ -70,7 +70,7 @@ export async function storeMessages(
     for (const { content } of fresh) await batch.add(content);
     await batch.close([stored]);
   } else {
-    await storeReports(tx, deps, principal, fresh);
+    await storeReports(tx, deps, { ...caller, principal }, fresh);
     await stored.execute();
   }
   return last.sequence;
@@ -94,8 +94,8 @@ function freshOf(stored: number, messages: readonly NumberedMessage[]): readonly
 
 async function storeReports(
   tx: Tx,
-  { clock, changes }: MessageDeps,
-  { hostId, clusterId }: HostPrincipal,
+  deps: MessageDeps,
+  caller: Caller<HostPrincipal>,
   messages: readonly NumberedMessage[],
 ): Promise<void> {
   const reports = messages.map(({ content }) => {
@@ -103,12 +103,5 @@ async function storeReports(
     throw new HpsError("invalid", "an agent of an installed host reports its boot and nothing else");
   });
   const report = reports.at(-1);
-  if (report === undefined) return;
-  await updateHostReport(tx, hostId, { bootJson: bootJsonOf(report), updatedAt: clock() });
-  await changes.note(tx, { kind: "host", objectId: hostId, clusterId, deleted: false });
-}
-
-/** As it is kept in the host's row. */
-export function bootJsonOf({ slot, kernel, image, healthy, reason }: BootReport): string {
-  return JSON.stringify({ slot, kernel, image, healthy, reason });
+  if (report !== undefined) await takeBootReport(tx, deps, caller, report);
 }

@@ -5,18 +5,17 @@ import type { WelcomeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { type AgentRun, insertAgentRun, selectAgentRun, selectLastRun } from "../../store/agent-runs.ts";
 import type { Tx } from "../../store/database.ts";
-import { type InstallationRow, selectInstallation, selectOpenOf } from "../../store/installations.ts";
+import { type InstallationRow, selectInstallation } from "../../store/installations.ts";
 import { updateHostReport } from "../../store/installed-host.ts";
 import { type StepRow, selectSteps } from "../../store/steps.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import { actorOf, type Caller, type HostPrincipal, type InstallerPrincipal } from "../identity/principal.ts";
 import type { ParsedHello } from "./agent-hello.ts";
-import { type AgentCaller, bootJsonOf, type MessageDeps } from "./agent-messages.ts";
+import type { AgentCaller, MessageDeps } from "./agent-messages.ts";
+import { admitHost, BACKDATING_MS, takeBootReport } from "./host-report.ts";
 
 /** Runs of one identity that are remembered beside the newest. */
 const KEPT_RUNS = 8;
-/** Certificates are dated back by so much (certs/authority.ts). */
-const BACKDATING_MS = 60_000;
 /** In these the agent has a certificate and may be attached. */
 const ATTACHABLE: readonly string[] = ["installing", "interrupted", "failed", "rebooting"];
 
@@ -64,7 +63,7 @@ async function welcomeInstaller(
   const found = await attachableRow(tx, id);
   const steps = await selectSteps(tx, id);
   const { run, fresh, previous } = await openRun(tx, deps, caller, hello.runId);
-  if (fresh) await updateHostReport(tx, hostId, { agentVersion: hello.version, updatedAt: deps.clock() });
+  if (fresh) await updateHostReport(tx, hostId, { ...saidIn(hello), updatedAt: deps.clock() });
   const again = previous !== undefined && startedAgain(caller, previous, steps) && found.state === "installing";
   if (again) await reenter(tx, deps, caller);
   const { state } = again ? await attachableRow(tx, id) : found;
@@ -75,6 +74,10 @@ async function welcomeInstaller(
     proceed: state === "installing",
     rebootPaused: found.rebootPaused,
   };
+}
+
+function saidIn({ version, facts }: ParsedHello) {
+  return { agentVersion: version, ...(facts && { factsJson: JSON.stringify(facts) }) };
 }
 
 async function attachableRow(tx: Tx, id: string): Promise<InstallationRow> {
@@ -111,37 +114,12 @@ async function welcomeHost(
 ): Promise<WelcomeInit> {
   const { hostId } = caller.principal;
   if (hello.boot === undefined) throw new HpsError("invalid", "an agent of an installed host says what was booted");
+  await admitHost(tx, deps.validateWaiting, caller.principal);
   const { run, fresh } = await openRun(tx, deps, caller, hello.runId);
-  if (fresh) {
-    const report = { agentVersion: hello.version, bootJson: bootJsonOf(hello.boot), updatedAt: deps.clock() };
-    await updateHostReport(tx, hostId, report);
-  }
-  await endInstallation(tx, deps, caller, hello);
+  if (fresh) await updateHostReport(tx, hostId, { ...saidIn(hello), updatedAt: deps.clock() });
+  // A run that comes back may have been cut off before what it said then was stored; what it says now is the same or newer.
+  await takeBootReport(tx, deps, caller, hello.boot);
   return { acknowledgedSequence: BigInt(run.lastSequence), proceed: true };
-}
-
-/** The first attach of the booted system is what an installation ends with. */
-async function endInstallation(
-  tx: Tx,
-  { life, audit, validateWaiting }: WelcomeDeps,
-  caller: Caller<HostPrincipal>,
-  { boot }: ParsedHello,
-): Promise<void> {
-  const { hostId, clusterId, waiting = false } = caller.principal;
-  const open = await selectOpenOf(tx, hostId);
-  if (open === undefined && !waiting) return;
-  if (open?.state !== "rebooting" || !waiting) {
-    const state = open?.state ?? "ended";
-    throw new HpsError("precondition", `no installation of host ${hostId} waits for this system: ${state}`, {
-      hint: "a system that was not installed to its end must be installed again",
-      details: { state },
-    });
-  }
-  const reason = boot?.healthy === false ? `the installed system is not healthy: ${boot.reason}` : "";
-  await validateWaiting(tx, hostId);
-  await life.apply(tx, open.id, "report", { actor: actorOf(caller), reason });
-  const details = { host: hostId, event: "report" };
-  await audit.allowed(tx, actorOfCaller(caller), { target: `installation:${open.id}`, clusterId, details });
 }
 
 interface OpenedRun {

@@ -92,7 +92,8 @@ describe("an installation", () => {
   ] as const)("%s: a system whose certificate waits %s is not welcome", async (state, waiting, events) => {
     await using rig = await openOperations();
     const id = await rig.opened(...events);
-    const host = new TestStream(rig.agents, rig.host(waiting)).send(hello(newUuid(), BOOT));
+    const before = waiting ? rig.time.now : rig.time.now - 1;
+    const host = new TestStream(rig.agents, rig.host(waiting, before)).send(hello(newUuid(), BOOT));
     expect(await host.ended).toMatchObject({ code: "precondition", details: { state } });
     expect(await rig.installations.get(id)).toMatchObject({ state });
     expect(rig.asked.filter((what) => what.startsWith("validate"))).toEqual([]);

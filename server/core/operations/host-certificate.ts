@@ -27,7 +27,8 @@ export async function issueHostCertificate(
   const publicKey = readRequest(Buffer.from(request));
   const signed = await authority.sign({ kind: "host", subject: hostId, publicKey });
   await store.write(async (tx) => {
-    const state = (await selectInstallation(tx, installationId))?.state;
+    const { state, rescue = false } = (await selectInstallation(tx, installationId)) ?? {};
+    if (rescue) throw new HpsError("precondition", "a rescue installs nothing that could have a certificate");
     if (state !== "installing") {
       throw new HpsError("precondition", `installation ${installationId} is ${state ?? "deleted"}`, {
         hint: "ask while the installation is under way",

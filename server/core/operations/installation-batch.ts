@@ -31,6 +31,8 @@ export class InstallationBatch {
   #steps: readonly StepRow[];
   #record: OperationRecord;
   #logCost = 0;
+  /** An agent is at work again: what an operator said to the last one is done. */
+  #wentOn = false;
 
   private constructor(
     tx: Tx,
@@ -78,7 +80,8 @@ export class InstallationBatch {
     const { id } = this.#row;
     if (this.#logCost > 0) await this.#deps.quota.makeRoom(this.#tx, id, this.#logCost);
     this.#logCost = 0;
-    const changes = updateInstallation(this.#tx, id, this.#record.ends);
+    const answered = this.#wentOn && this.#row.goOn;
+    const changes = updateInstallation(this.#tx, id, { ...this.#record.ends, ...(answered && { goOn: false }) });
     await this.#tx.batch([...this.#record.take(this.#tx, id), ...this.#stepStatements(), changes, ...also]);
     this.#stored = this.#steps;
     this.#tx.afterCommit(() => this.#deps.bell.ring(id));
@@ -87,6 +90,7 @@ export class InstallationBatch {
   async #event({ event, quiet }: EventContent): Promise<void> {
     const { event: content } = event;
     this.#checkState(content.case);
+    this.#wentOn ||= content.case === "stepStarted";
     this.#steps = stepsAfter(this.#steps, content, this.#deps.clock());
     if (!quiet && this.#hasRoom(content.case)) this.#record.enter({ case: "event", value: event });
     if (content.case === "stepFailed") {

@@ -79,15 +79,20 @@ export class InstallationLife {
     return step.to;
   }
 
-  /** The machine came back in the middle, same facts: goes on by itself where the host's policy lets it, else waits. */
+  /**
+   * The machine came back in the middle, same facts: goes on by itself where an operator said `retry` and no agent has gone
+   * on since, or where the host's policy lets it; else waits.
+   */
   async reenter(tx: Tx, installationId: string, by: ChangedBy): Promise<OpenState | Ending> {
     const row = await openRow(tx, installationId);
     const policy = (await selectInstalledHost(tx, row.hostId))?.resume ?? "never";
-    const allowed = policy === "always" || (policy === "once" && row.resumed === 0);
+    const allowed = row.goOn || policy === "always" || (policy === "once" && row.resumed === 0);
     if (!allowed || !can(parseOpenState(row.state), "resume")) {
       return await this.apply(tx, installationId, "re-enrol", by);
     }
-    await updateInstallation(tx, installationId, { resumed: row.resumed + 1 }).execute();
+    // What an operator said counts for one machine that comes back, and not as the policy's.
+    const changes = row.goOn ? { goOn: false } : { resumed: row.resumed + 1 };
+    await updateInstallation(tx, installationId, changes).execute();
     return await this.apply(tx, installationId, "resume", by);
   }
 
@@ -100,19 +105,22 @@ export class InstallationLife {
       const change = create(StateChangeSchema, { from: STATE[from], to: stateOf(to), event, actor, reason });
       record.enter({ case: "change", value: change });
     }
-    const explained = typeof to !== "string" || EXPLAINED.includes(to);
+    const explained = typeof to !== "string" || EXPLAINED.includes(to) || event === "ail";
     const changes = {
       ...record.ends,
       ...(typeof to === "string" ? { state: to } : { state: "ended", outcome: to.outcome, endedAt: now }),
       reason: explained ? reason : "",
       ...(event === "unfreeze" && { factsJson: null }),
+      // The machine may be on its way back without an agent that hears it.
+      ...(event === "retry" && { goOn: true }),
     };
     await tx.batch([...record.take(tx, row.id), updateInstallation(tx, row.id, changes)]);
   }
 
-  /** From the first certificate on the disk may be written: what the host was is no longer true. */
-  async #hostChanges(tx: Tx, { hostId }: InstallationRow, { event, to }: Step): Promise<void> {
+  /** From the first certificate on the disk may be written: what the host was is no longer true. A rescue writes none. */
+  async #hostChanges(tx: Tx, { hostId, rescue }: InstallationRow, { event, to }: Step): Promise<void> {
     const now = this.#deps.clock();
+    if (rescue) return;
     if (event === "enrol") await updateHostReport(tx, hostId, { installedAt: null, updatedAt: now });
     if (event === "report") await updateHostReport(tx, hostId, { installedAt: now, updatedAt: now });
     if (typeof to === "string" || to.outcome === "succeeded") return;

@@ -14,6 +14,7 @@ import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test
 import { addTestImage } from "../testing/test-rows.ts";
 import { agentOrders } from "./agent-orders.ts";
 import { Agents } from "./agents.ts";
+import type { ArmRequest } from "./arm-request.ts";
 import { Bell } from "./bell.ts";
 import type { AgentOrders } from "./installation-life.ts";
 import { Installations } from "./installations.ts";
@@ -67,24 +68,29 @@ export async function openOperations(options: OperationsOptions = {}) {
   const time = { now: 1_800_000_000_000 };
   const core = compose(store, () => time.now, options);
   const { installations } = core;
+  const bring = async (request: ArmRequest, events: readonly HostEvent[]): Promise<string> => {
+    const { id } = await installations.arm(ALICE, hostId, request);
+    for (const event of events) {
+      await store.write(async (tx) => void (await installations.apply(tx, id, event, { actor: "test" })));
+    }
+    return id;
+  };
   return {
     ...{ store, clusterId, hostId, time, targetLink: TARGET_LINK, ...core },
+    alice: ALICE,
     /** Armed, and brought forward by these events. */
-    async opened(...events: readonly HostEvent[]): Promise<string> {
-      const { id } = await installations.arm(ALICE, hostId, { image: "debian/web:12", wipeDiskSerials: ["S1"] });
-      for (const event of events) {
-        await store.write(async (tx) => void (await installations.apply(tx, id, event, { actor: "test" })));
-      }
-      return id;
-    },
+    opened: async (...events: readonly HostEvent[]) =>
+      await bring({ image: "debian/web:12", wipeDiskSerials: ["S1"] }, events),
+    rescue: async (...events: readonly HostEvent[]) =>
+      await bring({ image: "", wipeDiskSerials: [], rescue: true }, events),
     installer: (installationId: string, issuedAt = time.now): Caller<InstallerPrincipal> =>
       callerOf({
         ...{ kind: "installer" as const, installationId, hostId, clusterId },
         certificate: peerOf(`installer/${installationId}`, issuedAt),
       }),
     /** `waiting`: with the certificate that the first attach of the installed system makes valid. */
-    host: (waiting = false): Caller<HostPrincipal> =>
-      callerOf({ kind: "host" as const, hostId, clusterId, waiting, certificate: peerOf(`host/${hostId}`, time.now) }),
+    host: (waiting = false, issuedAt = time.now): Caller<HostPrincipal> =>
+      callerOf({ kind: "host" as const, hostId, clusterId, waiting, certificate: peerOf(`host/${hostId}`, issuedAt) }),
     [Symbol.asyncDispose]: async () => await store[Symbol.asyncDispose](),
   };
 }

@@ -1,0 +1,132 @@
+import { expect, test } from "vitest";
+import { newUuid } from "../../../proto/values/uuid.ts";
+import { selectAudit } from "../../store/audit.ts";
+import { selectOpenOf } from "../../store/installations.ts";
+import { addTestCluster } from "../testing/open-test-store.ts";
+import { addTestImage } from "../testing/test-rows.ts";
+import { openOperations } from "./testing.ts";
+import { event, hello, plan, TestStream } from "./testing-agent.ts";
+
+const BOOT = { boot: { slot: "a", kernel: "6.1", image: "debian:12", healthy: true, reason: "" } };
+const ORDER = { image: "debian:12", wipeDiskSerials: [] };
+
+test("an image that is not there, is another cluster's, or lacks something, is refused by name before anything changes", async () => {
+  await using rig = await openOperations();
+  await addTestImage(rig.store, await addTestCluster(rig.store, "other"), { name: "theirs:1" });
+  await addTestImage(rig.store, rig.clusterId, { name: "bare:1", lacks: ["kernel", "init"] });
+  const arm = async (image: string) => await rig.installations.arm(rig.alice, rig.hostId, { ...ORDER, image });
+  for (const image of ["none:1", "theirs:1"]) {
+    await expect(arm(image)).rejects.toMatchObject({ code: "not-found", message: `cluster lab has no image ${image}` });
+  }
+  await expect(arm("bare:1")).rejects.toMatchObject({
+    code: "precondition",
+    message: "image bare:1 cannot be installed: it has no kernel, no init",
+  });
+  expect(await rig.store.read((db) => selectOpenOf(db, rig.hostId))).toBeUndefined();
+  expect(rig.asked).toEqual([]);
+});
+
+test("a fixed address outside the boot network is refused, but not for a rescue", async () => {
+  await using rig = await openOperations();
+  const { store, hostId, installations, alice } = rig;
+  await store.write(async (tx) => {
+    await tx.updateTable("host").set({ network: "static" }).execute();
+    await tx.insertInto("host_address").values({ address: "198.51.100.7", host_id: hostId, ordinal: 0 }).execute();
+  });
+  await expect(installations.arm(alice, hostId, ORDER)).rejects.toMatchObject({ message: /198.51.100.7/ });
+  const rescue = { image: "", wipeDiskSerials: [], rescue: true };
+  expect(await installations.arm(alice, hostId, rescue)).toMatchObject({ rescue: true, image: "" });
+});
+
+test("what is ordered is kept: disk, size, permission, and who gave it", async () => {
+  await using rig = await openOperations();
+  const storage = { disk: "serial=S1", rootSizeBytes: 2 ** 34, wipe: true };
+  const { id } = await rig.installations.arm(rig.alice, rig.hostId, {
+    image: "debian:12",
+    wipeDiskSerials: ["S2"],
+    storage,
+  });
+  expect(await rig.installations.get(id)).toMatchObject({ storage, rescue: false, rebootPaused: false });
+  const [audit] = await rig.store.read((db) => selectAudit(db, { clusters: "all", limit: 1 }));
+  expect(audit?.details).toMatchObject({ disk: "serial=S1", wipe: "true", wipeDiskSerials: "S2", image: "debian:12" });
+});
+
+test("an attached system is restarted into the network before its host is armed, and not when it cannot be armed", async () => {
+  await using rig = await openOperations();
+  const { installations, alice, hostId } = rig;
+  const host = new TestStream(rig.agents, rig.host()).send(hello(newUuid(), BOOT));
+  await host.welcome();
+  const wrong = installations.arm(alice, hostId, { ...ORDER, image: "none:1" }, { reboot: true });
+  await expect(wrong).rejects.toMatchObject({ code: "not-found" });
+  const arming = installations.arm(alice, hostId, ORDER, { reboot: true });
+  const told = await host.untilCommand("reboot");
+  expect(rig.asked).toEqual([]);
+  if (told?.case !== "command") throw new Error("no command came");
+  expect(told.value.command).toMatchObject({ case: "reboot", value: { network: true } });
+  host.send({ case: "result", value: { commandId: told.value.id ?? "" } });
+  expect(await arming).toMatchObject({ state: "armed" });
+  expect(rig.asked).toEqual([`suspend ${hostId}`]);
+  host.cut();
+});
+
+test("a system that cannot restart into the network, or is not there, is not armed either", async () => {
+  await using rig = await openOperations();
+  const { installations, alice, hostId } = rig;
+  const arm = async () => await installations.arm(alice, hostId, ORDER, { reboot: true });
+  await expect(arm()).rejects.toMatchObject({ code: "unavailable" });
+  const host = new TestStream(rig.agents, rig.host()).send(hello(newUuid(), BOOT));
+  await host.welcome();
+  const arming = arm();
+  arming.catch(() => undefined);
+  const told = await host.untilCommand("reboot");
+  if (told?.case !== "command") throw new Error("no command came");
+  host.send({ case: "result", value: { commandId: told.value.id ?? "", error: "no EFI variables" } });
+  await expect(arming).rejects.toMatchObject({ code: "precondition", message: /no EFI variables/ });
+  expect(await rig.store.read((db) => selectOpenOf(db, hostId))).toBeUndefined();
+  host.cut();
+});
+
+test("a restart is held and let go any number of times, and an agent that comes later is told", async () => {
+  await using rig = await openOperations();
+  const { installations, alice } = rig;
+  const id = await rig.opened("enrol");
+  const agent = new TestStream(rig.agents, rig.installer(id)).send(hello());
+  expect(await agent.welcome()).toMatchObject({ rebootPaused: false });
+  for (const paused of [true, true, false, false, true]) {
+    expect(await installations.pauseReboot(alice, id, paused)).toMatchObject({ rebootPaused: paused });
+  }
+  await agent.untilCommand("resumeReboot");
+  const commands = agent.responses.map(({ message }) => message?.case === "command" && message.value.command?.case);
+  expect(commands.filter((command) => command === "pauseReboot").length).toBeGreaterThanOrEqual(2);
+  agent.cut();
+  await agent.ended;
+  const later = new TestStream(rig.agents, rig.installer(id)).send(hello());
+  expect(await later.welcome()).toMatchObject({ rebootPaused: true });
+  await rig.store.write(async (tx) => void (await installations.apply(tx, id, "finish", { actor: "agent" })));
+  expect(await installations.pauseReboot(alice, id, false)).toMatchObject({ rebootPaused: false, state: "rebooting" });
+  await expect(installations.pauseReboot(alice, id, true)).rejects.toMatchObject({ code: "precondition" });
+  later.cut();
+});
+
+test("a retry brings the wipe permission it needs: added, never taken away, and told", async () => {
+  await using rig = await openOperations();
+  const { installations, alice } = rig;
+  const id = await rig.opened("enrol", "fail");
+  const first = await installations.retry(alice, id, { wipe: false, wipeDiskSerials: ["S1", "S2"] });
+  expect(first).toMatchObject({ state: "installing", wipeDiskSerials: ["S1", "S2"], storage: { wipe: false } });
+  await rig.store.write(async (tx) => void (await installations.apply(tx, id, "fail", { actor: "agent" })));
+  expect(await installations.retry(alice, id, { wipe: true, wipeDiskSerials: [] })).toMatchObject({
+    ...{ wipeDiskSerials: ["S1", "S2"], storage: { wipe: true } },
+  });
+  const again = installations.retry(alice, id, { wipe: false, wipeDiskSerials: ["S3"] });
+  await expect(again).rejects.toMatchObject({ code: "precondition" });
+  expect(await installations.get(id)).toMatchObject({ wipeDiskSerials: ["S1", "S2"] });
+  const audit = await rig.store.read((db) => selectAudit(db, { clusters: "all", limit: 9 }));
+  expect(audit.filter(({ details }) => details.event === "retry")).toMatchObject([
+    { details: { wipe: "true" } },
+    { details: { wipeDiskSerials: "S1 S2" } },
+  ]);
+  const agent = new TestStream(rig.agents, rig.installer(id)).send(hello(), event(1, plan("a")));
+  expect(await agent.welcome()).toMatchObject({ proceed: true });
+  agent.cut();
+});
