@@ -1,14 +1,20 @@
-import { resolve } from "node:path";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Command } from "commander";
-import { imageRefParts, parseImageRef } from "../../proto/values/image-ref.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { type ImageRef, imageRefParts, parseImageRef } from "../../proto/values/image-ref.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import type { WrittenImage } from "../build/image-file.ts";
-import type { OsImageWords } from "../build/os-image-order.ts";
+import type { OsImageOrder, OsImageWords } from "../build/os-image-order.ts";
+import { cacheFolder } from "../build/package-cache.ts";
 import { BuildScreen } from "../output/build-screen.ts";
+import { IMAGE_VIEW } from "../output/image-view.ts";
 import { printOne, type View } from "../output/print.ts";
+import { clusterOr } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
 import type { Tools } from "./group.ts";
+import { interruptible } from "./interruptible.ts";
 import { each } from "./options.ts";
 
 const HELP = `
@@ -16,7 +22,7 @@ The image is plain Debian, made by mmdebstrap: a kernel with an initrd for any h
 and time services, and an SSH server. It holds no host name, machine id, SSH host keys, package lists or logs; root has no
 password. Packages come from this machine's own apt sources and are kept in ~/.cache/hps for the next time. SOURCE_DATE_EPOCH
 makes two builds from the same archive equal.
-  hpsctl image build debian/web:12.1 --package nginx --ssh-key ~/.ssh/id_ed25519.pub
+  hpsctl image build debian/web:12.1 --package nginx --ssh-key ~/.ssh/id_ed25519.pub --import
   hpsctl image build debian/base:12 --file motd:/etc/motd --script ./tune.sh --out base.tar.zst`;
 
 /** `image build`. */
@@ -32,13 +38,15 @@ export function addImageBuildCommand(group: Command, tools: Tools): void {
     .option("--script <file>", "run it in the image, after everything else; may be given again", each)
     .option("--ssh-key <file>", "public key that may log in as root; may be given again", each)
     .option("--mirror <url>", "Debian archive instead of this machine's apt sources")
-    .option("--out <file>", "where to put it (default: NAME_TAG.tar.zst)")
+    .option("--out <file>", "where to put it (default: NAME_TAG.tar.zst; nowhere with --import)")
+    .option("--import", "bring it into the cluster's library")
     .addHelpText("after", HELP)
     .action(tools.run(build));
 }
 
 interface BuildOptions extends OsImageWords {
   readonly out?: string;
+  readonly import?: true;
 }
 
 interface Built extends WrittenImage {
@@ -59,28 +67,69 @@ const BUILT_VIEW: View<Built> = {
 
 async function build(call: Call): Promise<number> {
   const name = parseImageRef(call.operand(0));
-  const { out, ...words } = call.options<BuildOptions>();
-  const { buildOsImage } = await import("../build/os-image.ts");
+  const { out, import: wanted, ...words } = call.options<BuildOptions>();
   const { parseOsImageOrder } = await import("../build/os-image-order.ts");
   const order = parseOsImageOrder(words);
-  const { environment, signal, now } = call.terminal;
-  const screen = new BuildScreen(call.terminal);
-  const path = resolve(out ?? fileName(name));
-  try {
-    const onLine = (line: string) => screen.show(line);
-    const written = await buildOsImage({ order, out: path, environment, signal, now, onLine });
-    screen.done();
-    await printOne(call, BUILT_VIEW, { ...written, name });
-  } catch (error) {
-    screen.done();
-    if (!signal.aborted) screen.failed();
-    throw error;
+  if (!wanted) {
+    await printOne(call, BUILT_VIEW, { ...(await make(call, order, resolve(out ?? fileName(name)))), name });
+    return 0;
   }
+  await refuseTaken(call, name);
+  await using folder = await temporaryFolder(call);
+  const { path, sizeBytes } = await make(
+    call,
+    order,
+    out === undefined ? join(folder.path, fileName(name)) : resolve(out),
+  );
+  const { sendImage } = await import("./image-import.ts");
+  const archive = { path, sizeBytes, [Symbol.asyncDispose]: async () => undefined };
+  const left = out === undefined ? "nothing was imported" : `nothing was imported; the image is in ${path}`;
+  const image = await interruptible(call, left, () => sendImage(call, name, archive, fileName(name)));
+  await printOne(call, IMAGE_VIEW, image);
   return 0;
 }
 
+async function make(call: Call, order: OsImageOrder, out: string): Promise<WrittenImage> {
+  const { buildOsImage } = await import("../build/os-image.ts");
+  const { environment, signal, now } = call.terminal;
+  const screen = new BuildScreen(call.terminal);
+  try {
+    const onLine = (line: string) => screen.show(line);
+    return await interruptible(call, "no image was written", () =>
+      buildOsImage({ order, out, environment, signal, now, onLine }),
+    );
+  } catch (error) {
+    if (!signal.aborted) screen.failed();
+    throw error;
+  } finally {
+    screen.done();
+  }
+}
+
+/** A name that is taken is found out before the long work, not after it. */
+async function refuseTaken(call: Call, name: ImageRef): Promise<void> {
+  const hps = await call.connect();
+  const cluster = clusterOr(hps.cluster);
+  try {
+    await hps.images.getImage({ cluster, name }, call.once);
+  } catch (error) {
+    if (error instanceof HpsError && error.code === "not-found") return;
+    throw error;
+  }
+  throw new HpsError("exists", `cluster ${cluster} has an image ${name} already`, {
+    hint: "images never change: give this one another tag",
+  });
+}
+
+async function temporaryFolder(call: Call) {
+  const cache = cacheFolder(call.terminal.environment);
+  await mkdir(cache, { recursive: true, mode: 0o700 });
+  const path = await mkdtemp(join(cache, "image-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
 /** `debian-web_12.tar.zst` */
-function fileName(ref: ReturnType<typeof parseImageRef>): string {
+function fileName(ref: ImageRef): string {
   const { name, tag } = imageRefParts(ref);
   return `${name.replaceAll("/", "-")}_${tag}.tar.zst`;
 }

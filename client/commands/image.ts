@@ -1,6 +1,67 @@
-import type { AddCommands } from "./group.ts";
+import type { Command } from "commander";
+import { parseImageRef } from "../../proto/values/image-ref.ts";
+import { IMAGE_VIEW } from "../output/image-view.ts";
+import { note, printList, printOne } from "../output/print.ts";
+import { clusterOr } from "../sdk/host-names.ts";
+import type { Call } from "./call.ts";
+import { collect } from "./collect.ts";
+import { confirm } from "./confirm.ts";
+import { followList } from "./follow-list.ts";
+import type { AddCommands, Tools } from "./group.ts";
 import { addImageBuildCommand } from "./image-build.ts";
+import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
+
+const IMPORT_HELP = `
+Takes .tar, .tar.zst and .tar.xz, made by anyone, and folders (whose files root alone may read all). What it lacks to be installed, a kernel,
+an initrd or an init, is said and recorded. An image never changes: the same archive again is no error, another one needs another tag.
+  hpsctl image import debian/web:12.1 debian-web_12.1.tar.zst
+  hpsctl image import debian/web:12.2 /srv/chroots/web`;
 
 export const addImageCommands: AddCommands = (group, tools) => {
+  addReaders(group, tools);
   addImageBuildCommand(group, tools);
+  group
+    .command("import")
+    .description("bring an archive or a folder into the cluster's library")
+    .argument("<name:tag>")
+    .argument("<file>", "archive or folder")
+    .addHelpText("after", IMPORT_HELP)
+    .action(tools.run(async (call) => (await import("./image-import.ts")).importImage(call)));
+  withYes(group.command("rm").description("remove an image; hosts installed from it stay as they are"))
+    .argument("<image>", "name:tag")
+    .action(tools.run(remove));
 };
+
+function addReaders(group: Command, tools: Tools): void {
+  withAllClusters(withWatch(group.command("ls").description("list images"))).action(tools.run(list));
+  group.command("get").description("show one image").argument("<image>", "name:tag").action(tools.run(get));
+}
+
+async function list(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const cluster = await call.listedCluster();
+  const read = () => collect(hps.listImages({ cluster }, call.once));
+  if (call.options<WatchOption>().watch) return followList(call, { view: IMAGE_VIEW, read });
+  await printList(call, IMAGE_VIEW, await read());
+  return 0;
+}
+
+async function get(call: Call): Promise<number> {
+  const { hps, request } = await named(call);
+  await printOne(call, IMAGE_VIEW, await hps.images.getImage(request, call.once));
+  return 0;
+}
+
+async function remove(call: Call): Promise<number> {
+  const { hps, request } = await named(call);
+  await confirm(call, `remove image ${request.name} of cluster ${request.cluster}`);
+  await hps.images.deleteImage(request, call.once);
+  await note(call.terminal, `image ${request.name} removed`);
+  return 0;
+}
+
+async function named(call: Call) {
+  const name = parseImageRef(call.operand(0));
+  const hps = await call.connect();
+  return { hps, request: { cluster: clusterOr(hps.cluster), name } };
+}

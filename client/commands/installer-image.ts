@@ -7,6 +7,7 @@ import { cacheFolder } from "../build/package-cache.ts";
 import { note } from "../output/print.ts";
 import type { Call } from "./call.ts";
 import type { AddCommands } from "./group.ts";
+import { addInstallerImportCommands } from "./installer-image-import.ts";
 
 /** Where Debian keeps firmware, since bookworm and before. */
 const FIRMWARE_COMPONENTS = ["non-free-firmware", "non-free"];
@@ -22,6 +23,7 @@ export const addInstallerImageCommands: AddCommands = (group, tools) => {
     .option("--suite <suite>", "Debian's suite", "bookworm")
     .option("--mirror <url>", "take packages from here instead of this machine's apt sources")
     .action(tools.run(build));
+  addInstallerImportCommands(group, tools);
 };
 
 interface BuildOptions {

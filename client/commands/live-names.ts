@@ -8,7 +8,7 @@ import { collect } from "./collect.ts";
 const LIMIT_MS = 1500;
 const MOST = 200;
 
-/** Names of objects that exist now, for what an argument or option is called: `host`, `hosts`, `cluster`, `context`. */
+/** Names of objects that exist now, for what an argument or option is called: `host`, `hosts`, `cluster`, `image`, `context`. */
 export async function liveNames(terminal: Terminal, kind: string, prefix: string): Promise<readonly string[]> {
   try {
     if (kind === "context") return await contexts(terminal);
@@ -28,6 +28,10 @@ async function ask(hps: Hps, kind: string, prefix: string): Promise<readonly str
   const options = { timeoutMs: LIMIT_MS };
   if (/^(host|hosts|installation)$/.test(kind)) return hostNames(hps, prefix);
   if (kind === "cluster") return (await collect(hps.listClusters(options), MOST)).map(({ name }) => name);
+  if (kind === "image" || kind === "images") {
+    const images = hps.listImages({ cluster: hps.cluster ?? "" }, options);
+    return (await collect(images, MOST)).map(({ name }) => name);
+  }
   if (kind === "operator") return (await collect(hps.listOperators(options), MOST)).map(({ name }) => name);
   return [];
 }

@@ -39,7 +39,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     name: "image",
-    summary: "operating system images: build",
+    summary: "operating system images: build, import, list, remove",
     load: async () => (await import("./image.ts")).addImageCommands,
   },
   {

@@ -9,13 +9,14 @@ import { openChannel } from "../../proto/rpc/channel.ts";
 import { endpointParts } from "../../proto/values/endpoint.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { VERSION } from "../../proto/values/program-version.ts";
+import { type Imports, imports } from "./imports.ts";
 import { type Lists, lists } from "./lists.ts";
 import { type ConnectOptions, type Profile, readProfile } from "./profile.ts";
 import { type Services, servicesOf } from "./services.ts";
 import { type Watches, watches } from "./watches.ts";
 
 /** A connection to one hpsd, made with the first call. Close it, or let `using` do it. */
-export interface Hps extends Services, Lists, Watches, Disposable {
+export interface Hps extends Services, Lists, Imports, Watches, Disposable {
   /** `host:port`. */
   readonly server: string;
   /** The cluster of host names that name none. */
@@ -45,6 +46,7 @@ export function connectTo(profile: Profile): Hps {
   return {
     ...services,
     ...lists(services),
+    ...imports(services),
     ...watches(services),
     server: profile.server,
     ...(profile.cluster !== undefined && { cluster: profile.cluster }),

@@ -3,6 +3,7 @@ import type { AuditEvent, ListAuditEventsRequestSchema } from "../../proto/gen/h
 import type { Cluster } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import type { Contact, Host, ListHostsRequestSchema } from "../../proto/gen/hps/v1/host_pb.ts";
 import type { Certificate, ListCertificatesRequestSchema, Operator } from "../../proto/gen/hps/v1/identity_pb.ts";
+import type { Image, ListImagesRequestSchema } from "../../proto/gen/hps/v1/image_pb.ts";
 import type { Installation, ListInstallationsRequestSchema } from "../../proto/gen/hps/v1/installation_pb.ts";
 import type { ListSessionsRequestSchema, Session } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { CallOptions } from "../../proto/rpc/rpc-client.ts";
@@ -26,6 +27,10 @@ export interface Lists {
     request?: MessageInitShape<typeof ListInstallationsRequestSchema>,
     options?: CallOptions,
   ) => Listing<Installation>;
+  readonly listImages: (
+    request?: MessageInitShape<typeof ListImagesRequestSchema>,
+    options?: CallOptions,
+  ) => Listing<Image>;
   readonly listSessions: (
     request?: MessageInitShape<typeof ListSessionsRequestSchema>,
     options?: CallOptions,
@@ -48,7 +53,7 @@ interface Page {
 }
 
 export function lists(services: Services): Lists {
-  const { clusters, hosts, installations, shells, identity, audit } = services;
+  const { clusters, hosts, shells, identity, audit } = services;
   return {
     listClusters: (options) =>
       pages(
@@ -65,11 +70,7 @@ export function lists(services: Services): Lists {
         (page) => hosts.listContacts(page, options),
         (answer) => answer.contacts,
       ),
-    listInstallations: (request, options) =>
-      pages(
-        (page) => installations.listInstallations({ ...request, ...page }, options),
-        (answer) => answer.installations,
-      ),
+    ...installationLists(services),
     listSessions: (request, options) =>
       pages(
         (page) => shells.listSessions({ ...request, ...page }, options),
@@ -80,6 +81,21 @@ export function lists(services: Services): Lists {
       pages(
         (page) => audit.listAuditEvents({ ...request, ...page }, options),
         (answer) => answer.events,
+      ),
+  };
+}
+
+function installationLists({ installations, images }: Services): Pick<Lists, "listInstallations" | "listImages"> {
+  return {
+    listInstallations: (request, options) =>
+      pages(
+        (page) => installations.listInstallations({ ...request, ...page }, options),
+        (answer) => answer.installations,
+      ),
+    listImages: (request, options) =>
+      pages(
+        (page) => images.listImages({ ...request, ...page }, options),
+        (answer) => answer.images,
       ),
   };
 }

@@ -11,6 +11,7 @@ import { AuditService } from "../../proto/gen/hps/v1/audit_pb.ts";
 import { ClusterService } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { type Host, HostSchema, HostService } from "../../proto/gen/hps/v1/host_pb.ts";
 import { IdentityService } from "../../proto/gen/hps/v1/identity_pb.ts";
+import { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
 import { InstallationService } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
@@ -24,6 +25,8 @@ export interface TestHandlers {
   readonly hosts?: Partial<Handlers<typeof HostService>>;
   readonly clusters?: Partial<Handlers<typeof ClusterService>>;
   readonly installations?: Partial<Handlers<typeof InstallationService>>;
+  readonly images?: Partial<Handlers<typeof ImageService>>;
+  readonly installers?: Partial<Handlers<typeof InstallerService>>;
   readonly shells?: Partial<Handlers<typeof ShellService>>;
   readonly identity?: Partial<Handlers<typeof IdentityService>>;
   readonly audit?: Partial<Handlers<typeof AuditService>>;
@@ -64,6 +67,8 @@ export async function startTestServer(
   add(rpc, HostService, handlers.hosts);
   add(rpc, ClusterService, handlers.clusters);
   add(rpc, InstallationService, handlers.installations);
+  add(rpc, ImageService, handlers.images);
+  add(rpc, InstallerService, handlers.installers);
   add(rpc, ShellService, handlers.shells);
   add(rpc, IdentityService, { ...whoAmI, ...handlers.identity });
   add(rpc, AuditService, handlers.audit);

@@ -1,0 +1,55 @@
+import { ImageFormatSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { type Image, ImageSchema, type Installer, InstallerSchema } from "../../proto/gen/hps/v1/image_pb.ts";
+import { roundSize } from "../../proto/values/size.ts";
+import { protoJson, type View } from "./print.ts";
+import { type Column, formatTable } from "./table.ts";
+import { enumWord, timeText } from "./words.ts";
+
+export const IMAGE_VIEW: View<Image> = {
+  kind: "image",
+  name: ({ name }) => name,
+  json: protoJson(ImageSchema),
+  columns: [
+    { title: "CLUSTER", text: ({ cluster }) => cluster },
+    { title: "NAME", text: ({ name }) => name },
+    { title: "SYSTEM", text: ({ system }) => system },
+    { title: "KERNEL", text: ({ kernel }) => kernel },
+    { title: "SIZE", text: ({ source }) => bytesText(source?.file?.sizeBytes) },
+    {
+      title: "LACKS",
+      text: ({ source }) => source?.lacks.join(",") ?? "",
+      colour: ({ source }) => ((source?.lacks.length ?? 0) > 0 ? "yellow" : undefined),
+    },
+    { title: "IMPORTED", text: ({ createTime }) => timeText(createTime) },
+    { title: "CONTENT", wide: true, text: ({ source }) => bytesText(source?.contentBytes) },
+    { title: "ENTRIES", wide: true, text: ({ source }) => String(source?.entries ?? "") },
+    { title: "FORMAT", wide: true, text: ({ source }) => enumWord(ImageFormatSchema, source?.format ?? 0) },
+    { title: "IMPORTED BY", wide: true, text: ({ importedBy }) => importedBy },
+    { title: "SHA-256", wide: true, text: ({ source }) => source?.file?.digest ?? "" },
+    { title: "ID", wide: true, text: ({ id }) => id },
+  ],
+};
+
+type InstallerFile = Installer["files"][number];
+
+const FILE_COLUMNS: readonly Column<InstallerFile>[] = [
+  { title: "FILE", text: ({ name }) => name },
+  { title: "SIZE", text: ({ file }) => bytesText(file?.sizeBytes) },
+  { title: "SHA-256", text: ({ file }) => file?.digest ?? "" },
+];
+
+export const INSTALLER_VIEW: View<Installer> = {
+  kind: "installer image",
+  name: ({ digest }) => digest,
+  json: protoJson(InstallerSchema),
+  columns: [
+    { title: "VERSION", text: ({ version }) => version },
+    { title: "IMPORTED", text: ({ importTime }) => timeText(importTime) },
+    { title: "DIGEST", text: ({ digest }) => digest },
+  ],
+  more: (terminal, { files }) => `\n${formatTable(terminal, FILE_COLUMNS, files, { wide: true, header: true }).text}`,
+};
+
+function bytesText(bytes: bigint | undefined): string {
+  return bytes === undefined ? "" : roundSize(Number(bytes));
+}

@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { HostState } from "../../proto/gen/hps/v1/host_pb.ts";
+import { rawTar } from "../../proto/tree/testing/raw-tar.ts";
+import { type HpsdRack, startHpsdRack } from "../lab/hpsd-rack.ts";
+
+const WEB = "52:54:00:00:01:01";
+
+/** A tree that has all it needs to be installed, but for what `without` names. */
+function tree(without: string) {
+  const entries = [
+    { name: "boot/vmlinuz-6.1.0-1-amd64", content: "kernel" },
+    { name: "boot/initrd.img-6.1.0-1-amd64", content: "initrd" },
+    { name: "sbin/init", content: "#!/bin/sh", mode: 0o755 },
+    { name: "etc/os-release", content: 'PRETTY_NAME="Test OS 12"' },
+  ];
+  return rawTar(entries.filter(({ name }) => without === "" || !name.includes(without)));
+}
+
+/** Every file below a folder, by the digest of its bytes. */
+function digests(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map((file) =>
+    createHash("sha256")
+      .update(readFileSync(join(file.parentPath, file.name)))
+      .digest("hex"),
+  );
+}
+
+const words = async (lab: HpsdRack, text: string) => await lab.hpsctl(...text.split(" "));
+
+test("hpsctl brings an image to hpsd, a host is armed with it, and it goes again", async () => {
+  await using lab = await startHpsdRack({ machines: [WEB] });
+  const folder = mkdtempSync(join(tmpdir(), "images-"));
+  const [whole, lacking] = [join(folder, "whole.tar"), join(folder, "lacking.tar")];
+  writeFileSync(whole, tree(""));
+  writeFileSync(lacking, tree("vmlinuz"));
+  const digest = createHash("sha256").update(readFileSync(whole)).digest("hex");
+  const stored = () => digests(join(lab.folder, "state")).filter((found) => found === digest);
+  try {
+    expect(await words(lab, `image import test/os:1 ${whole}`)).toMatchObject({ code: 0 });
+    expect(stored()).toHaveLength(1);
+    expect((await words(lab, `image import test/os:1 ${whole}`)).code).toBe(0);
+    expect((await words(lab, `image import test/os:1 ${lacking}`)).code).toBe(6);
+    expect((await words(lab, `image import test/os:2 ${lacking}`)).stderr).toContain("it has no kernel");
+    const listed = JSON.parse((await words(lab, "image ls -o json")).stdout);
+    expect(listed).toMatchObject([
+      { name: "test/os:1", system: "Test OS 12", kernel: "6.1.0-1-amd64", source: { file: { digest }, lacks: [] } },
+      { name: "test/os:2", source: { lacks: ["kernel"] } },
+    ]);
+
+    expect((await words(lab, `host add web01 --mac ${WEB} --network dhcp`)).code).toBe(0);
+    const refused = await words(lab, "install web01 --image test/os:2");
+    expect(refused).toMatchObject({ code: 7, stderr: expect.stringContaining("has no kernel") });
+    expect((await words(lab, "install web01 --image test/os:3")).code).toBe(3);
+    expect((await lab.hps.hosts.getHost({ host: "lab/web01" })).state).toBe(HostState.REGISTERED);
+
+    const armed = await words(
+      lab,
+      "install web01 --image test/os:1 --disk smallest --root-size 9GiB --window 10m -o json",
+    );
+    expect(JSON.parse(armed.stdout)).toMatchObject({
+      image: "test/os:1",
+      storage: { disk: "smallest", rootSizeBytes: String(9 * 1024 ** 3), wipe: false },
+    });
+    expect((await words(lab, "image rm test/os:1 --yes")).code).toBe(7);
+    expect(stored()).toHaveLength(1);
+    expect((await words(lab, "host disarm web01")).code).toBe(0);
+    expect((await words(lab, "image rm test/os:1 --yes")).code).toBe(0);
+    expect(stored()).toEqual([]);
+    expect((await words(lab, "image get test/os:1")).code).toBe(3);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
