@@ -1,8 +1,9 @@
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { labFolder, labFolders, labNamespaces } from "../lab/janitor.ts";
 import { startProgram } from "../lab/program.ts";
-import { createRack } from "../lab/rack.ts";
+import { createRack, type Rack } from "../lab/rack.ts";
 import { run } from "../lab/run.ts";
 import { guestKernel, smallInitrd } from "../lab/vm/boot-files.ts";
 import { limit } from "../lab/vm/calibrate.ts";
@@ -41,7 +42,7 @@ beforeAll(async () => {
   ({ kernel } = await guestKernel());
 });
 
-const direct = (disks: number) => ({ kernel, initrd, append: `console=ttyS0 quiet disks=${disks}` });
+const direct = (disks: number) => ({ kernel, initrd, append: `console=ttyS0 quiet loglevel=1 disks=${disks}` });
 
 describe.each(["bios", "uefi"] as const)("a machine with %s", (firmware) => {
   test("has the disks, the NICs, the identity and the clock it was given", { timeout: 600_000 }, async () => {
@@ -92,6 +93,93 @@ describe.each(["bios", "uefi"] as const)("a machine with %s", (firmware) => {
     await vm.waitForOff(await limit(3));
     expect(await vm.status()).toBe("off");
   });
+});
+
+/** A boot server as plain as can be: an address, a file by TFTP, and for iPXE its script. */
+async function serveBoot(rack: Rack): Promise<void> {
+  const folder = await labFolder();
+  for (const name of ["ipxe.efi", "undionly.kpxe"]) await copyFile(`/usr/lib/ipxe/${name}`, join(folder, name));
+  await copyFile(kernel, join(folder, "kernel"));
+  await copyFile(initrd, join(folder, "initrd"));
+  const load = `kernel kernel initrd=initrd console=ttyS0 quiet loglevel=1 disks=1\ninitrd initrd\nboot\n`;
+  await writeFile(join(folder, "script"), `#!ipxe\necho the script runs on $\{platform}\n${load}`);
+  await rack.start({
+    argv: [
+      ...["dnsmasq", "-k", "--conf-file=/dev/null", "--port=0", "--interface=br0", "--bind-interfaces", "--no-ping"],
+      ...["--leasefile-ro", "--log-facility=-", "--user=root", "--pid-file=", "--log-dhcp"],
+      ...["--dhcp-range=10.77.0.50,10.77.0.60,255.255.255.0,2m", "--enable-tftp", `--tftp-root=${folder}`],
+      ...["--dhcp-match=set:ipxe,175", "--dhcp-match=set:uefi,option:client-arch,7", "--dhcp-boot=undionly.kpxe"],
+      ...["--dhcp-boot=tag:uefi,tag:!ipxe,ipxe.efi", "--dhcp-boot=tag:ipxe,script"],
+    ],
+    readyLine: /TFTP root/,
+  });
+}
+
+test.each([
+  ["bios", "virtio", "pcbios"],
+  ["bios", "e1000", "pcbios"],
+  ["uefi", "virtio", "efi"],
+  ["uefi", "e1000", "efi"],
+] as const)(
+  "a %s machine with a %s card starts from the network by its own firmware",
+  { timeout: 600_000 },
+  async (firmware, model, platform) => {
+    await using rack = await createRack();
+    await serveBoot(rack);
+    await using vm = await createVm({
+      rack,
+      firmware,
+      memory: 512,
+      disks: [{ bus: "virtio", bytes: GIB }],
+      nics: [{ mac: MACS[0], model }],
+    });
+    await vm.powerOn();
+    await vm.console.waitFor(new RegExp(`the script runs on ${platform}`), await limit(30));
+    await vm.console.waitFor(/^reported$/m, await limit(30));
+    expect(vm.console.text()).toMatch(new RegExp(`^firmware ${firmware}$`, "m"));
+  },
+);
+
+/** Says what it finds at two places of its disk, writes there, and gives only the first to the disk. */
+const WRITE = `
+until [ -b /dev/vda ]; do sleep 0.1; done
+echo "found: $(dd if=/dev/vda bs=4 count=1 2>/dev/null) $(dd if=/dev/vda bs=4 count=1 skip=1024 2>/dev/null)"
+exec 3<>/dev/vda
+echo -n kept | dd of=/dev/vda conv=notrunc,fsync 2>/dev/null
+echo -n lost | dd of=/dev/vda bs=4 seek=1024 conv=notrunc 2>/dev/null
+echo "written"
+while read line; do cat /sys/class/net/eth0/carrier; [ -b /dev/vda ] && echo "disk" || echo "no disk"; done
+`;
+
+test("a power cut loses what was not given to the disk, and nothing else", { timeout: 600_000 }, async () => {
+  const own = join(await labFolder(), "initrd");
+  await smallInitrd(own, WRITE);
+  await using rack = await createRack();
+  await using vm = await createVm({
+    rack,
+    firmware: "bios",
+    memory: 512,
+    kernel: { kernel, initrd: own, append: "console=ttyS0 quiet loglevel=1 net.ifnames=0" },
+    disks: [{ bus: "virtio", bytes: GIB }],
+    nics: [{ mac: MACS[0] }],
+  });
+  const wait = await limit(15);
+  await vm.powerOn();
+  await vm.console.waitFor(/^written$/m, wait);
+  await vm.cutPower();
+  await expect(vm.console.waitFor(/never/, wait)).rejects.toThrow(/is off and did not print.*written/s);
+  const second = await vm.powerOn();
+  expect((await vm.console.waitFor(/^found: .*$/m, wait, second))[0].replaceAll("\0", "")).toBe("found: kept ");
+  await vm.console.waitFor(/^written$/m, wait, second);
+
+  const third = vm.console.mark();
+  await vm.reset();
+  await vm.waitForReset(wait);
+  await vm.console.waitFor(/^written$/m, wait, third);
+  expect(await vm.status()).toBe("running");
+  await vm.pullDisk(0, wait);
+  vm.console.type("\r");
+  await vm.console.waitFor(/^no disk$/m, wait, third);
 });
 
 async function leftOf(owner: number): Promise<readonly string[]> {

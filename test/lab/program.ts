@@ -10,6 +10,8 @@ export interface ProgramOptions {
   /** The program counts as started when it has printed a line that matches; at once when absent. */
   readonly readyLine?: RegExp;
   readonly readyMs?: number;
+  /** Hears all it prints, as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface Program {
@@ -48,6 +50,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   const changed = new Set<() => void>();
   const grow = (chunk: Buffer) => {
     text += chunk.toString();
+    options.onOutput?.(chunk.toString());
     for (const look of [...changed]) look();
   };
   child.stdout.on("data", grow);

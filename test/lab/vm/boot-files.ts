@@ -90,6 +90,7 @@ export async function smallInitrd(
 const INIT = `#!/bin/sh
 export PATH=/bin
 /bin/busybox --install -s /bin
+echo # the firmware may have left the cursor anywhere
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
 modprobe -a ${[...DRIVERS, ...MORE_DRIVERS].join(" ")} 2>/dev/null`;
 

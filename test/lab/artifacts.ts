@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { lockFile } from "./file-lock.ts";
+import { startProgram } from "./program.ts";
+import { CACHE } from "./vm/boot-files.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const HPSCTL = [process.execPath, join(ROOT, "client/main.ts")];
+/** A build of nothing that is at hand takes minutes; two others may be before us. */
+const PATIENCE_MS = 40 * 60_000;
+/** Of each kind so many are kept: the tests of a few branches. */
+const KEPT = 3;
+
+export interface ArtifactOptions {
+  /** Hears what a build prints; nothing when nothing has to be built. */
+  readonly onOutput?: (text: string) => void;
+}
+
+export interface ImageOptions extends ArtifactOptions {
+  /** Further words for `hpsctl image build`. */
+  readonly words?: readonly string[];
+}
+
+/** The folder of an installer set of these sources, built by `hpsctl installer-image build` unless it was before. */
+export async function installerSet(options: ArtifactOptions = {}): Promise<string> {
+  const digest = await digestOf(["installer-agent", "client/build", "proto", "certs", "package-lock.json"], []);
+  return await artifact({
+    ...options,
+    kind: "installer",
+    digest,
+    suffix: "",
+    words: ["installer-image", "build", "--out"],
+  });
+}
+
+/** The file of a plain Debian image, built by `hpsctl image build` unless it was before. */
+export async function debianImage({ words = [], ...options }: ImageOptions = {}): Promise<string> {
+  const digest = await digestOf(["client/build"], words, /\/os-image|\/overlay/);
+  const build = ["image", "build", "debian/lab:1", ...words, "--out"];
+  return await artifact({ ...options, kind: "image", digest, suffix: ".tar.zst", words: build });
+}
+
+interface Artifact extends ArtifactOptions {
+  readonly kind: string;
+  readonly digest: string;
+  readonly suffix: string;
+  /** Of hpsctl; the path to make comes behind. */
+  readonly words: readonly string[];
+}
+
+async function artifact({ kind, digest, suffix, words, onOutput }: Artifact): Promise<string> {
+  await mkdir(CACHE, { recursive: true });
+  await using _lock = await lockFile(join(CACHE, `${kind}.lock`), PATIENCE_MS);
+  const path = join(CACHE, `${kind}-${digest}${suffix}`);
+  if (!existsSync(path)) {
+    const part = join(CACHE, `.${kind}-${process.pid}${suffix}`);
+    try {
+      await build([...words, part], onOutput);
+      await rename(part, path);
+    } finally {
+      await rm(part, { recursive: true, force: true });
+    }
+  }
+  const now = new Date();
+  await utimes(path, now, now);
+  await prune(kind);
+  return path;
+}
+
+async function build(words: readonly string[], onOutput: ArtifactOptions["onOutput"]): Promise<void> {
+  const program = await startProgram({ argv: [...HPSCTL, ...words], ...(onOutput === undefined ? {} : { onOutput }) });
+  const code = await program.ended;
+  if (code !== 0) throw new HpsError("internal", `hpsctl ${words.join(" ")}: exit ${code}:\n${program.output()}`);
+}
+
+/** Keeps the newest of a kind; what a test that began before still uses is younger than its run. */
+async function prune(kind: string): Promise<void> {
+  const names = (await readdir(CACHE)).filter((name) => new RegExp(`^${kind}-[0-9a-f]{16}(\\.|$)`).test(name));
+  const dated = await Promise.all(names.map(async (name) => ({ name, time: (await stat(join(CACHE, name))).mtimeMs })));
+  const old = dated.sort((a, b) => b.time - a.time).slice(KEPT);
+  for (const { name } of old) await rm(join(CACHE, name), { recursive: true, force: true });
+}
+
+/** Of all sources below these places that ship, of the words, and of the Node that runs them. */
+async function digestOf(places: readonly string[], words: readonly string[], which = /(?:)/): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify([process.version, ...words]));
+  for (const place of places) {
+    for (const file of await filesOf(place)) {
+      if (/\.test\.ts$|\/testing\//.test(file) || !which.test(`/${file}`)) continue;
+      hash.update(`${file}\0`).update(await readFile(join(ROOT, file)));
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function filesOf(place: string): Promise<readonly string[]> {
+  if ((await stat(join(ROOT, place))).isFile()) return [place];
+  const found = await readdir(join(ROOT, place), { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length))
+    .sort();
+}
