@@ -35,7 +35,8 @@ export class Console {
 
   /**
    * Resolves with the first match behind `from` (default: the beginning). Throws with the console's last lines after `limitMs`, and as
-   * soon as the machine is off. A match longer than 64 kB may be missed.
+   * soon as the machine is off. A match longer than 64 kB may be missed. What is printed comes in pieces: `$` matches at the end of half
+   * a line too, so a pattern that takes the rest of a line ends with `\\n`.
    */
   waitFor(pattern: RegExp, limitMs: number, from = 0): Promise<RegExpExecArray> {
     const once = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
