@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { parseAbsolutePath } from "../values/absolute-path.ts";
 import { parsePort } from "../values/endpoint.ts";
 import { parseInterfaceName } from "../values/interface-name.ts";
 import { parseIpv4 } from "../values/ip-address.ts";
 import { hostRange, networkContains, parseIpv4Network, rangeContains, rangeSize } from "../values/ipv4-network.ts";
+import { parseKernelConsole, parseKernelWord } from "../values/kernel-word.ts";
 import { textOf } from "../values/parsed.ts";
 import { durationBetween, listOf } from "./scalars.ts";
 
@@ -25,7 +25,10 @@ export const bootSchema = z
     port: textOf(parsePort).prefault("7080"),
     /** How long after its DHCP boot an unknown machine may make first contact. */
     window: durationBetween("10s", "1d").prefault("10m"),
-    tftpRoot: textOf(parseAbsolutePath).optional(),
+    /** Where the installer's kernel speaks, and the installed system's after it; the last that the machine has is its main one. */
+    consoles: listOf(textOf(parseKernelConsole), 4).prefault(["tty0", "ttyS0,115200n8"]),
+    /** More words for the installer's kernel. */
+    kernelArguments: listOf(textOf(parseKernelWord), 16).prefault([]),
   })
   .superRefine((boot, context) => {
     for (const { path, message } of problemsOf(boot)) context.addIssue({ code: "custom", path, message });

@@ -38,6 +38,8 @@ server:
 #   leaseTime: 1h
 #   port: 7080
 #   window: 10m
+#   consoles: [tty0, "ttyS0,115200n8"]
+#   kernelArguments: []
 
 # What one peer, and all of them, may take.
 #limits:

@@ -1,83 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type IncomingHttpHeaders, request } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
+import { connect, type Socket } from "node:net";
 import { expect, test } from "vitest";
-import { expectRefused, type GateRig, MAC, OTHER_MAC, openGateRig, refusalCount } from "../core/gate/testing.ts";
+import { expectRefused, MAC, refusalCount } from "../core/gate/testing.ts";
 import { selectAudit } from "../store/audit.ts";
-import { type BootRoute, createBootDoor } from "./boot-door.ts";
-import { bootRoutes } from "./boot-routes.ts";
-
-const QUICK = { headersTimeout: 300, requestTimeout: 300, connectionsCheckingInterval: 50 };
-const LOOPBACK = "127.0.0.1";
-const KERNEL = Buffer.alloc(300_000, "kernel");
-
-interface Reply {
-  readonly status: number | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
-interface Asking {
-  readonly method?: string;
-  readonly agent?: string;
-  readonly accept?: string;
-}
-
-interface Door extends AsyncDisposable {
-  readonly rig: GateRig;
-  readonly port: number;
-  /** Failures that were reported. */
-  readonly failures: unknown[];
-  /** The path goes out as it is given. */
-  readonly ask: (path: string, how?: Asking) => Promise<Reply>;
-}
-
-/** The boot door before the real gate; the tests' own machine is the known host. */
-async function openDoor(more: Readonly<Record<string, BootRoute>> = {}, limits = QUICK): Promise<Door> {
-  const rig = await openGateRig();
-  rig.lease(MAC, LOOPBACK);
-  const folder = await mkdtemp(join(tmpdir(), "hps-door-"));
-  const files = join(folder, "boot");
-  await mkdir(files);
-  await writeFile(join(files, "kernel"), KERNEL);
-  await writeFile(join(folder, "secret"), "secret");
-  const { boot: gate, claims } = rig.core.gate;
-  const neighbourOf = async () => ({ mac: MAC });
-  const failures: unknown[] = [];
-  const server = createBootDoor({
-    routes: {
-      ...bootRoutes({ gate, claims, neighbourOf, bootUrl: "http://10.0.0.1:7080", files, kernelArguments: [] }),
-      ...more,
-    },
-    onError: (_, error) => `incident${failures.push(error)}`,
-    limits,
-  });
-  server.listen(0, LOOPBACK);
-  await once(server, "listening");
-  // A server that listens on TCP has an address of this kind.
-  const { port } = server.address() as AddressInfo;
-  const ask = (path: string, { method = "GET", agent = "curl/8", accept }: Asking = {}) =>
-    new Promise<Reply>((resolve, reject) => {
-      const headers = { "user-agent": agent, ...(accept && { accept }) };
-      request({ host: LOOPBACK, port, path, method, headers, agent: false }, (reply) => {
-        buffer(reply).then((body) => resolve({ status: reply.statusCode, headers: reply.headers, body }), reject);
-      })
-        .on("error", reject)
-        .end();
-    });
-  const dispose = async () => {
-    server.closeAllConnections();
-    server.close();
-    await rig[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
-  };
-  return { rig, port, failures, ask, [Symbol.asyncDispose]: dispose };
-}
+import type { BootRoute } from "./boot-door.ts";
+import { LOOPBACK, openDoor, QUICK } from "./testing.ts";
 
 const SCRIPT = `/boot/v1/ipxe?mac=${MAC}`;
 
@@ -142,29 +70,11 @@ test("what cannot be read is said to be wrong and is no refusal", async () => {
   expect(door.failures).toEqual([]);
 });
 
-test("files: those it has a name for, whole, for known machines; nothing outside its folder", async () => {
-  await using door = await openDoor();
-  const kernel = await door.ask("/boot/v1/files/kernel");
-  expect(kernel).toMatchObject({ status: 200, headers: { "content-length": String(KERNEL.length) } });
-  expect(kernel.body.equals(KERNEL)).toBe(true);
-  const missing = await door.ask("/boot/v1/files/initrd.img");
-  expect(missing.status).toBe(404);
-  expect(missing.body.toString()).not.toContain(tmpdir());
-  const outside = ["../secret", "..%2fsecret", "%2e%2e/secret", "./kernel", "kernel/", "kernel%00", "/etc/passwd", ""];
-  for (const path of outside) {
-    const reply = await door.ask(`/boot/v1/files/${path}`);
-    expect(reply.status, path).toBe(404);
-    expect(reply.body.toString()).not.toMatch(/secret|root:/);
-  }
-  door.rig.lease(OTHER_MAC, LOOPBACK);
-  expect((await door.ask("/boot/v1/files/kernel")).status).toBe(403);
-  expect(await refusalCount(door.rig)).toBe(1);
-});
-
 test("a failure of hpsd tells its incident and nothing else", async () => {
-  const broken = async () => {
+  const serve = async () => {
     throw new Error("the secret text");
   };
+  const broken: BootRoute = { methods: ["GET"], serve };
   await using door = await openDoor({ "/broken": broken });
   for (const agent of ["iPXE/1.21.1", "curl/8"]) {
     const reply = await door.ask("/broken", { agent });

@@ -11,21 +11,31 @@ export interface BootAnswer {
   readonly body: string | Buffer;
 }
 
+type BootMethod = "GET" | "HEAD" | "POST";
+
 /** A request as its route sees it. */
 export interface BootRequest {
+  readonly method: BootMethod;
   /** As the socket says it: may be `::ffff:10.0.0.9`. */
   readonly address: string;
   readonly query: URLSearchParams;
   /** What follows the route's own path. */
   readonly rest: string;
+  /** What was sent along, read as UTF-8; `invalid` when it is longer than so many bytes. */
+  readonly body: (limit: number) => Promise<string>;
   readonly response: ServerResponse;
 }
 
-/** Answers, or throws an HpsError. `undefined`: the route has sent the answer itself. */
-export type BootRoute = (request: BootRequest) => Promise<BootAnswer | undefined>;
+export interface BootRoute {
+  readonly methods: readonly BootMethod[];
+  /** It gives what a machine loads and does not run as a script: a refusal of it has its true status to iPXE too. */
+  readonly loaded?: true;
+  /** Answers, or throws an HpsError. `undefined`: the route has sent the answer itself. */
+  readonly serve: (request: BootRequest) => Promise<BootAnswer | undefined>;
+}
 
 export interface BootDoorOptions {
-  /** By path; one that ends in a slash takes all that is below, things that a machine loads and does not run as a script. */
+  /** By path; one that ends in a slash takes all that is below. */
   readonly routes: Readonly<Record<string, BootRoute>>;
   /** For what is no HpsError; answers with an incident id. Must not throw. */
   readonly onError: (path: string, error: unknown) => string;
@@ -46,7 +56,7 @@ const LIMITS = {
   maxHeaderSize: 8_192,
 };
 
-/** The HTTP server of the boot network: GET only, small requests, short waits, refusals in the asker's form. */
+/** The HTTP server of the boot network: small requests, short waits, refusals in the asker's form. */
 export function createBootDoor(options: BootDoorOptions): Server {
   const server = createServer({ ...LIMITS, ...options.limits }, (request, response) => {
     void answer(options, request, response);
@@ -71,7 +81,7 @@ async function answer(options: BootDoorOptions, request: IncomingMessage, respon
       send(
         response,
         refusalOf(request, error, {
-          loaded: routeOf(options.routes, path)?.[0].endsWith("/") === true,
+          loaded: routeOf(options.routes, path)?.[1].loaded === true,
           report: (unknown) => options.onError(path, unknown),
         }),
       );
@@ -84,15 +94,29 @@ async function handle(
   response: ServerResponse,
   path: string,
 ): Promise<BootAnswer | undefined> {
-  // Not HEAD: a claim is given once, and asking for its headers would be that once.
-  if (request.method !== "GET") throw new HpsError("unimplemented", "the boot door answers GET alone");
   if ((request.url ?? "").length > MAX_URL)
     throw new HpsError("invalid", `the address is longer than ${MAX_URL} characters`);
   const [prefix, route] = routeOf(routes, path) ?? [];
   if (prefix === undefined || route === undefined) throw new HpsError("not-found", "the boot door has nothing there");
+  const method = route.methods.find((known) => known === request.method);
+  if (method === undefined)
+    throw new HpsError("unimplemented", `${prefix} answers ${route.methods.join(" and ")} alone`);
   const query = new URLSearchParams((request.url ?? "").slice(path.length + 1));
   const address = request.socket.remoteAddress ?? "";
-  return await route({ address, query, rest: path.slice(prefix.length), response });
+  const body = (limit: number) => bodyOf(request, limit);
+  return await route.serve({ method, address, query, rest: path.slice(prefix.length), body, response });
+}
+
+/** The door's time for a whole request bounds how long it waits. */
+async function bodyOf(request: IncomingMessage, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > limit) throw new HpsError("invalid", `what was sent is longer than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function routeOf(routes: BootDoorOptions["routes"], path: string): [string, BootRoute] | undefined {

@@ -1,43 +1,46 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import {
+  BEACON_LIMIT,
+  BEACON_PATH,
+  BOOT_MAC_ARGUMENT,
+  BOOT_URL_ARGUMENT,
+  parseBeacon,
+} from "../../proto/config/beacon.ts";
 import { formatClaim } from "../../proto/config/claim.ts";
-import { HpsError } from "../../proto/values/hps-error.ts";
-import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts";
-import { parseMac } from "../../proto/values/mac.ts";
+import { parseIpAddress } from "../../proto/values/ip-address.ts";
+import { type Mac, parseMac } from "../../proto/values/mac.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
+import type { BeaconGate } from "../core/gate/beacon-gate.ts";
 import type { BootDecision } from "../core/gate/boot-decision.ts";
 import type { BootGate } from "../core/gate/boot-gate.ts";
 import type { ClaimGate } from "../core/gate/claim-gate.ts";
-import type { Neighbour } from "../core/gate/sender.ts";
 import type { BootAnswer, BootRequest, BootRoute } from "./boot-door.ts";
+import { type BootFilesOptions, fileUrl, sendFile } from "./boot-files.ts";
 import { claimArchive } from "./claim-archive.ts";
 import { firstContactScript, installScript, localDiskScript, waitScript } from "./ipxe-script.ts";
 
-export interface BootRoutesOptions {
-  readonly gate: Pick<BootGate, "boot" | "admitFile">;
+export interface BootRoutesOptions extends BootFilesOptions {
+  readonly gate: Pick<BootGate, "boot">;
   readonly claims: Pick<ClaimGate, "fetch">;
-  /** What the neighbour table says of an address; `elsewhere` when it is not on the boot link. */
-  readonly neighbourOf: (address: IpAddress) => Promise<Neighbour>;
+  readonly beacons: Pick<BeaconGate, "take">;
   /** `http://10.0.0.1:7080`: what machines are told to ask. */
   readonly bootUrl: string;
-  /** Folder of the files below; what an operator built. */
-  readonly files: string;
+  /** Beside what hpsd itself tells the installer. */
   readonly kernelArguments: readonly string[];
 }
 
-/** What may be fetched: the installer's kernel and initramfs, and the boot loader that finds a host's own disk. */
-const FILES = ["kernel", "initrd.img", "grub.efi"] as const;
 const FIRST_CONTACT_WAIT = 15;
 
 /** The boot door's addresses, all below `/boot/v1/`. */
 export function bootRoutes(options: BootRoutesOptions): Readonly<Record<string, BootRoute>> {
-  const ask = (request: BootRequest) => bootScript(options, request);
+  const script: BootRoute = { methods: ["GET"], serve: (request) => bootScript(options, request) };
   return {
-    "/boot/v1/ipxe": ask,
-    "/boot/v1/first-contact": ask,
-    "/boot/v1/claims/": (request) => claim(options, request),
-    "/boot/v1/files/": (request) => sendFile(options, request),
+    "/boot/v1/ipxe": script,
+    "/boot/v1/first-contact": script,
+    // Not HEAD: a claim is given once, and asking for its headers would be that once.
+    "/boot/v1/claims/": { methods: ["GET"], loaded: true, serve: (request) => claim(options, request) },
+    // HEAD is what UEFI's HTTP boot asks first: how long the file is.
+    "/boot/v1/files/": { methods: ["GET", "HEAD"], loaded: true, serve: (request) => sendFile(options, request) },
+    [BEACON_PATH]: { methods: ["POST"], serve: (request) => takeBeacon(options, request) },
   };
 }
 
@@ -47,24 +50,16 @@ async function bootScript(options: BootRoutesOptions, { address: text, query }: 
   const inventory = new Map([...query].filter(([name]) => name !== "mac"));
   const neighbour = await options.neighbourOf(address);
   const decision = await options.gate.boot({ mac, address, neighbour, inventory });
-  return { type: "text/plain; charset=utf-8", body: scriptOf(decision, options) };
+  return { type: "text/plain; charset=utf-8", body: scriptOf(decision, mac, options) };
 }
 
-function scriptOf(decision: BootDecision, { bootUrl, kernelArguments }: BootRoutesOptions): string {
-  const fileUrl = (name: (typeof FILES)[number]) => `${bootUrl}/boot/v1/files/${name}`;
+function scriptOf(decision: BootDecision, mac: Mac, options: BootRoutesOptions): string {
+  const { bootUrl } = options;
   switch (decision.kind) {
     case "install":
-      return installScript({
-        bootUrl,
-        hostName: decision.hostName,
-        installation: decision.installationId,
-        kernelUrl: fileUrl("kernel"),
-        initrdUrl: fileUrl("initrd.img"),
-        claimUrl: `${bootUrl}/boot/v1/claims/${decision.claimId}`,
-        kernelArguments,
-      });
+      return installScriptFor(decision, mac, options);
     case "local-disk":
-      return localDiskScript({ grubUrl: fileUrl("grub.efi"), hostName: decision.hostName });
+      return localDiskScript({ grubUrl: fileUrl(bootUrl, "grub.efi"), hostName: decision.hostName });
     case "wait":
       return waitScript({
         bootUrl,
@@ -76,6 +71,23 @@ function scriptOf(decision: BootDecision, { bootUrl, kernelArguments }: BootRout
   }
 }
 
+function installScriptFor(
+  { hostName, installationId, claimId, installer }: BootDecision & { readonly kind: "install" },
+  mac: Mac,
+  { bootUrl, fileOf, kernelArguments }: BootRoutesOptions,
+): string {
+  const archives = (["initrd.img", "firmware.img"] as const).filter(
+    (name) => name === "initrd.img" || fileOf(name, installer) !== undefined,
+  );
+  return installScript({
+    ...{ bootUrl, hostName, installation: installationId },
+    kernelUrl: fileUrl(bootUrl, "kernel"),
+    archives: archives.map((name) => ({ name, url: fileUrl(bootUrl, name) })),
+    claimUrl: `${bootUrl}/boot/v1/claims/${claimId}`,
+    kernelArguments: [`${BOOT_URL_ARGUMENT}=${bootUrl}`, `${BOOT_MAC_ARGUMENT}=${mac}`, ...kernelArguments],
+  });
+}
+
 async function claim(
   { claims, neighbourOf }: BootRoutesOptions,
   { address: text, rest }: BootRequest,
@@ -85,27 +97,9 @@ async function claim(
   return { type: "application/octet-stream", body: claimArchive(Buffer.from(formatClaim(fetched))) };
 }
 
-async function sendFile(
-  options: BootRoutesOptions,
-  { address: text, rest, response }: BootRequest,
-): Promise<undefined> {
-  const name = FILES.find((candidate) => candidate === rest);
-  if (name === undefined) throw new HpsError("not-found", "the boot door has no such file");
+async function takeBeacon(options: BootRoutesOptions, { address: text, body }: BootRequest): Promise<BootAnswer> {
   const address = parseIpAddress(text);
-  await options.gate.admitFile(name, address, await options.neighbourOf(address));
-  await using file = await opened(join(options.files, name), name);
-  const { size } = await file.stat();
-  response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size });
-  if (size === 0) response.end();
-  // What the file grows by meanwhile is not sent.
-  else await pipeline(file.createReadStream({ end: size - 1, autoClose: false }), response);
-}
-
-async function opened(path: string, name: string): Promise<FileHandle> {
-  return await open(path).catch((cause: unknown) => {
-    throw new HpsError("not-found", `hpsd has no ${name} to boot`, {
-      cause,
-      hint: "build the installer and put it in place",
-    });
-  });
+  const beacon = parseBeacon(await body(BEACON_LIMIT));
+  await options.beacons.take({ beacon, address, neighbour: await options.neighbourOf(address) });
+  return { status: 202, type: "text/plain; charset=utf-8", body: "noted\n" };
 }

@@ -23,30 +23,38 @@ function askAgain(url: string, seconds: number): readonly string[] {
   return [":again", `sleep ${Math.trunc(seconds)}`, `chain --replace --autofree ${url} || goto again`];
 }
 
+/** One archive that the kernel unpacks, in order. */
+interface InitialArchive {
+  /** What iPXE calls it, and the kernel's line too. */
+  readonly name: string;
+  readonly url: string;
+}
+
 export interface InstallScript {
   readonly bootUrl: string;
   readonly hostName: string;
   readonly installation: string;
   readonly kernelUrl: string;
-  readonly initrdUrl: string;
+  /** All but the claim. */
+  readonly archives: readonly InitialArchive[];
   /** Gives the claim once; names no secret. */
   readonly claimUrl: string;
   readonly kernelArguments: readonly string[];
 }
 
 /**
- * Boots the installer with its claim as a second archive. Each is named on the kernel's line too: under UEFI the kernel's own stub
+ * Boots the installer with its claim as the last archive. Each is named on the kernel's line too: under UEFI the kernel's own stub
  * fetches them by name. A fetch that fails starts over with a new question, for the claim is given once.
  */
 export function installScript(options: InstallScript): string {
-  const names = ["initrd=installer.img", "initrd=claim.img"];
+  const archives = [...options.archives, { name: "claim.img", url: options.claimUrl }];
+  const names = archives.map(({ name }) => `initrd=${ipxeWord(name)}`);
   const line = [ipxeWord(options.kernelUrl), ...names, ...options.kernelArguments.map(ipxeWord)].join(" ");
   return script([
     `echo HPS: installing ${ipxeText(options.hostName)}, installation ${ipxeText(options.installation)}`,
     "imgfree",
     `kernel ${line} || goto failed`,
-    `initrd --name installer.img ${ipxeWord(options.initrdUrl)} || goto failed`,
-    `initrd --name claim.img ${ipxeWord(options.claimUrl)} || goto failed`,
+    ...archives.map(({ name, url }) => `initrd --name ${ipxeWord(name)} ${ipxeWord(url)} || goto failed`),
     "boot || goto failed",
     ":failed",
     "echo HPS: the installer could not be fetched, asking again",
@@ -55,17 +63,19 @@ export function installScript(options: InstallScript): string {
   ]);
 }
 
-/** Boots what is installed: a BIOS goes on to the next device, UEFI chains a GRUB of ours that finds this host's ESP. */
+/**
+ * Boots what is installed: a BIOS goes on to the next device, UEFI chains a GRUB of ours that finds this host's ESP. What that returns
+ * from is for the firmware to go on with, however slow it is at that: it may know the disk although GRUB did not see it.
+ */
 export function localDiskScript({ grubUrl, hostName }: { grubUrl: string; hostName: string }): string {
   return script([
     `echo HPS: ${ipxeText(hostName)} boots its disk`,
     `iseq \${platform} efi && goto efi ||`,
     "exit 1",
     ":efi",
-    `chain --replace ${ipxeWord(grubUrl)} || goto failed`,
-    ":failed",
-    "echo HPS: the boot loader could not be fetched",
-    "sleep 10",
+    `chain --autofree ${ipxeWord(grubUrl)} ||`,
+    "echo HPS: the disk was not booted from here, the firmware tries what is next in its boot order",
+    "sleep 5",
     "exit 1",
   ]);
 }

@@ -7,9 +7,11 @@ import { AuditLog } from "./audit/audit-log.ts";
 import { Clusters } from "./clusters/clusters.ts";
 import { Room } from "./files/room.ts";
 import { pendingEnrolmentOf } from "./gate/approval.ts";
+import { type BeaconDeps, BeaconGate } from "./gate/beacon-gate.ts";
 import { BootGate } from "./gate/boot-gate.ts";
 import { ClaimGate } from "./gate/claim-gate.ts";
 import { EnrolmentGate } from "./gate/enrolment-gate.ts";
+import { FileGate } from "./gate/file-gate.ts";
 import type { GateParts, GateSettings } from "./gate/gate-parts.ts";
 import { LeaseTable } from "./gate/leases.ts";
 import { Contacts } from "./hosts/contacts.ts";
@@ -74,10 +76,10 @@ export async function openCore(options: CoreOptions) {
     pendingOf: pendingEnrolmentOf,
     isAttached: (hostId) => presence.isAttached(hostId),
   });
+  const quota = new LogQuota({ maxCost: settings.logSize, slack: Math.ceil(settings.logSize / 16) });
   const agents = new Agents({
     ...{ clock, audit, changes, bell, presence, commits, refusals: identity.refusals },
-    life: installations,
-    quota: new LogQuota({ maxCost: settings.logSize, slack: Math.ceil(settings.logSize / 16) }),
+    ...{ life: installations, quota },
     validateWaiting: (tx, hostId) => certificates.validateWaiting(tx, hostId),
     serverVersion: version,
     heartbeatMs: settings.heartbeat,
@@ -98,7 +100,10 @@ export async function openCore(options: CoreOptions) {
     clusters: new Clusters(identity),
     hosts: openHosts(identity, presence),
     ...{ contacts, presence, installations, agents, shells, isAttached, orders, targetLink: settings.targetLink },
-    gate: openGate({ identity, presence, installations, contacts, settings, installers: files.installers }),
+    gate: openGate({
+      ...{ identity, presence, installations, contacts, settings, installers: files.installers },
+      beacons: { quota, bell },
+    }),
   };
 }
 
@@ -161,9 +166,10 @@ interface GateNeeds {
   readonly contacts: Contacts;
   readonly installers: Installers;
   readonly settings: CoreSettings;
+  readonly beacons: BeaconDeps;
 }
 
-function openGate({ identity, presence, installations, contacts, installers, settings }: GateNeeds) {
+function openGate({ identity, presence, installations, contacts, installers, settings, beacons }: GateNeeds) {
   const leases = new LeaseTable(settings.contactWindow);
   const parts: GateParts = { ...identity, presence, installations, installers, leases, settings };
   return {
@@ -171,6 +177,8 @@ function openGate({ identity, presence, installations, contacts, installers, set
     parts,
     boot: new BootGate(parts, contacts),
     claims: new ClaimGate(parts),
+    files: new FileGate(parts),
+    beacons: new BeaconGate(parts, beacons),
     enrolment: new EnrolmentGate(parts),
   };
 }

@@ -215,21 +215,6 @@ export async function selectOverdue(
   return rows.map(({ id }) => id);
 }
 
-/** Ended installations to forget: those that ended before `at`, and all but the newest `keep`. Oldest first. */
-export async function selectForgettable(
-  db: Db,
-  { at, keep, limit }: { readonly at: number; readonly keep: number; readonly limit: number },
-): Promise<string[]> {
-  const ended = db.selectFrom("installation").select("id").where("outcome", "!=", "open");
-  const surplus = await ended.orderBy("id", "desc").offset(keep).limit(1).executeTakeFirst();
-  const rows = await ended
-    .where((eb) => eb.or([eb("ended_at", "<", at), ...(surplus ? [eb("id", "<=", surplus.id)] : [])]))
-    .orderBy("id")
-    .limit(limit)
-    .execute();
-  return rows.map(({ id }) => id);
-}
-
 /** With its steps, journal and log. */
 export async function deleteInstallation(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom("installation").where("id", "=", id).execute();

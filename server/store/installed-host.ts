@@ -69,3 +69,17 @@ export async function selectHostSayings(db: Db, hostId: string): Promise<HostSay
     boot: boot_json === null ? undefined : JSON.parse(boot_json),
   };
 }
+
+/** The newest installation of the host whose system reported: the one that its disk bears as long as no later one wrote it. */
+export async function selectLastSucceeded(db: Db, hostId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("installation")
+    .select("id")
+    .where("host_id", "=", hostId)
+    .where("outcome", "=", "succeeded")
+    .where("rescue", "=", 0)
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id;
+}

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { deleteAgentRuns, insertAgentRun, selectAgentRun, selectLastRun, updateAgentRun } from "./agent-runs.ts";
 import { compileForPostgres } from "./compile-for-postgres.ts";
 import type { Tx } from "./database.ts";
+import { selectForgettable } from "./ended-installations.ts";
 import {
   deleteImage,
   type ImageRow,
@@ -16,7 +17,6 @@ import {
 import {
   deleteInstallation,
   insertInstallation,
-  selectForgettable,
   selectInstallation,
   selectInstallationFacts,
   selectInstallersInUse,
@@ -25,7 +25,7 @@ import {
   selectOverdue,
   updateInstallation,
 } from "./installations.ts";
-import { selectHostSayings, selectInstalledHost, updateHostReport } from "./installed-host.ts";
+import { selectHostSayings, selectInstalledHost, selectLastSucceeded, updateHostReport } from "./installed-host.ts";
 import { insertJournal, selectJournal } from "./journal.ts";
 import {
   deleteEndedLogLines,
@@ -63,6 +63,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   updateInstallation: (tx) => updateInstallation(tx, "i", { state: "armed", factsJson: null, lastLog: 2 }).execute(),
   selectInstallersInUse: (tx) => selectInstallersInUse(tx),
   selectOverdue: (tx) => selectOverdue(tx, { now: 1, states: ["armed"], limit: 1 }),
+  selectLastSucceeded: (tx) => selectLastSucceeded(tx, "h"),
   selectForgettable: (tx) => selectForgettable(tx, { at: 1, keep: 1, limit: 1 }),
   deleteInstallation: (tx) => deleteInstallation(tx, "i"),
   selectSteps: (tx) => selectSteps(tx, "i"),

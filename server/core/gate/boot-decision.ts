@@ -1,4 +1,4 @@
-import type { OpenView } from "../../store/gate-view.ts";
+import type { GateView, OpenView } from "../../store/gate-view.ts";
 import { type HostState, isFirst, parseOpenState } from "../hosts/life-cycle.ts";
 
 /** What a machine that asks how to boot is told. */
@@ -33,6 +33,13 @@ export const BOOT_RULES: Readonly<Record<HostState, BootRule>> = {
   rebooting: "local-disk",
   installed: "local-disk",
 };
+
+/** Where a known host is at `now`. */
+export function hostStateOf({ installation, installed }: GateView, now: number): HostState {
+  const holds = installation !== undefined && !isOverdue(installation, now);
+  if (holds) return parseOpenState(installation.state);
+  return installed ? "installed" : "registered";
+}
 
 /** A window that is over, though the sweeper has not closed it yet. */
 export function isOverdue({ state, windowEndAt }: Pick<OpenView, "state" | "windowEndAt">, now: number): boolean {

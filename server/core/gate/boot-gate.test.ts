@@ -9,7 +9,6 @@ import {
   OTHER_ADDRESS,
   OTHER_MAC,
   openGateRig,
-  ROOT,
   refusalCount,
 } from "./testing.ts";
 
@@ -114,18 +113,6 @@ test("an unknown machine makes first contact within its window; the audit log he
   expect(await audited(rig, `mac:${OTHER_MAC}`)).toHaveLength(1);
   rig.time.now += 7 * MINUTE;
   await expectRefused(rig, rig.boot(stranger), "its time for a first contact is over");
-});
-
-test("files are for machines of known hosts", async () => {
-  await using rig = await openGateRig();
-  const file = (address: typeof ADDRESS, mac: string) => rig.core.gate.boot.admitFile("kernel", address, { mac });
-  await file(ADDRESS, MAC);
-  await expectRefused(rig, file(ADDRESS, OTHER_MAC), "another machine's");
-  await expectRefused(rig, file(OTHER_ADDRESS, MAC), "was not leased by this server");
-  rig.lease(OTHER_MAC, OTHER_ADDRESS);
-  await expectRefused(rig, file(OTHER_ADDRESS, OTHER_MAC), "the machine is unknown");
-  await rig.core.hosts.delete(ROOT, rig.hostId, "");
-  await expectRefused(rig, file(ADDRESS, MAC), "the machine is unknown");
 });
 
 test("a host that asks on and on fills neither the audit log nor the table of claims", async () => {

@@ -7,8 +7,7 @@ import { type GateView, gateViewByMac, type OpenView } from "../../store/gate-vi
 import { updateInstallation } from "../../store/installations.ts";
 import type { AuditActor } from "../audit/audit.ts";
 import type { Contacts } from "../hosts/contacts.ts";
-import { parseOpenState } from "../hosts/life-cycle.ts";
-import { BOOT_RULES, type BootDecision, isOverdue, takesMachines } from "./boot-decision.ts";
+import { BOOT_RULES, type BootDecision, hostStateOf, isOverdue, takesMachines } from "./boot-decision.ts";
 import { Budget } from "./budget.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
@@ -69,22 +68,6 @@ export class BootGate {
     return { kind: "first-contact" };
   }
 
-  /** Kernel, initramfs, boot loader: for machines of known hosts on addresses we leased. Throws `denied` with an incident id. */
-  async admitFile(file: string, address: IpAddress, neighbour: Neighbour): Promise<void> {
-    const { leases, clock, store, refusals } = this.#parts;
-    const claimedMac = leases.byAddress(address)?.mac ?? (typeof neighbour === "object" ? neighbour.mac : "");
-    const lease = leases.about(address, claimedMac);
-    const doubt = doubtAbout({ claimedMac, lease, neighbour, now: clock() });
-    const known = doubt === undefined && (await store.read((db) => gateViewByMac(db, claimedMac))) !== undefined;
-    if (known) return;
-    const reason = doubt ?? "the machine is unknown";
-    throw await refusal(
-      refusals,
-      { actor: `address:${address}`, action: "boot.file", address },
-      { reason, details: { file } },
-    );
-  }
-
   /** It asks again and again while it waits; the audit log hears of it once a window. */
   async #greet(ask: BootAsk): Promise<void> {
     const { clock, store, audit } = this.#parts;
@@ -95,16 +78,20 @@ export class BootGate {
 
   async #bootKnown(ask: BootAsk, view: GateView): Promise<BootDecision> {
     const { installation, hostName } = view;
-    const overdue = installation !== undefined && isOverdue(installation, this.#parts.clock());
-    const resting = view.installed ? "installed" : "registered";
-    const state = installation === undefined || overdue ? resting : parseOpenState(installation.state);
-    switch (BOOT_RULES[state]) {
+    const now = this.#parts.clock();
+    switch (BOOT_RULES[hostStateOf(view, now)]) {
       case "claim":
         return await this.#claimFor(ask, view);
       case "refuse-frozen":
         throw await this.#refuse(ask, view, `${hostName} is frozen: two machines claimed it`);
       case "refuse-unarmed":
-        throw await this.#refuse(ask, view, overdue ? `the window of ${hostName} is over` : `${hostName} is not armed`);
+        throw await this.#refuse(
+          ask,
+          view,
+          installation !== undefined && isOverdue(installation, now)
+            ? `the window of ${hostName} is over`
+            : `${hostName} is not armed`,
+        );
       case "local-disk":
         await this.#allow(ask, view, "boots its own disk");
         return { kind: "local-disk", hostName };

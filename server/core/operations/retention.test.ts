@@ -61,6 +61,19 @@ test("the newest so many are kept, however young the others are", async () => {
   expect(left.map(({ id }) => id)).toEqual([ids[2], ids[1]]);
 });
 
+test("the installation whose system a host boots is kept for ever, the one before it is not", async () => {
+  await using rig = await openOperations();
+  const installed = async () => {
+    const id = await rig.opened("enrol", "finish", "report");
+    rig.time.now += 400 * 86_400_000;
+    return id;
+  };
+  const ids = [await installed(), await installed()];
+  await prune(rig, { installations: 0 });
+  const left = await rig.installations.list({ clusters: "all", limit: 10 });
+  expect(left.map(({ id }) => id)).toEqual([ids[1]]);
+});
+
 test("a repeated job survives its failures and stops when told", async () => {
   let runs = 0;
   const errors: unknown[] = [];

@@ -1,7 +1,8 @@
 import { identityUri } from "../../../certs/identity.ts";
 import { deleteAgentRuns } from "../../store/agent-runs.ts";
 import type { HpsStore } from "../../store/database.ts";
-import { deleteInstallation, selectForgettable, selectInstallation } from "../../store/installations.ts";
+import { selectForgettable } from "../../store/ended-installations.ts";
+import { deleteInstallation, selectInstallation } from "../../store/installations.ts";
 import { deleteEndedLogLines } from "../../store/log-lines.ts";
 import type { Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";

@@ -50,6 +50,8 @@ export interface DnsmasqPlan {
   readonly dns?: { readonly upstream: readonly Ipv4Address[]; readonly serverNames: readonly DomainName[] };
   /** Absent: no TFTP; only iPXE clients are told what to boot. The folder holds `undionly.kpxe` and `ipxe.efi`. */
   readonly tftpRoot?: string;
+  /** Where UEFI's HTTP boot finds `ipxe.efi`; absent: such machines are told nothing. Only where we give the addresses. */
+  readonly httpBootUrl?: string;
   /** What iPXE is sent to. iPXE replaces its own variables in it, such as `${netX/mac}`. At most 127 bytes, the room BOOTP has. */
   readonly ipxeUrl: string;
   readonly hosts: readonly PlannedHost[];
@@ -66,7 +68,9 @@ export function checkPlan(plan: DnsmasqPlan): void {
   const range = plan.dhcp.mode === "server" ? plan.dhcp.range : undefined;
   checkInside(plan, plan.serverAddress, "the server");
   if (range !== undefined) checkRange(plan, range);
-  if (Buffer.byteLength(plan.ipxeUrl) > 127) refuse("the boot URL is too long for DHCP", "at most 127 bytes");
+  for (const url of [plan.ipxeUrl, plan.httpBootUrl ?? ""]) {
+    if (Buffer.byteLength(url) > 127) refuse("the boot URL is too long for DHCP", "at most 127 bytes");
+  }
   const taken = new Map<Ipv4Address, string>([[plan.serverAddress, "the server"]]);
   const owners = new Map<Mac, string>();
   for (const host of plan.hosts) {

@@ -128,6 +128,17 @@ test("proxyDHCP gives no addresses and chains firmware by PXE services", () => {
   `);
 });
 
+test("UEFI's HTTP boot is told its URL and its own class, by our own DHCP alone", () => {
+  const httpBootUrl = "http://10.77.0.1:7080/boot/v1/files/ipxe.efi";
+  expect(render({ httpBootUrl }).conf).toContain(
+    `dhcp-match=set:http,option:client-arch,16
+dhcp-option-force=tag:!ipxe,tag:http,option:vendor-class,HTTPClient
+dhcp-boot=tag:!ipxe,tag:http,${httpBootUrl}
+`,
+  );
+  expect(render({ httpBootUrl, dhcp: { mode: "proxy" } }).conf).not.toContain("HTTPClient");
+});
+
 test("without DNS the port is closed; strangers are ignored when the plan says so; a network without a range is static", () => {
   const { dns: _, ...silent } = plan;
   const files = renderDnsmasq({ ...silent, dhcp: { mode: "server", hostLeaseSeconds: 600, unknown: "ignore" } }, paths);

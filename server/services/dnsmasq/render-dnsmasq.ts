@@ -93,7 +93,7 @@ function dhcp(plan: DnsmasqPlan, paths: DnsmasqPaths): readonly string[] {
   ];
 }
 
-/** Client architectures (RFC 4578, option 93) and what each boots by TFTP. */
+/** Client architectures (option 93; RFC 4578 and IANA's list after it) and what each boots by TFTP. */
 const FIRMWARE = [
   { name: "bios", architectures: [0], service: "x86PC", file: "undionly.kpxe" },
   { name: "efi", architectures: [7, 9], service: "x86-64_EFI", file: "ipxe.efi" },
@@ -102,7 +102,8 @@ const FIRMWARE = [
 function boot(plan: DnsmasqPlan): readonly string[] {
   const url = dnsmasqText(plan.ipxeUrl);
   const ipxe = ["dhcp-match=set:ipxe,175", "dhcp-userclass=set:ipxe,iPXE", `dhcp-boot=tag:ipxe,${url}`];
-  if (plan.tftpRoot === undefined) return ipxe;
+  const http = plan.httpBootUrl === undefined || plan.dhcp.mode === "proxy" ? [] : httpBoot(plan.httpBootUrl);
+  if (plan.tftpRoot === undefined) return [...ipxe, ...http];
   const tftp = ["enable-tftp", `tftp-root=${dnsmasqText(plan.tftpRoot)}`, "tftp-no-fail"];
   if (plan.dhcp.mode === "proxy") return [...ipxe, ...tftp, ...FIRMWARE.flatMap(proxyServices)];
   const server = plan.serverAddress;
@@ -110,7 +111,16 @@ function boot(plan: DnsmasqPlan): readonly string[] {
     ...architectures.map((number) => `dhcp-match=set:${name},option:client-arch,${number}`),
     `dhcp-boot=tag:!ipxe,tag:${name},${file},,${server}`,
   ]);
-  return [...ipxe, ...tftp, ...matches];
+  return [...ipxe, ...http, ...tftp, ...matches];
+}
+
+/** UEFI's HTTP boot takes an offer as meant for it when that names its own vendor class again (UEFI 2.10, 24.7.3). */
+function httpBoot(url: string): readonly string[] {
+  return [
+    "dhcp-match=set:http,option:client-arch,16",
+    "dhcp-option-force=tag:!ipxe,tag:http,option:vendor-class,HTTPClient",
+    `dhcp-boot=tag:!ipxe,tag:http,${dnsmasqText(url)}`,
+  ];
 }
 
 function proxyServices({ service, architectures, file }: (typeof FIRMWARE)[number]): readonly string[] {
