@@ -14,6 +14,7 @@ import { createLog, describeError, LOG_LEVELS, type LogLevel } from "./log.ts";
 import { ShellSessions } from "./shell/shell-sessions.ts";
 import { setSystemClock } from "./system/clock.ts";
 import { readFacts } from "./system/facts.ts";
+import { restartInstaller } from "./system/power.ts";
 
 /** Set by the bundler to the time of the build; the floor stands for a tree that was never built. */
 declare const HPS_BUILT: string | undefined;
@@ -73,7 +74,10 @@ async function run({ mode, claim, facts, setClock }: Flags): Promise<void> {
   }
   if (claim === undefined) throw new HpsError("invalid", "--claim is needed in mode installer");
   const clock = setClock ? { setClock: setSystemClock } : {};
-  return runInstaller({ ...options, ...clock, claim: parseClaim(await textOf(claim)), built: BUILT }, stop.signal);
+  return runInstaller(
+    { ...options, ...clock, restart: restartInstaller, claim: parseClaim(await textOf(claim)), built: BUILT },
+    stop.signal,
+  );
 }
 
 async function readConfig({ config, state, set, mode }: Flags) {

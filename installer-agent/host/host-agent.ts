@@ -10,6 +10,7 @@ import { runAttached } from "../link/run-attached.ts";
 import { openShellWith } from "../link/shells.ts";
 import { openStateFolder } from "../link/state-folder.ts";
 import { bootReport } from "./boot-report.ts";
+import { rebootHost } from "./reboot.ts";
 
 export interface HostOptions extends AgentOptions {
   /** What the kernel was started with. */
@@ -36,6 +37,8 @@ export async function runHost(options: HostOptions, signal: AbortSignal): Promis
       cancel: () => refuse("cancel"),
       openShell: openShellWith(shells, () => link.service()),
       renew: () => renewal.now(signal),
+      pauseReboot: () => refuse("hold a restart"),
+      reboot: (network) => rebootHost(network, log),
     },
     log,
   );

@@ -147,6 +147,7 @@ test("a shell is begun by the starter, and refused in words", async () => {
   let closed = 0;
   start({
     shells: {
+      count: 0,
       start: async ({ session, command: argv }) => {
         asked.push([session, ...argv]);
         if (argv[0] === "bad") throw new HpsError("exhausted", "too many shells");
@@ -223,6 +224,7 @@ test("a shell goes on over a renewal", async () => {
   const type = (text: string) => typed.push({ message: { case: "output", value: new Uint8Array(Buffer.from(text)) } });
   start({
     shells: {
+      count: 0,
       start: async (_request, serveShell) => {
         void serve(serveShell(typed)).then(shell.resolve, shell.reject);
       },

@@ -1,5 +1,6 @@
 import type { Claim } from "../../proto/config/claim.ts";
-import type { Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
+import type { AgentService, Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
+import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { AgentOptions } from "../agent-options.ts";
 import { type EventBody, factsMessage } from "../link/attach-messages.ts";
@@ -17,6 +18,8 @@ import type { Log } from "../log.ts";
 import { type ClockReport, checkClock, checkClockOnce, clockSentence } from "./clock-check.ts";
 import { hostCertificates } from "./host-certificates.ts";
 import { configurationSource } from "./host-configuration.ts";
+import { InstallationRecord } from "./installation-record.ts";
+import { Restart } from "./restart.ts";
 import { Sequence } from "./sequence.ts";
 import type { Job } from "./step.ts";
 import { STEPS } from "./steps.ts";
@@ -29,6 +32,8 @@ export interface InstallerOptions extends AgentOptions {
   readonly built: number;
   /** Absent: the clock is left as it is. */
   readonly setClock?: (time: number) => Promise<void>;
+  /** Restarts the machine that was installed; absent: the agent ends in its place. */
+  readonly restart?: (log: (line: string) => void) => Promise<void>;
 }
 
 /** Installs one host: clock, enrolment, then attached until `signal` or the end of the installation, which it throws. */
@@ -44,6 +49,9 @@ export async function runInstaller(options: InstallerOptions, signal: AbortSigna
   await install(options, { identity, clock }, signal);
 }
 
+/** Why the agent leaves when everything is installed. */
+const RESTART = new HpsError("cancelled", "the machine restarts into the installed system");
+
 interface Start {
   readonly identity: Identity;
   readonly clock: ClockReport;
@@ -56,6 +64,7 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
   const outbox = new Outbox(config.outbox);
+  const record = new InstallationRecord();
   const renewal = new Renewal({ identity, backoff, log, onRenewed: () => link.reattach() });
   const onCommand = commandRunner(
     {
@@ -63,10 +72,14 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
       cancel: (reason) => over.abort(new HpsError("cancelled", `the installation was cancelled: ${reason}`)),
       openShell: openShellWith(shells, () => link.service()),
       renew: () => renewal.now(stop),
+      pauseReboot: (paused) => {
+        restart.paused = paused;
+      },
+      reboot: () => refuseReboot(),
     },
     log,
   );
-  const onWelcome = (welcome: Welcome) => follow(welcome, { claim, outbox, sequence });
+  const onWelcome = (welcome: Welcome) => follow(welcome, { claim, outbox, sequence, restart });
   const hello = () => ({ version, facts: factsMessage(facts) });
   const onNewRun = () => sequence.restart();
   const link: Link = new Link({
@@ -75,45 +88,79 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
   });
   const service = () => link.service();
   const configuration = configurationSource({ service, ...claim, backoff });
-  const job: Job = {
-    ...{ clock, facts, configuration: configuration.ask },
-    contact: identity.contact,
-    hostCertificate: hostCertificates(service, { installation: claim.installation, backoff }),
-    ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
-  };
-  const sequence = new Sequence({ steps: STEPS, job, log, ...voiceOf(outbox, log, configuration.forget) });
+  const job = jobOf(options, { identity, clock, service, record, configuration: configuration.ask });
+  const voice = voiceOf(outbox, log, { record, onFailed: configuration.forget });
+  const restart = new Restart({
+    ...voice,
+    outbox,
+    openShells: () => shells?.count ?? 0,
+    onReady: () => over.abort(RESTART),
+  });
+  const onIdle = () => void restart.whenInstalled(configuration.ask, stop);
+  const sequence = new Sequence({ steps: STEPS, job, log, ...voice, onIdle });
   const working = sequence.run(stop);
   const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());
   const [end] = await Promise.allSettled([attached, working]);
+  if (over.signal.reason === RESTART) return options.restart?.((line) => log.info(line));
   if (end.status === "rejected") throw end.reason;
   if (over.signal.reason instanceof HpsError) throw over.signal.reason;
 }
 
-/** How the sequence speaks: to hpsd, and where it has nothing more to do to the console too. After a failure hpsd may say something else than before. */
-function voiceOf(outbox: Outbox, log: Log, onFailed: () => void) {
-  const line = (source: string, text: string) => outbox.log(source, text);
-  const onIdle = () => {
-    log.info("all steps of this agent are done; staying attached");
-    line("agent", "all steps of this agent are done; staying attached");
+interface JobParts extends Start, Pick<Job, "configuration" | "record"> {
+  readonly service: () => Client<typeof AgentService>;
+}
+
+/** What the steps work with. */
+function jobOf({ claim, config, facts }: InstallerOptions, parts: JobParts): Job {
+  const { identity, clock, service, record, configuration } = parts;
+  const { backoff } = config;
+  return {
+    ...{ clock, facts, configuration, record, contact: identity.contact },
+    hostCertificate: hostCertificates(service, { installation: claim.installation, backoff }),
+    ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
+  };
+}
+
+/** How the sequence speaks: to hpsd, and with `say` to the console too. After a failure hpsd may say something else than before. */
+function voiceOf(outbox: Outbox, log: Log, { record, onFailed }: Listening) {
+  const line = (source: string, text: string) => {
+    outbox.log(source, text);
+    record.line(source, text);
+  };
+  const say = (text: string) => {
+    log.info(text);
+    line("agent", text);
   };
   const event = (body: EventBody) => {
     outbox.event(body);
+    record.event(body);
     if (body.case === "stepFailed") onFailed();
   };
-  return { event, line, onIdle };
+  return { event, line, say };
+}
+
+interface Listening {
+  readonly record: InstallationRecord;
+  readonly onFailed: () => void;
+}
+
+function refuseReboot(): never {
+  throw new HpsError("precondition", "cannot reboot: this machine is being installed, and restarts when that is done");
 }
 
 interface Following {
   readonly claim: Claim;
   readonly outbox: Outbox;
   readonly sequence: Sequence;
+  readonly restart: Restart;
 }
 
 /** What a Welcome means for the work. */
-function follow(welcome: Welcome, { claim, outbox, sequence }: Following): void {
+function follow(welcome: Welcome, { claim, outbox, sequence, restart }: Following): void {
   if (welcome.hostId !== claim.host || welcome.installation !== claim.installation) {
     throw new HpsError("precondition", "hpsd takes this agent for that of another host or installation");
   }
+  restart.paused = welcome.rebootPaused;
   // While hpsd has not heard that a step failed, its leave to work is from before: a failed step is not tried again by it.
   if (!welcome.proceed) sequence.hold();
   else if (!outbox.owesFailure) sequence.permit(welcome.doneSteps);

@@ -18,6 +18,7 @@ const job: Job = {
   files: { read: notAsked },
   tools: { open: notAsked },
   target: { open: notAsked, openSlot: notAsked, close: notAsked },
+  record: { log: "", journal: "" },
 };
 
 function textOf(event: EventBody): string {

@@ -3,6 +3,7 @@ import type { Contact } from "../link/contact.ts";
 import type { Files } from "../link/files.ts";
 import type { ClockReport } from "./clock-check.ts";
 import type { HostConfiguration } from "./host-configuration.ts";
+import type { InstallationRecord } from "./installation-record.ts";
 import type { Target } from "./target.ts";
 import type { Tools } from "./tools.ts";
 
@@ -22,6 +23,8 @@ export interface Job {
   readonly tools: Tools;
   /** What is being installed. */
   readonly target: Target;
+  /** What was said and done so far. */
+  readonly record: Pick<InstallationRecord, "log" | "journal">;
 }
 
 /** What one run of one step is given. */

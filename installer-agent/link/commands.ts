@@ -8,6 +8,10 @@ export interface CommandHandlers {
   readonly cancel: (reason: string) => void;
   readonly openShell: (request: OpenShell) => Promise<void>;
   readonly renew: () => Promise<void>;
+  /** Installer mode: whether the machine restarts by itself when all is done. */
+  readonly pauseReboot: (paused: boolean) => void;
+  /** Host mode. */
+  readonly reboot: (network: boolean) => Promise<void>;
 }
 
 /** Gives what executes a command: empty when done, else why not, in words for the operator. */
@@ -34,6 +38,12 @@ async function execute(command: Command["command"], handlers: CommandHandlers): 
       return handlers.openShell(command.value);
     case "renew":
       return handlers.renew();
+    case "pauseReboot":
+      return handlers.pauseReboot(true);
+    case "resumeReboot":
+      return handlers.pauseReboot(false);
+    case "reboot":
+      return handlers.reboot(command.value.network);
     default:
       throw new HpsError("unimplemented", "this agent does not know that command", { hint: "compare the versions" });
   }

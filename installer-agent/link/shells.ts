@@ -6,6 +6,8 @@ type Service = Client<typeof AgentService>;
 
 /** The agent's shell sessions (shell/shell-sessions.ts), as far as the link knows them. */
 export interface Shells {
+  /** Sessions that are open now. */
+  readonly count: number;
   /** Begins a session on a stream of its own. Resolves when it runs, rejects with an HpsError when it cannot. */
   readonly start: (request: OpenShell, serve: Service["serveShell"]) => Promise<void>;
   /** Ends every session. */

@@ -55,3 +55,8 @@ async function readVariable(path: string): Promise<Buffer | undefined> {
 async function writeVariable(path: string, value: Buffer): Promise<void> {
   await writeFile(path, Buffer.concat([ATTRIBUTES, value]), { mode: 0o644 });
 }
+
+/** Lets the firmware start this entry at the next boot, and at that alone. */
+export async function writeBootNext(number: number, folder = EFI_VARIABLES): Promise<void> {
+  await writeVariable(join(folder, `BootNext-${GLOBAL}`), numbers([number]));
+}

@@ -37,6 +37,7 @@ export interface WelcomeChanges {
   readonly installation?: string;
   readonly proceed?: boolean;
   readonly doneSteps?: string[];
+  readonly rebootPaused?: boolean;
 }
 
 /** What becomes of a numbered message: taken and acknowledged, or the connection is cut before or after it is taken. */
