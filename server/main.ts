@@ -70,9 +70,12 @@ configured("check", "look at everything serve will need").action(
   async (flags) => await (await import("./commands/check.ts")).check(flags, context),
 );
 
-configured("backup <folder>", "copy all that cannot be made anew into a new folder, also while hpsd runs").action(
-  async (folder, flags) => await (await import("./commands/backup.ts")).backup(folder, flags, context),
-);
+configured("backup <folder>", "copy all that cannot be made anew into a new folder, also while hpsd runs")
+  .option("--without-images", "leave out images and installer, which somebody can import again")
+  .action(async (folder, { withoutImages = false, ...flags }) => {
+    const images = withoutImages !== true;
+    await (await import("./commands/backup.ts")).backup(folder, { ...flags, images }, context);
+  });
 
 configured("restore <folder>", "put a backup where the state folder is to be").action(
   async (folder, flags) => await (await import("./commands/backup.ts")).restore(folder, flags, context),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { copyFile, mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
+import { constants, copyFile, mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
@@ -13,9 +13,18 @@ import { makeState, refuseUsedState } from "./new-state.ts";
 
 const LIST = "backup.json";
 const STORE = "hpsd.db";
-/** Folders of the state that belong to the store: the authority's keys and the recordings of shells. */
 const KEYS = "ca";
-const FOLDERS = [KEYS, "sessions"] as const;
+/** Files of these two are named by their content or stand in a folder that is: what is there already is the same. */
+const IMAGES = ["images", "boot"] as const;
+/** Folders of the state that belong to the store: the authority's keys, the recordings of shells, images and installers. */
+const FOLDERS = [KEYS, "sessions", ...IMAGES] as const;
+/** On its way to hpsd, and nobody's yet. */
+const INCOMING = /(?:^|\/)incoming-/;
+
+export interface BackupFlags extends ConfigFlags {
+  /** Whether images and installer are copied too. */
+  readonly images: boolean;
+}
 
 const listSchema = z.strictObject({
   format: z.literal(1),
@@ -25,24 +34,30 @@ const listSchema = z.strictObject({
 });
 
 /**
- * Writes all that hpsd cannot make anew into a new folder, also while hpsd runs. Keys are copied before the store, where a
- * rotation may take them away meanwhile, and after it, where one may have brought a new one: what the store names is
- * there. The list comes last, so a backup that was cut off has none.
+ * Writes all that hpsd cannot make anew into a new folder, also while hpsd runs. Keys and images are copied before the
+ * store, where somebody may take them away meanwhile, and after it, where somebody may have brought new ones: what the
+ * store names is there. The list comes last, so a backup that was cut off has none.
  */
-export async function backup(to: string, flags: ConfigFlags, context: CommandContext): Promise<void> {
+export async function backup(to: string, flags: BackupFlags, context: CommandContext): Promise<void> {
   const config = await readConfig(flags, context);
   await mkdir(path.dirname(path.resolve(to)), { recursive: true });
   await mkdir(to, { mode: 0o700 }).catch((cause: unknown) => {
     throw new HpsError("exists", `cannot make the folder ${to}`, { hint: "name one that does not exist yet", cause });
   });
-  await copyFolder(path.join(config.state, KEYS), path.join(to, KEYS));
+  const left: readonly string[] = flags.images ? [] : IMAGES;
+  const copy = async (folder: string) => {
+    if (!left.includes(folder)) await copyFolder(path.join(config.state, folder), path.join(to, folder));
+  };
+  for (const folder of [KEYS, ...IMAGES]) await copy(folder);
   await backupStore({ file: storeFile(config), to: path.join(to, STORE) });
-  for (const folder of FOLDERS) await copyFolder(path.join(config.state, folder), path.join(to, folder));
+  for (const folder of FOLDERS) await copy(folder);
   const files: Record<string, string> = {};
   for (const name of await filesBelow(to)) files[name] = await digestOf(path.join(to, name));
   const list = { format: 1, createdAt: new Date().toISOString(), files } satisfies z.output<typeof listSchema>;
   await writeDurably(path.join(to, LIST), `${JSON.stringify(list, undefined, 2)}\n`);
   context.print(`backed up ${config.state} to ${to}: ${Object.keys(files).length} files`);
+  if (!flags.images)
+    context.print("It holds no images and no installer: after a restore they are to be imported again.");
   context.print("It holds private keys: keep it where only you can read it.");
 }
 
@@ -86,14 +101,18 @@ function jsonOf(text: string): unknown {
 async function copyFolder(from: string, to: string): Promise<void> {
   if (!(await exists(from))) return;
   await mkdir(to, { recursive: true, mode: 0o700 });
-  for (const name of await filesBelow(from)) await copyPrivately(path.join(from, name), path.join(to, name));
+  for (const name of await filesBelow(from)) {
+    if (!INCOMING.test(name)) await copyPrivately(path.join(from, name), path.join(to, name));
+  }
 }
 
 /** A file that is gone meanwhile was not to be kept. */
 async function copyPrivately(from: string, to: string): Promise<void> {
   await mkdir(path.dirname(to), { recursive: true, mode: 0o700 });
+  // An archive of many gigabytes that the first round has copied does not change; one of another length was cut off.
+  if (isNamedByContent(to) && (await sizeOf(to)) === (await sizeOf(from))) return;
   try {
-    await copyFile(from, to);
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
     throw error;
@@ -101,6 +120,17 @@ async function copyPrivately(from: string, to: string): Promise<void> {
   await using copy = await open(to, "r+");
   await copy.chmod(0o600);
   await copy.sync();
+}
+
+function isNamedByContent(file: string): boolean {
+  return /\/(?:images|sets)\/[0-9a-f]{64}(?:\/|$)/.test(file);
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  return await stat(file).then(
+    ({ size }) => size,
+    () => undefined,
+  );
 }
 
 /** Paths of all files below a folder, relative to it, in order. */

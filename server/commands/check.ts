@@ -5,6 +5,9 @@ import { endpointParts } from "../../proto/values/endpoint.ts";
 import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
 import { formatTime } from "../../proto/values/time.ts";
 import { openIdentity } from "../core/identity/open-identity.ts";
+import { lostImages } from "../core/images/lost-images.ts";
+import { SetFolder } from "../core/installers/set-folder.ts";
+import type { HpsStore } from "../store/database.ts";
 import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
 import { freeBytes, LOW_DISK_BYTES } from "./store-room.ts";
 
@@ -52,7 +55,12 @@ async function stateOf(config: ServerConfig): Promise<readonly Finding[]> {
       const broken = await store.integrityCheck();
       if (broken.length > 0) return [{ what, problem: broken.join("; "), hint: "restore a backup" }];
       const { authority } = await openIdentity({ store, stateFolder: config.state, clock: Date.now });
-      return [{ what }, endOf(authority.intermediateEnd)];
+      return [
+        { what },
+        endOf(authority.intermediateEnd),
+        await imagesOf(store, config),
+        ...(await installerOf(config)),
+      ];
     } finally {
       await store.close();
     }
@@ -60,6 +68,20 @@ async function stateOf(config: ServerConfig): Promise<readonly Finding[]> {
     if (!(error instanceof HpsError) || ERROR_TABLE[error.code].grpc === ERROR_TABLE.internal.grpc) throw error;
     return [{ what, problem: error.message, hint: error.hint }];
   }
+}
+
+async function imagesOf(store: HpsStore, { state }: ServerConfig): Promise<Finding> {
+  const lost = await lostImages(store, `${state}/images`);
+  if (lost.length === 0) return { what: "images" };
+  return { what: "images", problem: `files are gone: ${lost.join(", ")}`, hint: "import the same archives again" };
+}
+
+/** Only where machines boot from this hpsd. */
+async function installerOf({ boot, state }: ServerConfig): Promise<readonly Finding[]> {
+  if (boot === undefined) return [];
+  const problem = await SetFolder.problemIn(`${state}/boot`);
+  const hint = "hpsctl installer-image import brings one";
+  return [problem === undefined ? { what: "installer" } : { what: "installer", problem, hint }];
 }
 
 function endOf(end: number): Finding {

@@ -2,8 +2,9 @@ import { statfs } from "node:fs/promises";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { roundSize } from "../../../proto/values/size.ts";
 
-/** Left free for the store, which must go on when images fill the disk. */
+/** Left free for the store, which must go on when images fill the disk; of a small disk a twentieth. */
 const RESERVE_BYTES = 512 * 1024 * 1024;
+const RESERVE_SHARE = 20;
 /** Files that may arrive at one time. */
 const MOST = 32;
 
@@ -23,12 +24,13 @@ export class Room {
     }
     const arrival = new Arrival(sizeBytes, (gone) => this.#promised.delete(gone));
     this.#promised.add(arrival);
-    const { bavail, bsize } = await statfs(this.#folder);
-    const wanted = [...this.#promised].reduce((sum, { missing }) => sum + missing, RESERVE_BYTES);
+    const { bavail, blocks, bsize } = await statfs(this.#folder);
+    const reserve = Math.min(RESERVE_BYTES, (blocks * bsize) / RESERVE_SHARE);
+    const wanted = [...this.#promised].reduce((sum, { missing }) => sum + missing, reserve);
     if (wanted <= bavail * bsize) return arrival;
     arrival.release();
     throw new HpsError("exhausted", `there is no room for ${what}: ${roundSize(sizeBytes)} on hpsd's disk`, {
-      hint: `${roundSize(bavail * bsize)} are free, of which ${roundSize(RESERVE_BYTES)} are the store's; delete images`,
+      hint: `${roundSize(bavail * bsize)} are free, and ${roundSize(reserve)} of them are the store's: delete images`,
     });
   }
 }

@@ -25,6 +25,13 @@ export class ImageFiles {
     return new ImageFiles(folder, room);
   }
 
+  /** Those that are missing or of another length. Changes nothing, not even makes the folder. */
+  static async missing<T extends FileWish>(folder: string, room: Room, wanted: readonly T[]): Promise<readonly T[]> {
+    const files = new ImageFiles(folder, room);
+    const there = await Promise.all(wanted.map(async (wish) => await files.has(wish)));
+    return wanted.filter((_, index) => there[index] !== true);
+  }
+
   pathOf(digest: string): string {
     return path.join(this.#folder, digest);
   }
@@ -67,9 +74,8 @@ export class ImageFiles {
       const orphan = name.startsWith(INCOMING) || (/^[0-9a-f]{64}$/.test(name) && !wanted.has(name));
       if (orphan) await rm(path.join(this.#folder, name), { force: true });
     }
-    const missing: string[] = [];
-    for (const file of named) if (!(await this.has(file))) missing.push(file.digest);
-    return missing;
+    const missing = await ImageFiles.missing(this.#folder, this.#room, named);
+    return missing.map(({ digest }) => digest);
   }
 }
 

@@ -9,7 +9,7 @@ import { parseShape, textOf } from "../../../proto/values/parsed.ts";
 import { parseSha256 } from "../../../proto/values/sha256.ts";
 import { renameDurably, replaceFile, syncFolder } from "../files/durable.ts";
 import { type FileWish, IncomingFile } from "../files/incoming-file.ts";
-import type { Arrival, Room } from "../files/room.ts";
+import { type Arrival, Room } from "../files/room.ts";
 import { type InstallerFile, type InstallerSet, manifestText, parseManifest } from "./installer-set.ts";
 
 const SETS = "sets";
@@ -48,6 +48,16 @@ export class SetFolder {
   static async open(folder: string, room: Room): Promise<SetFolder> {
     await mkdir(path.join(folder, SETS), { recursive: true, mode: 0o700 });
     return new SetFolder(folder, room);
+  }
+
+  /** What is wrong with the current set, byte for byte; undefined when nothing is. Changes nothing. */
+  static async problemIn(folder: string): Promise<string | undefined> {
+    const sets = new SetFolder(folder, new Room(folder));
+    const current = await sets.current();
+    if (current === undefined) return "there is none yet";
+    const set = await sets.#set(current.digest);
+    const intact = set !== undefined && (await isIntact(sets.pathOf(set.digest), set.files));
+    return intact ? undefined : "its files are gone or altered";
   }
 
   pathOf(digest: string): string {
