@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -132,7 +132,7 @@ test("an image for which there is no room is refused with what to do, and takes 
   // Announced small, it is cut off where it grows; of what was promised to others nothing is lost.
   const said = imageOf("lying:1", large.subarray(0, MIB));
   await expect(admin.importImage(said, pieces(large))).rejects.toMatchObject({ code: "invalid" });
-  execFileSync("fallocate", ["-l", "12M", path.join(disk, "ballast")]);
+  writeFileSync(path.join(disk, "ballast"), Buffer.alloc(12 * MIB));
   await expect(importImage(admin, "large:1", large.subarray(0, 12 * MIB))).rejects.toMatchObject(full);
   expect(filesIn(hpsd, "images")).toEqual([]);
   rmSync(path.join(disk, "ballast"));
