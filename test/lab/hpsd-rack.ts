@@ -14,7 +14,7 @@ const program = (path: string) => [process.execPath, new URL(`../../${path}`, im
 const HPSD = program("server/main.ts");
 const HPSCTL = program("client/main.ts");
 
-interface HpsdRackOptions {
+export interface HpsdRackOptions {
   /** MAC addresses of the machines. */
   readonly machines: readonly string[];
   /** Default: `armed`. */
@@ -37,6 +37,8 @@ export interface HpsdRack extends AsyncDisposable {
   readonly machine: (index: number) => Machine;
   /** Runs the real command as that operator, beside hpsd. */
   readonly hpsctl: (...words: readonly string[]) => Promise<Finished>;
+  /** What makes hpsctl that operator's, in the rack's server namespace. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Everything that hpsd, dnsmasq and the agents printed so far. */
   readonly printed: () => string;
 }
@@ -92,7 +94,7 @@ async function start({ machines: macs, admission = "armed", sets = [] }: HpsdRac
     if (found === undefined) throw new Error(`the rack has no machine ${index}`);
     return found;
   };
-  return { rack, folder, hpsd, restart, hps, machine, hpsctl, printed };
+  return { rack, folder, hpsd, restart, hps, machine, hpsctl, environment: env, printed };
 }
 
 const configFile = (folder: string) => join(folder, "hpsd.yaml");
