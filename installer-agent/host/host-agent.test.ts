@@ -33,7 +33,8 @@ async function installedState(): Promise<void> {
 test("an installed host attaches with what it booted, and refuses an installer's commands", async () => {
   await installedState();
   const stop = new AbortController();
-  const running = runHost({ ...hpsd.agent, commandLine: "quiet hps.slot=b ro" }, stop.signal);
+  const readHealth = async () => ({ disk: undefined, system: undefined });
+  const running = runHost({ ...hpsd.agent, commandLine: "quiet hps.slot=b ro", readHealth }, stop.signal);
   const attached = await hpsd.attach.until(() => hpsd.attach.attaches[0]);
   expect(attached.hello.boot).toMatchObject({ slot: "b", kernel: release(), image: "debian:12", healthy: true });
   const proceed = { case: "proceed", value: { doneSteps: [] } } as const;
@@ -42,6 +43,26 @@ test("an installed host attaches with what it booted, and refuses an installer's
   });
   const result = await hpsd.attach.until(() => attached.up.find((message) => message.case === "result"));
   expect(result.value).toMatchObject({ error: "cannot proceed: this is the agent of an installed host" });
+  stop.abort(new HpsError("cancelled", "over"));
+  await running;
+});
+
+test("a system that is still starting says so, and says when it is well", async () => {
+  await installedState();
+  const stop = new AbortController();
+  let looks = 0;
+  const readHealth = async () => {
+    looks += 1;
+    return { disk: undefined, system: { state: looks === 1 ? "starting" : "degraded", failed: ["x.service"] } };
+  };
+  const running = runHost({ ...hpsd.agent, commandLine: "hps.slot=a", readHealth }, stop.signal);
+  const attached = await hpsd.attach.until(() => hpsd.attach.attaches[0]);
+  const reason = "the system is still starting; failed units: x.service";
+  expect(attached.hello.boot).toMatchObject({ slot: "a", healthy: false, reason });
+  const event = await hpsd.attach.until(() => attached.up.find((message) => message.case === "event"));
+  expect(event.value).toMatchObject({
+    event: { case: "boot", value: { slot: "a", healthy: true, reason: "failed units: x.service" } },
+  });
   stop.abort(new HpsError("cancelled", "over"));
   await running;
 });

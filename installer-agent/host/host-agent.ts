@@ -9,12 +9,17 @@ import { Renewal } from "../link/renewal.ts";
 import { runAttached } from "../link/run-attached.ts";
 import { openShellWith } from "../link/shells.ts";
 import { openStateFolder } from "../link/state-folder.ts";
-import { bootReport } from "./boot-report.ts";
+import type { Health } from "../plan/health.ts";
+import { bootReport, readBooted } from "./boot-report.ts";
+import { lookAtHealth, watchHealth } from "./health-watch.ts";
+import { readHealth } from "./read-health.ts";
 import { rebootHost } from "./reboot.ts";
 
 export interface HostOptions extends AgentOptions {
   /** What the kernel was started with. */
   readonly commandLine: string;
+  /** How its health is read; a test has no such system. */
+  readonly readHealth?: typeof readHealth;
 }
 
 /** The agent of an installed system: reports what was booted, stays attached until `signal`, keeps its certificate valid. */
@@ -28,7 +33,10 @@ export async function runHost(options: HostOptions, signal: AbortSignal): Promis
       hint: "install this host with HPS",
     });
   }
-  const boot = await bootReport({ commandLine: options.commandLine, imageFile: folder.image });
+  const booted = await readBooted({ commandLine: options.commandLine, imageFile: folder.image });
+  const place = { slot: booted.slot, installationFile: folder.installation };
+  const read = (during: AbortSignal) => (options.readHealth ?? readHealth)(place, during);
+  let health = await lookAtHealth(read, signal);
   const outbox = new Outbox(config.outbox);
   const renewal = new Renewal({ identity, backoff, log, onRenewed: () => link.reattach() });
   const onCommand = commandRunner(
@@ -43,12 +51,18 @@ export async function runHost(options: HostOptions, signal: AbortSignal): Promis
     log,
   );
   const onNothing = () => undefined; // a host has no work that a Welcome or a new run could change
-  const hello = () => ({ version, facts: factsMessage(facts), boot });
+  const hello = () => ({ version, facts: factsMessage(facts), boot: bootReport(booted, health) });
   const link: Link = new Link({
     ...{ identity, version, backoff, heartbeat, log, outbox, hello, onCommand },
     ...{ onWelcome: onNothing, onNewRun: onNothing },
   });
-  await runAttached({ link, renewal, shells }, signal);
+  const onChange = (now: Health) => {
+    health = now;
+    outbox.event({ case: "boot", value: bootReport(booted, now) });
+  };
+  const over = new AbortController();
+  void watchHealth(health, { read, onChange, log }, AbortSignal.any([signal, over.signal]));
+  await runAttached({ link, renewal, shells }, signal).finally(() => over.abort());
 }
 
 function refuse(what: string): never {

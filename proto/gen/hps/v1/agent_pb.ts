@@ -264,7 +264,7 @@ export type BootReport = Message<"hps.v1.BootReport"> & {
   healthy: boolean;
 
   /**
-   * Why not healthy.
+   * Why not healthy; of a healthy system, what failed in it all the same.
    *
    * @generated from field: string reason = 5;
    */
