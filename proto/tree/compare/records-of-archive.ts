@@ -1,7 +1,8 @@
 import { ACL_ACCESS, ACL_DEFAULT, aclBytes, type IdOfName } from "../acl.ts";
-import { type ByteString, joinParts } from "../byte-string.ts";
+import { type ByteString, joinParts, latin1 } from "../byte-string.ts";
 import type { ByteSource } from "../compression/byte-source.ts";
 import { type Decompressors, decompressed } from "../compression/decompress.ts";
+import { linkToNothing } from "../tar/damage.ts";
 import type { AclTexts, TarEntry, TarHandler, Xattr } from "../tar/entry.ts";
 import { TarReader } from "../tar/reader.ts";
 import { DEFAULT_LIMITS } from "../unpack/limits.ts";
@@ -35,6 +36,8 @@ const MINIMAL_ACL = 4 + 3 * 8;
 class Recorder implements TarHandler {
   readonly #inodes = new Map<ByteString, Inode>();
   readonly #lists = new Map<string, Buffer[]>();
+  /** All folders, those without an entry too. */
+  readonly #parents = new Set<ByteString>();
   #current: { readonly path: ByteString; readonly inode: Inode } | undefined;
 
   entry(entry: TarEntry): void {
@@ -43,7 +46,8 @@ class Recorder implements TarHandler {
     const before = this.#inodes.get(path);
     if (before === inode) return;
     before?.names.delete(path);
-    if (before?.type === "directory" && inode.type !== "directory") this.#dropBelow(path);
+    if (this.#parents.has(path) && inode.type !== "directory") this.#dropBelow(path);
+    for (const parent of parentsOf(path)) this.#parents.add(parent);
     inode.names.add(path);
     this.#inodes.set(path, inode);
     if (LISTS.includes(path)) this.#lists.set(path, []);
@@ -74,7 +78,7 @@ class Recorder implements TarHandler {
 
   #linked(entry: TarEntry): Inode {
     const inode = this.#inodes.get(joinParts(safeParts(entry.link, DEFAULT_LIMITS.depth)));
-    if (inode === undefined) throw new Error(`a hard link to what the archive does not hold: ${entry.link}`);
+    if (inode === undefined) throw linkToNothing(entry);
     return inode;
   }
 
@@ -84,11 +88,19 @@ class Recorder implements TarHandler {
       inode.names.delete(below);
       this.#inodes.delete(below);
     }
+    for (const parent of this.#parents) {
+      if (parent === path || parent.startsWith(`${path}/`)) this.#parents.delete(parent);
+    }
   }
 
   #list(path: string): string {
     return Buffer.concat(this.#lists.get(path) ?? []).toString("utf8");
   }
+}
+
+function* parentsOf(path: ByteString): Generator<ByteString> {
+  for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1))
+    yield latin1(path.slice(0, slash));
 }
 
 function newInode(entry: TarEntry, type: Inode["type"]): Inode {

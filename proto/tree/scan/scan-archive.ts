@@ -104,7 +104,7 @@ class Scanner implements TarHandler {
     const init = this.#index.fileAt("sbin/init");
     const hasInit = init?.type === "file" && init.isExecutable && init.size > 0;
     const withoutInit: BootPart[] = hasInit ? [] : ["init"];
-    const files = [...this.#index.inFolder("boot")].filter(([, { type, size }]) => type === "file" && size > 0);
+    const files = this.#index.inFolder("boot").filter(([, { type, size }]) => type === "file" && size > 0);
     const names = files.map(([name]) => bytesOf(name).toString("utf8"));
     const links = ["vmlinuz", "boot/vmlinuz"].flatMap((path) => {
       const entry = this.#index.entryAt(path);

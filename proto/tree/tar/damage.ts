@@ -1,5 +1,6 @@
 import { HpsError } from "../../values/hps-error.ts";
 import { type ByteString, showName } from "../byte-string.ts";
+import type { TarEntry } from "./entry.ts";
 
 /** Where in an archive something is wrong. */
 export interface Place {
@@ -14,6 +15,14 @@ export function damaged(place: Place, why: string): HpsError {
   return new HpsError("invalid", `the archive is damaged at byte ${place.at}${entry}: ${why}`, {
     hint: "make or fetch the archive anew, and compare its SHA-256 with its maker's",
   });
+}
+
+/** A hard link whose target stands nowhere before it. */
+export function linkToNothing({ at, path, link }: Pick<TarEntry, "at" | "path" | "link">): HpsError {
+  return damaged(
+    { at, name: path },
+    `it is a hard link to ${showName(link)}, and no entry before it is a file of that name`,
+  );
 }
 
 /** `unimplemented`: well-formed, but nothing that a file tree can be made of here. */

@@ -60,7 +60,7 @@ function rawHeader(entry: RawEntry): Buffer {
 }
 
 /** With the checksum of what it holds. */
-function sealed(block: Buffer): Buffer {
+export function sealed(block: Buffer): Buffer {
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");

@@ -14,6 +14,8 @@ const FULL: Meaning = {
   hint: "give the tree more room, or take a smaller image",
 };
 
+const MOUNTED: Meaning = { code: "invalid", says: "a mounted file system stands in its place" };
+
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
@@ -28,7 +30,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENAMETOOLONG: { code: "invalid", says: "a name in it is too long for the file system" },
   EFBIG: { code: "invalid", says: "it is larger than the file system's files can be" },
   EMLINK: { code: "invalid", says: "the file system takes no more names for that file" },
-  EBUSY: { code: "invalid", says: "a mounted file system stands in its place" },
+  EBUSY: MOUNTED,
+  EXDEV: MOUNTED,
   EINVAL: { code: "invalid", says: "the file system does not take it" },
   ERANGE: { code: "invalid", says: "the file system does not take it" },
 };

@@ -1,7 +1,7 @@
-import { closeSync, constants, ftruncateSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, lstatSync } from "node:fs";
 import { HpsError } from "../../values/hps-error.ts";
 import { ACL_ACCESS, ACL_DEFAULT, aclBytes } from "../acl.ts";
-import { type ByteString, joinParts, latin1, showName } from "../byte-string.ts";
+import { type ByteString, bytesOf, joinParts, latin1, showName } from "../byte-string.ts";
 import { CallError, errnoOf } from "../native/call-error.ts";
 import {
   createFile,
@@ -187,11 +187,16 @@ export class Unpacker implements TarHandler {
     const parts = safeParts(entry.link, this.#options.limits.depth);
     const name = parts.pop();
     if (name === undefined) throw new HpsError("invalid", `${showName(entry.path)} is a hard link to the tree's root`);
-    if (joinParts([...parts, name]) === place.path) return;
+    if (joinParts([...parts, name]) === place.path) {
+      // Nothing to do, but it must be there.
+      if (lstatSync(bytesOf(throughProc(place.at, place.name))).isDirectory()) throw linkToFolder(entry);
+      return;
+    }
     const from = { at: openParent(this.#root, parts), name };
     try {
       this.#replacing(place, () => makeHardLink(from.at, name, place.at, place.name));
     } catch (error) {
+      if (errnoOf(error) === "EPERM") throw linkToFolder(entry);
       if (errnoOf(error) !== "EXDEV") throw error;
       this.budget.addBytes(
         this.#replacing(place, () => copyFile(from, place)),
@@ -267,6 +272,10 @@ function isFolder(place: Place): boolean {
 /** Opened anew, not made: a hard link to what is not there is an error. */
 function openParent(root: number, parts: readonly ByteString[]): number {
   return openDirectoryBeneath(root, parts.length === 0 ? SELF : joinParts(parts));
+}
+
+function linkToFolder(entry: TarEntry): HpsError {
+  return new HpsError("invalid", `${showName(entry.path)} is a hard link to a folder, or to what cannot have one`);
 }
 
 function wrongRoot(entry: TarEntry): HpsError {
