@@ -14,7 +14,7 @@ export function createLog(level: LogLevel, write: (line: string) => void): Log {
   const least = LOG_LEVELS.indexOf(level);
   const at = (own: LogLevel) => (message: string, fields?: Fields) => {
     if (LOG_LEVELS.indexOf(own) <= least) {
-      write(`${new Date().toISOString()} ${own.padEnd(5)} ${safeText(message)}${formatFields(fields)}\n`);
+      write(`${new Date().toISOString()} ${own.padEnd(5)} ${safeText(message)}${fieldsText(fields)}\n`);
     }
   };
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
@@ -26,7 +26,8 @@ export function describeError(error: unknown): string {
   return `internal error: ${error instanceof Error ? error.name : typeof error}`;
 }
 
-function formatFields(fields: Fields = {}): string {
+/** Fields as they stand behind a message, each with a space before it. */
+export function fieldsText(fields: Fields = {}): string {
   return Object.entries(fields)
     .map(([key, value]) => ` ${key}=${/^[\w.:/+-]+$/.test(String(value)) ? value : quote(String(value), 500)}`)
     .join("");

@@ -9,10 +9,14 @@ import { ERROR_TABLE, HpsError } from "../proto/values/hps-error.ts";
 import { VERSION } from "../proto/values/program-version.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { runHost } from "./host/host-agent.ts";
+import { runOnBareMetal } from "./install/bare-metal.ts";
 import { runInstaller } from "./install/installer.ts";
+import { waitForCard } from "./install/machine.ts";
 import { createLog, describeError, LOG_LEVELS, type LogLevel } from "./log.ts";
+import { LogTail } from "./log-tail.ts";
 import { ShellSessions } from "./shell/shell-sessions.ts";
 import { setSystemClock } from "./system/clock.ts";
+import { Consoles } from "./system/consoles.ts";
 import { readFacts } from "./system/facts.ts";
 import { restartInstaller } from "./system/power.ts";
 
@@ -28,6 +32,7 @@ interface Flags {
   readonly config?: string;
   readonly set: readonly string[];
   readonly setClock: boolean;
+  readonly bareMetal: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -43,10 +48,17 @@ const program = new Command("hps-agent")
   .option("--config <file>", "settings (YAML)")
   .addOption(new Option("--set <name=value>", "one setting").default([], "none").argParser(append))
   .option("--set-clock", "set the machine's clock when it is wrong (mode installer)", false)
+  .option("--bare-metal", "this machine is booted for this alone: bring up its network, speak on its consoles", false)
   .addOption(new Option("--log-level <level>", "what is written").choices([...LOG_LEVELS]).default("info"));
 
 const flags: Flags = program.parse().opts();
-const log = createLog(flags.logLevel, (line) => process.stderr.write(line));
+const consoles = flags.bareMetal ? await Consoles.open() : undefined;
+const tail = new LogTail();
+const log = createLog(flags.logLevel, (line) => {
+  tail.push(line);
+  if (consoles === undefined) process.stderr.write(line);
+  else consoles.write(line);
+});
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => stop.abort(new HpsError("cancelled", `stopped by ${name}`)));
@@ -60,24 +72,27 @@ try {
 log.info("stopped");
 process.exit(0);
 
-async function run({ mode, claim, facts, setClock }: Flags): Promise<void> {
+async function run({ mode, claim, setClock }: Flags): Promise<void> {
   const options: AgentOptions = {
     config: await readConfig(flags),
-    facts: await factsOf(facts),
+    facts: await factsOf(flags),
     log,
     version: VERSION,
     shells: new ShellSessions(),
   };
-  if (mode === "host") {
-    const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";
-    return runHost({ ...options, commandLine }, stop.signal);
-  }
+  const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";
+  if (mode === "host") return runHost({ ...options, commandLine }, stop.signal);
   if (claim === undefined) throw new HpsError("invalid", "--claim is needed in mode installer");
   const clock = setClock ? { setClock: setSystemClock } : {};
-  return runInstaller(
-    { ...options, ...clock, restart: restartInstaller, claim: parseClaim(await textOf(claim)), built: BUILT },
-    stop.signal,
-  );
+  const installer = {
+    ...options,
+    ...clock,
+    restart: restartInstaller,
+    claim: parseClaim(await textOf(claim)),
+    built: BUILT,
+  };
+  if (consoles === undefined) return runInstaller(installer, stop.signal);
+  return runOnBareMetal(installer, { consoles, tail, commandLine }, stop.signal);
 }
 
 async function readConfig({ config, state, set, mode }: Flags) {
@@ -95,8 +110,10 @@ function given(folder: string | undefined): string | undefined {
   return folder === undefined ? undefined : resolve(folder);
 }
 
-async function factsOf(file: string | undefined): Promise<Facts> {
-  return file === undefined ? readFacts() : parseFactsJson(await textOf(file));
+async function factsOf({ facts, bareMetal }: Flags): Promise<Facts> {
+  if (facts !== undefined) return parseFactsJson(await textOf(facts));
+  if (bareMetal) await waitForCard(log, stop.signal);
+  return readFacts();
 }
 
 async function textOf(file: string): Promise<string> {

@@ -3,28 +3,30 @@ import type { AgentService, Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { AgentOptions } from "../agent-options.ts";
-import { type EventBody, factsMessage } from "../link/attach-messages.ts";
+import { factsMessage } from "../link/attach-messages.ts";
 import { commandRunner } from "../link/commands.ts";
 import { claimDigest, enrol } from "../link/enrol.ts";
 import { filesOf } from "../link/files.ts";
 import type { Identity } from "../link/identity.ts";
 import { Link } from "../link/link.ts";
-import { Outbox } from "../link/outbox.ts";
+import type { Outbox } from "../link/outbox.ts";
 import { Renewal } from "../link/renewal.ts";
 import { runAttached } from "../link/run-attached.ts";
 import { openShellWith } from "../link/shells.ts";
-import { openStateFolder } from "../link/state-folder.ts";
+import { openStateFolder, type StateFolder } from "../link/state-folder.ts";
 import type { Log } from "../log.ts";
 import { type ClockReport, checkClock, checkClockOnce, clockSentence } from "./clock-check.ts";
 import { hostCertificates } from "./host-certificates.ts";
 import { configurationSource } from "./host-configuration.ts";
-import { InstallationRecord } from "./installation-record.ts";
+import { type Machine, machineText } from "./machine.ts";
 import { Restart } from "./restart.ts";
 import { Sequence } from "./sequence.ts";
+import { Situation, type Standing } from "./situation.ts";
 import type { Job } from "./step.ts";
 import { STEPS } from "./steps.ts";
 import { machineTarget } from "./target.ts";
 import { toolsImage } from "./tools.ts";
+import { Voice } from "./voice.ts";
 
 export interface InstallerOptions extends AgentOptions {
   readonly claim: Claim;
@@ -32,21 +34,38 @@ export interface InstallerOptions extends AgentOptions {
   readonly built: number;
   /** Absent: the clock is left as it is. */
   readonly setClock?: (time: number) => Promise<void>;
+  /** Hears where the installation stands. */
+  readonly situation?: Situation;
+  /** Makes the machine fit to reach hpsd; absent: it is already, and `facts` are its facts. */
+  readonly machine?: (log: Log) => Promise<Machine>;
   /** Restarts the machine that was installed; absent: the agent ends in its place. */
   readonly restart?: (log: (line: string) => void) => Promise<void>;
 }
 
 /** Installs one host: clock, enrolment, then attached until `signal` or the end of the installation, which it throws. */
 export async function runInstaller(options: InstallerOptions, signal: AbortSignal): Promise<void> {
-  const { claim, config, log, facts } = options;
+  const { claim, config, situation = new Situation() } = options;
+  const voice = new Voice(options.log, situation, config.outbox);
+  const { log } = voice;
+  situation.change({ server: claim.https, machine: machineText(options.facts), doing: "clock" });
   const folder = await openStateFolder(config.state);
-  const { setClock, built } = options;
+  const clock = await checkedClock(options, folder, log);
+  const machine = await options.machine?.(log);
+  const facts = machine?.facts ?? options.facts;
+  situation.change({ doing: "enrolment" });
+  const onWait = (wait: Partial<Standing>) => situation.change(wait);
+  const identity = await enrol({ claim, facts, folder, backoff: config.backoff, log, onWait }, signal);
+  situation.change({ doing: "attach", fingerprint: "", problem: "" });
+  await install({ ...options, facts }, { identity, clock, voice, machine }, signal);
+}
+
+async function checkedClock(options: InstallerOptions, folder: StateFolder, log: Log): Promise<ClockReport> {
+  const { claim, setClock, built } = options;
   const clock = await checkClockOnce(folder.clock, claimDigest(claim), () =>
     checkClock({ claim, built, now: Date.now, ...(setClock && { set: setClock }) }),
   );
   log[clock.action === "none" ? "info" : "warn"](clockSentence(clock));
-  const identity = await enrol({ claim, facts, folder, backoff: config.backoff, log }, signal);
-  await install(options, { identity, clock }, signal);
+  return clock;
 }
 
 /** Why the agent leaves when everything is installed. */
@@ -55,16 +74,18 @@ const RESTART = new HpsError("cancelled", "the machine restarts into the install
 interface Start {
   readonly identity: Identity;
   readonly clock: ClockReport;
+  readonly voice: Voice;
+  readonly machine: Machine | undefined;
 }
 
 /** The wiring: hpsd's words drive the sequence, the sequence's go to hpsd. */
-async function install(options: InstallerOptions, { identity, clock }: Start, signal: AbortSignal): Promise<void> {
-  const { claim, config, log, facts, version, shells } = options;
+async function install(options: InstallerOptions, start: Start, signal: AbortSignal): Promise<void> {
+  const { claim, config, facts, version, shells } = options;
+  const { identity, voice } = start;
+  const { log, outbox, event, line, say } = voice;
   const { backoff, heartbeat } = config;
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
-  const outbox = new Outbox(config.outbox);
-  const record = new InstallationRecord();
   const renewal = new Renewal({ identity, backoff, log, onRenewed: () => link.reattach() });
   const onCommand = commandRunner(
     {
@@ -80,24 +101,23 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
     log,
   );
   const onWelcome = (welcome: Welcome) => follow(welcome, { claim, outbox, sequence, restart });
-  const hello = () => ({ version, facts: factsMessage(facts) });
-  const onNewRun = () => sequence.restart();
   const link: Link = new Link({
     ...{ identity, version, backoff, heartbeat, log, outbox },
-    ...{ hello, onWelcome, onNewRun, onCommand },
+    ...{ onWelcome, onCommand, onNewRun: () => sequence.restart() },
+    hello: () => ({ version, facts: factsMessage(facts) }),
+    onState: (attached, why) => voice.situation.attached(attached, why),
   });
   const service = () => link.service();
   const configuration = configurationSource({ service, ...claim, backoff });
-  const job = jobOf(options, { identity, clock, service, record, configuration: configuration.ask });
-  const voice = voiceOf(outbox, log, { record, onFailed: configuration.forget });
+  voice.onFailed(configuration.forget); // hpsd may say something else than before
+  const job = jobOf(options, { ...start, service, configuration: configuration.ask });
   const restart = new Restart({
-    ...voice,
-    outbox,
+    ...{ outbox, event, say },
     openShells: () => shells?.count ?? 0,
     onReady: () => over.abort(RESTART),
   });
   const onIdle = () => void restart.whenInstalled(configuration.ask, stop);
-  const sequence = new Sequence({ steps: STEPS, job, log, ...voice, onIdle });
+  const sequence = new Sequence({ steps: STEPS, job, log: options.log, event, line, onIdle });
   const working = sequence.run(stop);
   const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());
   const [end] = await Promise.allSettled([attached, working]);
@@ -106,42 +126,24 @@ async function install(options: InstallerOptions, { identity, clock }: Start, si
   if (over.signal.reason instanceof HpsError) throw over.signal.reason;
 }
 
-interface JobParts extends Start, Pick<Job, "configuration" | "record"> {
+interface JobParts extends Start, Pick<Job, "configuration"> {
   readonly service: () => Client<typeof AgentService>;
 }
 
 /** What the steps work with. */
 function jobOf({ claim, config, facts }: InstallerOptions, parts: JobParts): Job {
-  const { identity, clock, service, record, configuration } = parts;
+  const { identity, clock, service, voice, machine } = parts;
   const { backoff } = config;
+  const configuration: Job["configuration"] = async (signal) => {
+    const known = await parts.configuration(signal);
+    voice.situation.change({ host: known.hostName });
+    return known;
+  };
   return {
-    ...{ clock, facts, configuration, record, contact: identity.contact },
+    ...{ clock, facts, configuration, record: voice.record, contact: identity.contact, links: machine?.links },
     hostCertificate: hostCertificates(service, { installation: claim.installation, backoff }),
     ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
   };
-}
-
-/** How the sequence speaks: to hpsd, and with `say` to the console too. After a failure hpsd may say something else than before. */
-function voiceOf(outbox: Outbox, log: Log, { record, onFailed }: Listening) {
-  const line = (source: string, text: string) => {
-    outbox.log(source, text);
-    record.line(source, text);
-  };
-  const say = (text: string) => {
-    log.info(text);
-    line("agent", text);
-  };
-  const event = (body: EventBody) => {
-    outbox.event(body);
-    record.event(body);
-    if (body.case === "stepFailed") onFailed();
-  };
-  return { event, line, say };
-}
-
-interface Listening {
-  readonly record: InstallationRecord;
-  readonly onFailed: () => void;
 }
 
 function refuseReboot(): never {

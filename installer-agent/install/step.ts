@@ -12,6 +12,8 @@ export interface Job {
   /** What was found, and done, before enrolment. */
   readonly clock: ClockReport;
   readonly facts: Facts;
+  /** The network cards, a line each; absent where the agent did not bring them up itself. */
+  readonly links?: (() => Promise<readonly string[]>) | undefined;
   /** The host's configuration, asked for once; also when the step of that name was done by an earlier run. */
   readonly configuration: (signal: AbortSignal) => Promise<HostConfiguration>;
   /** Where hpsd is and whom to believe: what the installed system is told too. */

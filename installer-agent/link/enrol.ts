@@ -18,6 +18,8 @@ export interface EnrolOptions {
   readonly folder: StateFolder;
   readonly backoff: BackoffLimits;
   readonly log: Log;
+  /** Hears what it waits for: approval of this fingerprint, or the end of a problem. */
+  readonly onWait?: (wait: { readonly fingerprint: string; readonly problem: string }) => void;
 }
 
 /** Tells two claims apart without keeping the secret. */
@@ -62,16 +64,20 @@ interface Asking {
   readonly enrolment: Enrolment;
 }
 
-async function askUntilIssued({ backoff, log }: EnrolOptions, { contact, enrolment }: Asking, signal: AbortSignal) {
+async function askUntilIssued(options: EnrolOptions, { contact, enrolment }: Asking, signal: AbortSignal) {
+  const { backoff, log, onWait } = options;
   const waits = new Backoff(backoff);
   const fingerprint = approvalFingerprint(enrolment.key.publicKey);
   for (;;) {
-    const answer = await simpleEnroll(contact, enrolment, signal).catch((error: unknown) =>
-      waitAfter(error, waits, log),
-    );
+    const answer = await simpleEnroll(contact, enrolment, signal).catch((error: unknown) => {
+      const wait = waitAfter(error, waits, log);
+      onWait?.({ fingerprint: "", problem: describeError(error) });
+      return wait;
+    });
     if (answer.kind === "issued") return answer.chain;
     if (answer.kind === "pending") {
       waits.reset();
+      onWait?.({ fingerprint, problem: "" });
       // A warning, so that no log level hides what the operator has to read here.
       log.warn(
         `waiting for approval of this fingerprint: ${fingerprint} (by hpsctl host approve HOST --fingerprint …)`,

@@ -18,6 +18,8 @@ export interface LinkOptions extends Omit<SessionOptions, "service"> {
   readonly log: Log;
   /** hpsd cannot take what this run has to say: a new run has begun, and the work begins anew with it. */
   readonly onNewRun: () => void;
+  /** Attached now, or why not. */
+  readonly onState?: (attached: boolean, why: string) => void;
 }
 
 /** How long a connection that was replaced may serve the shells on it. */
@@ -73,6 +75,7 @@ export class Link {
 
   #welcomed(welcome: Welcome): void {
     this.#options.onWelcome(welcome);
+    this.#options.onState?.(true, "");
     this.#options.log.info("attached", { host: welcome.hostId, server: welcome.serverVersion });
   }
 
@@ -98,8 +101,9 @@ export class Link {
   }
 
   #waitAfter(began: number, error: unknown): number {
-    const { backoff, identity, log } = this.#options;
+    const { backoff, identity, log, onState } = this.#options;
     if (this.#leaving.signal.aborted || this.#reattach) return 0;
+    onState?.(false, describeError(error));
     const verdict = verdictOn(error);
     // A host's certificate may be made good again, and nobody would start its agent.
     if (verdict === "over" && identity.peer.kind === "installer") throw error;

@@ -92,7 +92,7 @@ crashes=0
 while :; do
 	began=$(cut -d. -f1 /proc/uptime)
 	# What the agent says goes to the consoles and to hpsd by itself; only the last words of a crash are for here.
-	/opt/hps/node /opt/hps/hps-agent.js --mode installer --claim /etc/hps/claim.json --set-clock \
+	/opt/hps/node /opt/hps/hps-agent.js --mode installer --claim /etc/hps/claim.json --set-clock --bare-metal \
 		</dev/null >/run/hps/agent.out 2>&1
 	code=$?
 	ended=$(cut -d. -f1 /proc/uptime)

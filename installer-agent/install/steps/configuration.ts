@@ -12,7 +12,15 @@ export const configuration: Step = {
         hint: `it is for ${macs.join(", ")}; this machine has ${own.slice(0, 8).join(", ")}`,
       });
     }
+    if (order !== undefined && job.facts.secureBoot === true) throw secureBootIsOn();
     const work = order === undefined ? (rescue ? "rescue" : "no image") : `image ${order.image.name}`;
     log(`this is ${hostName}${domain === "" ? "" : `.${domain}`} in cluster ${cluster}, ${work}`);
   },
 };
+
+/** Said before anything is changed: what would be installed could not be started. */
+function secureBootIsOn(): HpsError {
+  return new HpsError("precondition", "Secure Boot is on, and the boot loader that HPS installs is not signed", {
+    hint: "turn Secure Boot off in this machine's firmware setup, then: hpsctl installation retry HOST",
+  });
+}
