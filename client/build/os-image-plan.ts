@@ -16,6 +16,11 @@ export interface OsImagePlaces {
 
 /** Where a script of the order stands in the image while it runs. */
 const SCRIPT = "/.hps-script";
+/**
+ * A copy of the configuration by which mmdebstrap's apt works on the image. It lies in the image's /tmp: without it, mmdebstrap would
+ * empty the package lists of this machine in the end, and a script that tidies up is quick to take it away.
+ */
+const APT = "/.hps-apt";
 
 /** The words after `mmdebstrap`; `apt` are lines of apt's configuration. The image comes on its standard output, as a tar archive. */
 export function mmdebstrapArguments(order: OsImageOrder, places: OsImagePlaces, apt: readonly string[]): string[] {
@@ -78,6 +83,7 @@ rm -rf "$1/.hps-used" partial lock`;
  * resolv.conf there, by which nothing is found before the image runs: the scripts get this machine's.
  */
 const SETTLE = `set -e
+cp -p "$MMDEBSTRAP_APT_CONFIG" "$1${APT}"
 cp -L --remove-destination /etc/resolv.conf "$1/etc/resolv.conf"
 chroot "$1" systemctl enable systemd-networkd.service systemd-resolved.service`;
 
@@ -101,13 +107,14 @@ chroot "$1" update-initramfs -c -k all`;
 
 /** An image is many hosts: it holds nothing that one host alone may have, and nothing of the machine that built it. */
 const CLEAN = `set -e
-rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/hostname" "$1/var/lib/systemd/random-seed" "$1/var/lib/systemd/credential.secret"
+test -e "$MMDEBSTRAP_APT_CONFIG" || cp -p "$1${APT}" "$MMDEBSTRAP_APT_CONFIG"
+rm -f "$1${APT}" "$1"/etc/ssh/ssh_host_* "$1/etc/hostname" "$1/var/lib/systemd/random-seed" "$1/var/lib/systemd/credential.secret"
 rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old
 rm -f "$1"/etc/*- "$1/var/lib/dbus/machine-id"
 : > "$1/etc/machine-id"
 find "$1/var/log" -type f -exec truncate -s 0 {} +
-rm -rf "$1"/var/log/apt/* "$1"/var/log/journal/* "$1"/tmp/* "$1"/var/tmp/*
+rm -rf "$1"/var/log/apt/* "$1"/var/log/journal/* "$1"/var/tmp/*
 if cmp -s /etc/resolv.conf "$1/etc/resolv.conf"; then
   ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"
 fi`;

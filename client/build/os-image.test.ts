@@ -149,6 +149,39 @@ describe("an order", () => {
   });
 });
 
+test("what is cleaned away is the image's; mmdebstrap's own configuration is there afterwards, whatever a script removed", () => {
+  const root = join(folder, "root");
+  const kept = ["etc/ssh/sshd_config", "etc/passwd", "tmp/mmdebstrap.apt.conf.x"];
+  const gone = [
+    "etc/ssh/ssh_host_rsa_key",
+    "etc/hostname",
+    "etc/passwd-",
+    "var/lib/apt/lists/Release",
+    "var/log/apt/term.log",
+  ];
+  for (const name of [...kept, ...gone, "etc/machine-id", "var/log/dpkg.log", ".hps-apt"]) {
+    mkdirSync(join(root, name, ".."), { recursive: true });
+    writeFileSync(join(root, name), "text");
+  }
+  const order = parseOsImageOrder(WORDS);
+  const places = { packages: "/p", used: "/u", scripts: [], sources: "/s" };
+  const hook = mmdebstrapArguments(order, places, []).findLast((arg) => arg.startsWith("--customize-hook=")) ?? "";
+  const clean = (config: string) =>
+    execFileSync("sh", ["-c", hook.slice("--customize-hook=".length), "exec", root], {
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", MMDEBSTRAP_APT_CONFIG: join(root, config) },
+    });
+  clean("tmp/mmdebstrap.apt.conf.x");
+  expect(kept.filter((name) => !existsSync(join(root, name)))).toEqual([]);
+  expect([...gone, ".hps-apt"].filter((name) => existsSync(join(root, name)))).toEqual([]);
+  expect(["etc/machine-id", "var/log/dpkg.log"].map((name) => readFileSync(join(root, name), "utf8"))).toEqual([
+    "",
+    "",
+  ]);
+  writeFileSync(join(root, ".hps-apt"), "Dir");
+  clean("tmp/other.conf");
+  expect(readFileSync(join(root, "tmp/other.conf"), "utf8")).toBe("Dir");
+});
+
 describe("apt's sources", () => {
   const deb822 = {
     path: "/etc/apt/sources.list.d/debian.sources",
