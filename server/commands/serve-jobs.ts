@@ -26,6 +26,10 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
       onError: (error) => onError("forgetting installations", error),
     }),
   ];
+  const installers = repeat(() => core.installers.prune(), {
+    everyMs: HOUR,
+    onError: (error) => onError("removing old installers", error),
+  });
   const stopping = new AbortController();
   const limits = { ...KEPT_RECORDS, auditMs: retention.audit };
   const bounded = {
@@ -39,7 +43,7 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
   return {
     stop: async () => {
       stopping.abort();
-      await Promise.all([keeping, ...jobs.map((job) => job.stop())]);
+      await Promise.all([keeping, installers.stop(), ...jobs.map((job) => job.stop())]);
     },
   };
 }

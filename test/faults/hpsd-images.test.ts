@@ -71,6 +71,7 @@ test("hpsd that is killed while images and installers arrive has each whole or n
     expect(filesIn(hpsd, "images")).toEqual([...named].sort());
     for (const digest of named) expect(sha256(readFileSync(path.join(hpsd.state, "images", digest)))).toBe(digest);
     const current = await again.installers.getInstaller({});
+    // Whatever was replaced is gone with the process that knew that machines may be on their way to it.
     expect(filesIn(hpsd, "boot/sets")).toEqual([current.digest]);
     for (const { name, file } of current.files) {
       const bytes = readFileSync(path.join(hpsd.state, "boot/sets", current.digest, name));

@@ -33,11 +33,16 @@ async function openRig() {
   const store = await openTestStore();
   const folder = await mkdtemp(path.join(tmpdir(), "hps-installers-"));
   const failures: unknown[] = [];
-  const clock = () => 5_000;
+  const time = { now: 5_000 };
+  const clock = () => time.now;
   const deps = { store, clock, audit: new Audit(store, clock), onError: (error: unknown) => void failures.push(error) };
   const open = async () => await Installers.open({ ...deps, folder: await SetFolder.open(folder, new Room(folder)) });
   return {
     ...{ store, failures, folder, installers: await open(), reopened: open },
+    /** Long after, when nobody is on his way to what was replaced. */
+    later: () => {
+      time.now += 600_000;
+    },
     sets: async () => (await readdir(path.join(folder, "sets"))).sort(),
     [Symbol.asyncDispose]: async () => {
       await store[Symbol.asyncDispose]();
@@ -72,6 +77,9 @@ test("the order of its files is not part of what a set is; its version is", asyn
   expect(again.digest).toBe(first.digest);
   const newer = await rig.installers.import(ALICE, saidOf(FILES, "0.1.1"), bytesOf(FILES));
   expect(newer.digest).not.toBe(first.digest);
+  expect(rig.installers.file("kernel", first.digest)?.sizeBytes).toBe(8);
+  rig.later();
+  await rig.installers.prune();
   expect(await rig.sets()).toEqual([newer.digest]);
 });
 
@@ -101,6 +109,9 @@ test("what an unfinished installation booted stays until it ends", async () => {
   );
   const second = await rig.installers.import(ALICE, saidOf(FILES, "0.1.1"), bytesOf(FILES));
   expect(rig.installers.file("tools.squashfs", first.digest)?.sizeBytes).toBe(9);
+  expect(await rig.sets()).toEqual([first.digest, second.digest].sort());
+  rig.later();
+  await rig.installers.prune();
   expect(await rig.sets()).toEqual([first.digest, second.digest].sort());
   await rig.store.write((tx) =>
     tx.updateTable("installation").set({ outcome: "cancelled" }).where("id", "=", id).execute(),

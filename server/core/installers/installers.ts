@@ -19,6 +19,9 @@ export interface InstallersDeps {
   readonly onError: (error: unknown) => void;
 }
 
+/** A machine may have been sent to a set the moment before another took its place. */
+const GRACE_MS = 600_000;
+
 export interface CurrentInstaller extends InstallerSet {
   /** UTC milliseconds. */
   readonly importedAt: number;
@@ -34,6 +37,8 @@ export class Installers {
   readonly #deps: InstallersDeps;
   readonly #sets = new Map<string, InstallerSet>();
   readonly #switching = new OneAtATime();
+  /** When sets ceased to be the current one. */
+  readonly #replaced = new Map<string, number>();
   #current: CurrentInstaller | undefined;
   /** The current set, where its files are no longer what they were. */
   #lost: string | undefined;
@@ -89,6 +94,7 @@ export class Installers {
         const details = { digest: set.digest, version: set.version };
         await store.write((tx) => audit.allowed(tx, actorOfCaller(caller), { target: "installer", details }));
         await folder.setCurrent(made);
+        if (this.#current !== undefined) this.#replaced.set(this.#current.digest, clock());
         this.#sets.set(set.digest, set);
         this.#current = made;
         this.#lost = undefined;
@@ -102,12 +108,15 @@ export class Installers {
     }
   }
 
-  /** Forgets sets that are neither current nor an unfinished installation's. */
+  /** Forgets sets that are neither current, nor were a moment ago, nor are an unfinished installation's. */
   async prune(): Promise<void> {
-    const { store, folder } = this.#deps;
+    const { store, folder, clock } = this.#deps;
     await this.#switching.run(async () => {
       const used = new Set(await store.read((db) => selectInstallersInUse(db)));
-      const kept = (digest: string) => digest === this.#current?.digest || used.has(digest);
+      const old = clock() - GRACE_MS;
+      for (const [digest, at] of this.#replaced) if (at <= old) this.#replaced.delete(digest);
+      const kept = (digest: string) =>
+        digest === this.#current?.digest || used.has(digest) || this.#replaced.has(digest);
       for (const digest of [...this.#sets.keys()].filter((each) => !kept(each))) this.#sets.delete(digest);
       await folder.keepOnly([...this.#sets.keys(), ...(this.#lost === undefined ? [] : [this.#lost])]);
     });
