@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Admission, ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { addTestImage } from "../core/testing/test-rows.ts";
 import { allPages } from "./testing/collect.ts";
 import { type InventoryRig, startInventoryRig } from "./testing/inventory-rig.ts";
 
@@ -112,6 +113,14 @@ test("a cluster with hosts is not deleted", async () => {
   await expect(rig.clusters.deleteCluster({ name: "lab" }, rig.root)).rejects.toMatchObject({
     code: "precondition",
     message: "cluster lab cannot be deleted: 1 host is in it",
+  });
+});
+
+test("nor is one with images", async () => {
+  await using rig = await withLab();
+  for (const name of ["a:1", "b:1"]) await addTestImage(rig.inventory.store, rig.lab.id, { name });
+  await expect(rig.clusters.deleteCluster({ name: "lab" }, rig.root)).rejects.toMatchObject({
+    ...{ code: "precondition", message: "cluster lab cannot be deleted: 2 images are in it" },
   });
 });
 

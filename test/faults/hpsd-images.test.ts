@@ -104,8 +104,11 @@ test("many that bring their image slowly hold up nobody", async () => {
   });
   await until("all begun", 20_000, () => filesIn(hpsd, "images").length === 16);
   const began = performance.now();
-  await importImage(hpsd.admin, "quick:1", randomBytes(4 * MIB));
-  await hpsd.admin.hosts.listHosts({});
+  const quick = randomBytes(4 * MIB);
+  const made = await importImage(hpsd.admin, "quick:1", quick);
+  // The same again is answered before its data has come; another one is refused as soon.
+  expect(await importImage(hpsd.admin, "quick:1", quick)).toEqual(made);
+  await expect(importImage(hpsd.admin, "quick:1", randomBytes(4 * MIB))).rejects.toMatchObject({ code: "exists" });
   const took = performance.now() - began;
   done.resolve();
   expect(await Promise.all(slow)).toHaveLength(16);

@@ -69,7 +69,7 @@ export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
  */
 export type Component = Message<"hps.v1.Component"> & {
   /**
-   * `store`, `grpc`, `https`, `boot`, `dnsmasq`.
+   * `store`, `grpc`, `https`, `boot`, `dnsmasq`, `installer`.
    *
    * @generated from field: string name = 1;
    */
