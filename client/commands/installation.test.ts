@@ -195,8 +195,8 @@ test("a host stands for its newest installation; get shows steps and the fingerp
   });
   const { out } = await hpsctl(server, "installation get web01");
   expect(out).toMatch(/^ID: +01900000/);
-  expect(out).toContain("An agent at 192.0.2.9 since 2026-11-20T09:30:00Z waits for approval.");
-  expect(out).toContain("  1a2b3-c4d5e-6f708-192a3\n");
+  expect(out).toContain("an agent at 192.0.2.9 waits for approval since 2026-11-20T09:30:00Z, its fingerprint: ");
+  expect(out).toContain("--fingerprint 1a2b3-c4d5e-6f708-192a3\n");
   expect(out).toMatch(/STEP +STATE +ATTEMPT/);
   const none = await hpsctl(server, "installation get prod/db1");
   expect({ code: none.code, asked }).toEqual({ code: 3, asked: ["lab/web01", "prod/db1"] });

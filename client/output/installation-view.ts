@@ -5,16 +5,17 @@ import {
   InstallationStateSchema,
   Outcome,
   OutcomeSchema,
-  type PendingEnrolment,
   type Step,
   StepState,
   StepStateSchema,
 } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { safeText } from "../../proto/values/safe-text.ts";
+import { formatSize } from "../../proto/values/size.ts";
 import { protoJson, type View } from "./print.ts";
 import { progressText } from "./rate.ts";
 import { type Column, formatTable } from "./table.ts";
 import type { Colour, Terminal } from "./terminal.ts";
+import { whatNext } from "./what-next.ts";
 import { enumWord, timeText } from "./words.ts";
 
 const COLOURS: Readonly<Record<number, Colour>> = {
@@ -50,10 +51,23 @@ export const INSTALLATION_VIEW: View<Installation> = {
     { title: "WINDOW ENDS", wide: true, text: ({ windowEndTime }) => timeText(windowEndTime) },
     { title: "ENDED", wide: true, text: ({ endTime }) => timeText(endTime) },
     { title: "ATTACHED", wide: true, text: ({ attached }) => (attached ? "yes" : "no") },
-    { title: "MAY WIPE", wide: true, text: ({ wipeDiskSerials }) => wipeDiskSerials.join(",") },
+    { title: "DISK", wide: true, text: ({ storage }) => storage?.disk ?? "" },
+    { title: "ROOT SIZE", wide: true, text: rootSizeText },
+    { title: "MAY WIPE", wide: true, text: mayWipeText },
+    { title: "RESCUE", wide: true, text: ({ rescue }) => (rescue ? "yes" : "no") },
+    { title: "RESTART", wide: true, text: ({ rebootPaused }) => (rebootPaused ? "held" : "by itself") },
   ],
-  more: (terminal, { pendingEnrolment, steps }) => pendingText(pendingEnrolment) + stepsText(terminal, steps),
+  more: (terminal, installation) => nextText(installation) + stepsText(terminal, installation.steps),
 };
+
+function rootSizeText({ storage }: Installation): string {
+  const bytes = storage?.rootSizeBytes ?? 0n;
+  return bytes === 0n ? "" : formatSize(Number(bytes));
+}
+
+function mayWipeText({ storage, wipeDiskSerials }: Installation): string {
+  return [...(storage?.wipe ? ["the chosen disk"] : []), ...wipeDiskSerials].join(",");
+}
 
 const STEP_COLOURS: Readonly<Record<number, Colour>> = {
   [StepState.SUCCEEDED]: "green",
@@ -77,13 +91,8 @@ function stepsText(terminal: Terminal, steps: readonly Step[]): string {
   return `\n${formatTable(terminal, STEP_COLUMNS, steps, { wide: true, header: true }).text}`;
 }
 
-function pendingText(pending: PendingEnrolment | undefined): string {
-  if (pending === undefined) return "";
-  const { fingerprint, address, requestTime } = pending;
-  const who = safeText(`${address === "" ? "an unknown address" : address} since ${timeText(requestTime) || "now"}`);
-  return [
-    `\nAn agent at ${who} waits for approval. Compare with the machine's own console:`,
-    `  ${safeText(fingerprint)}`,
-    "Only if it shows the same: hpsctl host approve HOST --fingerprint …\n",
-  ].join("\n");
+/** What it waits for, below its fields. */
+function nextText(installation: Installation): string {
+  const lines = whatNext(installation).map((line) => `  ${safeText(line)}\n`);
+  return lines.length === 0 ? "" : `\n${lines.join("")}`;
 }

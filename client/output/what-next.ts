@@ -1,4 +1,9 @@
-import { type Installation, InstallationState, StepState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import {
+  type Installation,
+  InstallationState,
+  type PendingEnrolment,
+  StepState,
+} from "../../proto/gen/hps/v1/installation_pb.ts";
 import { hostName } from "./host-view.ts";
 import { timeText } from "./words.ts";
 
@@ -7,11 +12,12 @@ export function whatNext(installation: Installation): readonly string[] {
   const host = hostName({ cluster: installation.cluster, name: installation.host });
   const again = `hpsctl installation retry ${host}`;
   const end = `hpsctl installation cancel ${host}`;
+  if (installation.pendingEnrolment !== undefined) return waitsForApproval(host, installation.pendingEnrolment);
   switch (installation.state) {
     case InstallationState.ARMED:
       return [waitsForMachine(installation)];
     case InstallationState.AWAITING_APPROVAL:
-      return waitsForApproval(host, installation);
+      return ["an agent waits for approval"];
     case InstallationState.INSTALLING:
       return isHeld(installation) ? [held(host)] : rescueReady(host, installation);
     case InstallationState.REBOOTING:
@@ -37,11 +43,11 @@ function waitsForMachine({ windowEndTime }: Installation): string {
   return `power on the machine and let it boot from the network${until === "" ? "" : `, before ${until}`}`;
 }
 
-function waitsForApproval(host: string, { pendingEnrolment }: Installation): readonly string[] {
-  if (pendingEnrolment === undefined) return ["an agent waits for approval"];
-  const { fingerprint, address } = pendingEnrolment;
+function waitsForApproval(host: string, { fingerprint, address, requestTime }: PendingEnrolment): readonly string[] {
+  const from = address === "" ? "" : ` at ${address}`;
+  const since = requestTime === undefined ? "" : ` since ${timeText(requestTime)}`;
   return [
-    `an agent${address === "" ? "" : ` at ${address}`} waits for approval with fingerprint ${fingerprint}`,
+    `an agent${from} waits for approval${since}, its fingerprint: ${fingerprint}`,
     "if the machine's own console shows the same:",
     `  hpsctl host approve ${host} --fingerprint ${fingerprint}`,
   ];
