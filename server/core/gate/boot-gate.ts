@@ -23,6 +23,8 @@ export interface BootAsk {
   readonly inventory: ReadonlyMap<string, string>;
 }
 
+/** From a DHCP answer to dnsmasq's word of it, on a machine that is busy. */
+const LEASE_GRACE_MS = 3_000;
 /** How soon a machine whose earlier agent may still live asks again. */
 const WAIT_SECONDS = 15;
 /** A word of the agent later than this after another boot of its host comes from another machine. */
@@ -54,8 +56,9 @@ export class BootGate {
 
   /** Throws `denied` with an incident id when the sender is not the machine it says, or may have nothing. */
   async boot(ask: BootAsk): Promise<BootDecision> {
-    const { leases, clock, store } = this.#parts;
-    const lease = leases.about(ask.address, ask.mac);
+    const { leases, clock, store, settings } = this.#parts;
+    const isOurs = ask.neighbour === "elsewhere" || (ask.neighbour !== "absent" && ask.neighbour.mac === ask.mac);
+    const lease = await leases.soonAbout(ask.address, ask.mac, isOurs ? (settings.leaseGrace ?? LEASE_GRACE_MS) : 0);
     const now = clock();
     const doubt = doubtAbout({ claimedMac: ask.mac, lease, neighbour: ask.neighbour, now });
     if (doubt !== undefined) throw await this.#refuse(ask, undefined, doubt);

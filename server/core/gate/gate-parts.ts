@@ -17,6 +17,8 @@ export interface GateSettings {
   readonly claimTtl: number;
   /** How long after its DHCP exchange an unknown machine may make first contact; milliseconds. */
   readonly contactWindow: number;
+  /** How long a machine that asks how to boot is not refused because DHCP's word of it is missing, in ms; default 3 000. */
+  readonly leaseGrace?: number;
   /** Where agents reach hpsd; asked when a claim is made, for only then are the ports known. */
   readonly addresses: () => { readonly grpc: Endpoint; readonly https: HttpsUrl };
 }

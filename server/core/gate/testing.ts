@@ -113,7 +113,7 @@ async function coreIn(folder: string, store: HpsStore, clock: () => number): Pro
   return await openCore({
     ...{ store, stateFolder, clock, version: VERSION },
     settings: {
-      ...{ claimTtl: 10 * MINUTE, contactWindow: 10 * MINUTE, installerLifetime: 24 * 60 * MINUTE },
+      ...{ claimTtl: 10 * MINUTE, contactWindow: 10 * MINUTE, leaseGrace: 0 },
       ...{ heartbeat: 30_000, goneAfter: 90_000, recording: "strict", logSize: 1_000_000, imageSize: 1_000_000 },
       lifetimes: LIFETIME,
       addresses: () => addresses,
