@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type BiosBootFacts, planBiosBoot } from "./bios-boot.ts";
+import { type BiosBootFacts, planBiosBoot, refuseUnstartable } from "./bios-boot.ts";
 
 /** A boot.img and a core.img of 3 sectors and 9 bytes, with what grub-mkimage writes where these matter and 0xee elsewhere. */
 function facts(changes: Partial<BiosBootFacts> = {}): BiosBootFacts {
@@ -52,4 +52,15 @@ test("what cannot start is refused", () => {
   expect(() => planBiosBoot(facts({ partitionBytes: 1024 }))).toThrow("do not fit");
   expect(() => planBiosBoot(facts({ coreImage: Buffer.alloc(2000) }))).toThrow("not what grub-mkimage writes");
   expect(() => planBiosBoot(facts({ coreImage: Buffer.alloc(0) }))).toThrow("not what grub-mkimage writes");
+});
+
+test("a disk that this machine could never start is refused before it is touched", () => {
+  refuseUnstartable("uefi", { name: "nvme0n1", sectorBytes: 4096 });
+  refuseUnstartable("bios", { name: "vda", sectorBytes: 512 });
+  refuseUnstartable("bios", { name: "vda" });
+  for (const firmware of ["bios", undefined] as const) {
+    expect(() => refuseUnstartable(firmware, { name: "nvme0n1", sectorBytes: 4096 })).toThrow(
+      "a BIOS cannot start the disk nvme0n1, whose sectors have 4096 bytes",
+    );
+  }
 });

@@ -1,3 +1,4 @@
+import type { Facts } from "../../proto/values/facts.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
 /** GRUB counts in these, whatever the disk's own sectors are. */
@@ -36,6 +37,17 @@ export interface BiosBootPlan {
 /** A BIOS reads disks in sectors of 512 bytes; GRUB's first stages and its block lists count in them. */
 export function biosCanBoot(sectorBytes: number): boolean {
   return sectorBytes === SECTOR;
+}
+
+/** Throws `precondition` for a disk that a machine with this firmware could never start. */
+export function refuseUnstartable(
+  firmware: Facts["firmware"],
+  { name, sectorBytes = SECTOR }: Pick<Facts["disks"][number], "name" | "sectorBytes">,
+): void {
+  if (firmware === "uefi" || biosCanBoot(sectorBytes)) return;
+  throw new HpsError("precondition", `a BIOS cannot start the disk ${name}, whose sectors have ${sectorBytes} bytes`, {
+    hint: "choose another disk, or switch the machine to UEFI",
+  });
 }
 
 /** Tells boot.img where core.img is, and core.img where its rest is: what grub-bios-setup does, without Reed-Solomon codes. */

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GRUB_IMAGES_FOLDER } from "../../../proto/config/grub-images.ts";
-import { HpsError } from "../../../proto/values/hps-error.ts";
-import { biosCanBoot } from "../../plan/bios-boot.ts";
+import { biosCanBoot, refuseUnstartable } from "../../plan/bios-boot.ts";
 import { MACHINE } from "../../system/installation-disk.ts";
 import { readPartitionPlace } from "../../system/partition-place.ts";
 import { TargetRoot } from "../../system/target-root.ts";
@@ -44,9 +43,8 @@ async function biosLoader({ disk, partitions }: OpenTarget, { job, log }: StepCo
     await writeBiosLoader({ images: GRUB_IMAGES_FOLDER, disk: node, partition: partitions.bios, place, sectorBytes });
     return;
   }
-  const why = `a BIOS cannot start the disk ${disk.name}, whose sectors have ${sectorBytes} bytes`;
-  if (job.facts.firmware !== "uefi") {
-    throw new HpsError("precondition", why, { hint: "choose another disk, or switch the machine to UEFI" });
-  }
-  log(`${why}: in another machine it needs UEFI too`);
+  refuseUnstartable(job.facts.firmware, disk);
+  log(
+    `a BIOS cannot start ${disk.name}, whose sectors have ${sectorBytes} bytes: in another machine it needs UEFI too`,
+  );
 }

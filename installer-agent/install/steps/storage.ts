@@ -1,4 +1,5 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { refuseUnstartable } from "../../plan/bios-boot.ts";
 import { chooseDisk, diskText } from "../../plan/disk-choice.ts";
 import { planLayout } from "../../plan/layout.ts";
 import { checkMayWrite } from "../../plan/wipe-permission.ts";
@@ -24,6 +25,7 @@ export const storage: Step = {
     await job.target.close(context); // of an earlier attempt
     const disk = chooseDisk(await readDisks(MACHINE.sys), order.storage.disk);
     log(`disk ${diskText(disk)}`);
+    refuseUnstartable(job.facts.firmware, disk);
     const { node, sizeBytes, sectorBytes } = deviceOf(disk, MACHINE);
     const { contentBytes, entries } = order.image;
     const sizes = { diskBytes: sizeBytes, sectorBytes, rootBytes: order.storage.rootBytes };
