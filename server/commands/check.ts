@@ -1,5 +1,3 @@
-import { createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { ServerConfig } from "../../proto/config/server-config.ts";
 import { endpointParts } from "../../proto/values/endpoint.ts";
 import { ERROR_TABLE, HpsError } from "../../proto/values/hps-error.ts";
@@ -8,17 +6,12 @@ import { openIdentity } from "../core/identity/open-identity.ts";
 import { lostImages } from "../core/images/lost-images.ts";
 import { SetFolder } from "../core/installers/set-folder.ts";
 import type { HpsStore } from "../store/database.ts";
+import { bootFindings } from "./check-boot.ts";
 import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
+import { type Finding, findingLine, listenFinding } from "./finding.ts";
 import { freeBytes, LOW_DISK_BYTES } from "./store-room.ts";
 
 const SOON_MS = 60 * 24 * 60 * 60 * 1000;
-
-/** One thing that was looked at; `problem` undefined when it is well. */
-interface Finding {
-  readonly what: string;
-  readonly problem?: string;
-  readonly hint?: string;
-}
 
 /** Looks at all that `serve` will need; changes nothing but what opening the store migrates. Throws after the list when something is wrong. */
 export async function check(flags: ConfigFlags, context: CommandContext): Promise<void> {
@@ -27,15 +20,11 @@ export async function check(flags: ConfigFlags, context: CommandContext): Promis
     { what: `configuration ${flags.config}` },
     await diskOf(config),
     ...(await stateOf(config)),
-    await portOf("gRPC", config.listen.grpc),
-    await portOf("HTTPS", config.listen.https),
-    ...bootOf(config),
+    await listenFinding(`gRPC address ${config.listen.grpc}`, endpointParts(config.listen.grpc)),
+    await listenFinding(`HTTPS address ${config.listen.https}`, endpointParts(config.listen.https)),
+    ...(await bootFindings(config)),
   ];
-  for (const { what, problem, hint } of findings) {
-    context.print(
-      problem === undefined ? `ok       ${what}` : `problem  ${what}: ${problem}${hint ? ` (${hint})` : ""}`,
-    );
-  }
+  for (const finding of findings) context.print(findingLine(finding));
   const problems = findings.filter(({ problem }) => problem !== undefined).length;
   if (problems > 0) throw new HpsError("precondition", `${problems} of ${findings.length} checks found a problem`);
 }
@@ -89,34 +78,4 @@ function endOf(end: number): Finding {
   return end - Date.now() > SOON_MS
     ? { what }
     : { what, problem: "it ends soon", hint: "rotate it: docs/operations.md" };
-}
-
-async function portOf(name: string, endpoint: ServerConfig["listen"]["grpc"]): Promise<Finding> {
-  const { host, port } = endpointParts(endpoint);
-  const what = `${name} address ${endpoint}`;
-  const server = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port }, resolve);
-    });
-    return { what };
-  } catch (error) {
-    return {
-      what,
-      problem: error instanceof Error && "code" in error ? String(error.code) : "cannot listen",
-      hint: "is hpsd running?",
-    };
-  } finally {
-    server.close();
-  }
-}
-
-function bootOf({ boot }: ServerConfig): readonly Finding[] {
-  if (boot === undefined) return [];
-  const what = `boot interface ${boot.interface}`;
-  const found = networkInterfaces()[boot.interface];
-  if (found === undefined) return [{ what, problem: "there is no such interface, or it has no address" }];
-  const has = found.some(({ address }) => address === boot.address);
-  return [has ? { what } : { what, problem: `it does not have the address ${boot.address}` }];
 }

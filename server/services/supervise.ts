@@ -25,6 +25,14 @@ export interface SuperviseOptions {
   readonly stopMs?: number;
 }
 
+/** How it ended by itself the last time. */
+export interface ServiceEnd {
+  /** UTC milliseconds. */
+  readonly at: number;
+  /** With the last lines it printed. */
+  readonly reason: string;
+}
+
 const DEFAULTS = { backoffMs: 500, maxBackoffMs: 30_000, giveUpAfter: 8, stableMs: 10_000, stopMs: 5_000 };
 const LINE_LIMIT = 4096;
 const LAST_LINES = 5;
@@ -47,6 +55,7 @@ export class Service {
   #restarts = 0;
   #wanted = false;
   #last: string[] = [];
+  #lastEnd: ServiceEnd | undefined;
 
   constructor(options: SuperviseOptions) {
     this.#options = { ...DEFAULTS, ...options };
@@ -54,6 +63,11 @@ export class Service {
 
   get state(): ServiceState {
     return this.#state;
+  }
+
+  /** Undefined as long as it ended only when told. */
+  get lastEnd(): ServiceEnd | undefined {
+    return this.#lastEnd;
   }
 
   /** Starts it, or starts it anew after it was given up. */
@@ -130,6 +144,7 @@ export class Service {
     const { stableMs, giveUpAfter } = this.#options;
     this.#quickEnds = performance.now() - this.#startedAt < stableMs ? this.#quickEnds + 1 : 1;
     const reason = [`${this.#options.name}: ${why}`, ...this.#last].join("\n");
+    this.#lastEnd = { at: Date.now(), reason };
     if (this.#quickEnds >= giveUpAfter) {
       this.#wanted = false;
       this.#set({ status: "failed", reason, restarts: this.#restarts });

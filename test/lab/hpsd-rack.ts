@@ -19,6 +19,8 @@ export interface HpsdRackOptions {
   readonly machines: readonly string[];
   /** Default: `armed`. */
   readonly admission?: "armed" | "approve";
+  /** `proxy`: another DHCP server is the test's to start. Default: `dhcp`. */
+  readonly mode?: "dhcp" | "proxy";
   /** `--set` of hpsd: `boot.window=10s`. */
   readonly sets?: readonly string[];
 }
@@ -57,13 +59,14 @@ export async function startHpsdRack(options: HpsdRackOptions): Promise<HpsdRack>
   }
 }
 
-async function start({ machines: macs, admission = "armed", sets = [] }: HpsdRackOptions, undo: (() => unknown)[]) {
+async function start(options: HpsdRackOptions, undo: (() => unknown)[]) {
+  const { machines: macs, admission = "armed", mode = "dhcp", sets = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), "hps-rack-"));
   undo.push(() => rm(folder, { recursive: true, force: true }));
   await chmod(folder, 0o755); // dnsmasq's account passes through
   const rack = await createRack({ clients: macs });
   undo.push(() => rack.dispose());
-  const token = await initHpsd(folder, admission);
+  const token = await initHpsd(folder, admission, mode);
   const serve = () =>
     startProgram({
       ns: rack.server.ns,
@@ -100,17 +103,16 @@ async function start({ machines: macs, admission = "armed", sets = [] }: HpsdRac
 const configFile = (folder: string) => join(folder, "hpsd.yaml");
 
 /** Answers with the first operator's invitation. */
-async function initHpsd(folder: string, admission: "armed" | "approve"): Promise<string> {
+async function initHpsd(folder: string, admission: "armed" | "approve", mode: "dhcp" | "proxy"): Promise<string> {
   const config = `state: ${join(folder, "state")}
 server: { names: [${SERVER}, 127.0.0.1, hpsd.example.test] }
 log: { level: debug }
 boot:
   interface: br0
   address: ${SERVER}
-  mode: dhcp
+  mode: ${mode}
   network: 10.77.0.0/24
-  range: { from: 10.77.0.100, to: 10.77.0.119 }
-`;
+${mode === "dhcp" ? "  range: { from: 10.77.0.100, to: 10.77.0.119 }\n" : ""}`;
   await writeFile(configFile(folder), config);
   const [passphrase, invitation] = [join(folder, "passphrase"), join(folder, "invitation")];
   await writeFile(passphrase, "correct horse battery staple\n", { mode: 0o600 });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { rangeContains } from "../../../proto/values/ipv4-network.ts";
-import { Service, type ServiceState } from "../supervise.ts";
+import { Service, type ServiceEnd, type ServiceState } from "../supervise.ts";
 import { pathsIn, prepareFolder, replaceFile, testFiles } from "./dnsmasq-files.ts";
 import type { DnsmasqPlan } from "./dnsmasq-plan.ts";
 import { LastExchange } from "./last-exchange.ts";
@@ -26,6 +26,8 @@ export interface Dnsmasq {
   /** Resolves when dnsmasq works by the new plan. Throws `invalid` for a plan that cannot be, and stays with the old one. */
   update(plan: DnsmasqPlan): Promise<void>;
   state(): ServiceState;
+  /** When and why it ended by itself the last time, if it did. */
+  lastEnd(): ServiceEnd | undefined;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
   return {
     update: (plan) => inTurn(() => runner.update(plan)),
     state: () => runner.service.state,
+    lastEnd: () => runner.service.lastEnd,
     stop: () => inTurn(() => runner.stop()),
   };
 }
