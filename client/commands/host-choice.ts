@@ -14,11 +14,11 @@ export interface HostChoice {
 }
 
 /** Reads `web01`, `lab/web[01-20]`, `@rack=r1`, ids, several of them: each host once, in the order written. */
-export async function chooseHosts(call: Call): Promise<HostChoice> {
+export async function chooseHosts(call: Call, operands = call.operands): Promise<HostChoice> {
   const hps = await call.connect();
   const references = new Set<string>();
-  let many = call.operands.length > 1;
-  for (const operand of call.operands) {
+  let many = operands.length > 1;
+  for (const operand of operands) {
     if (isId(operand)) {
       references.add(operand.toLowerCase());
       continue;
@@ -30,7 +30,7 @@ export async function chooseHosts(call: Call): Promise<HostChoice> {
     for (const reference of await namedBy(call, hps, cluster, set)) references.add(reference);
   }
   if (references.size === 0)
-    throw new HpsError("not-found", `no host is in ${call.operands.map((o) => quote(o)).join(" ")}`, {
+    throw new HpsError("not-found", `no host is in ${operands.map((o) => quote(o)).join(" ")}`, {
       hint: "hpsctl host ls -o wide shows hosts with their tags",
     });
   return { references: [...references], many };

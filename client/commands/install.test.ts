@@ -62,6 +62,10 @@ async function rig({ hosts = [testHost(1), testHost(2)], events, refuse }: Rig =
       },
     },
     installations: {
+      listInstallations: async ({ host }) => {
+        const number = Number(host.slice(-4));
+        return { installations: number <= hosts.length ? [installation(number)] : [], nextPageToken: "" };
+      },
       watchInstallation: ({ installation: id }) => events?.(Number(id.slice(-4))) ?? give([]),
       watchInstallationLog: () =>
         give([{ lines: [{ sequence: 1n, source: "image", text: Buffer.from("tar: damaged") }] }]),
@@ -112,9 +116,8 @@ test("install asks for what was said, and says what the host waits for", async (
   ]);
   expect(updated).toMatchObject([{ id: testHost(1).id, network: NetworkMode.STATIC, etag: '"1"' }]);
   expect(out).toContain("debian/base:12");
-  expect(err).toContain(
-    "lab/web0001: power on the machine and let it boot from the network, before 2026-11-20T09:32:05Z\n",
-  );
+  expect(out).toContain("  power on the machine and let it boot from the network, before 2026-11-20T09:32:05Z\n");
+  expect(err).toBe("");
 });
 
 test.each([
@@ -231,12 +234,12 @@ test("Ctrl-C leaves the installation running, and says how to come back", async 
     },
   });
   const terminal = fakeTerminal({ environment: server.environment });
-  const running = run(["install", "web0001", "--image", "a:1", "--watch"], terminal);
+  const running = run(["install", "web[0001-0002]", "--image", "a:1", "--watch"], terminal);
   await expect.poll(terminal.printed).toContain("clock: done");
   terminal.interrupt();
   expect(await running).toBe(130);
-  expect(terminal.errors()).toContain("Come back: hpsctl installation watch lab/web0001\n");
-  expect(terminal.errors()).toContain("end it: hpsctl installation cancel lab/web0001\n");
+  expect(terminal.errors()).toContain("Come back: hpsctl installation watch 'web[0001-0002]'\n");
+  expect(terminal.errors()).toContain("end one: hpsctl installation cancel HOST\n");
 });
 
 test("rescue arms without an image, and waits for the shell", async () => {
@@ -247,4 +250,17 @@ test("rescue arms without an image, and waits for the shell", async () => {
   expect(code).toBe(0);
   expect(armed).toMatchObject([{ host: "lab/web0001", rescue: true, image: "", window: { seconds: 7200n } }]);
   expect(err).toContain("the shell is there: hpsctl installer-shell lab/web0001\n");
+});
+
+test("watch takes hosts and ids, several at once", async () => {
+  const { server } = await rig({ events: (number) => give([event(1, "clock", DONE, number)]) });
+  const words = `installation watch web[0001-0002] ${installation(1).id}`;
+  const { code, out } = await hpsctl(server, words);
+  expect(code).toBe(0);
+  expect(out.trimEnd().split("\n").sort()).toEqual([
+    `${installation(1).id}: 2026-11-20T09:30:00Z clock: done`,
+    "lab/web0001: 2026-11-20T09:30:00Z clock: done",
+    "lab/web0002: 2026-11-20T09:30:00Z clock: done",
+  ]);
+  expect((await hpsctl(server, "installation watch web0009")).code).toBe(3);
 });

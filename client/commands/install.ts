@@ -60,7 +60,11 @@ async function goOn(call: Call, hps: Hps, armed: readonly Armed[], many: boolean
     if (many || only === undefined) await printList(call, INSTALLATION_VIEW, installations);
     else await printOne(call, INSTALLATION_VIEW, only);
   }
-  for (const one of armed) await note(call.terminal, nextText(one));
+  // One that was shown with what it waits for has been told that already.
+  const told = !watch && !many && (call.format === "table" || call.format === "wide");
+  for (const one of armed.filter((each) => !told || each.reboot || isRunning(each.host))) {
+    await note(call.terminal, nextText(one));
+  }
   if (!watch || armed.length === 0) return 0;
   const all = armed.map(({ installation, host }) => ({ id: installation.id, host: hostName(host) }));
   return await watchInstallations(call, hps, { all, stopWhenStuck: true });

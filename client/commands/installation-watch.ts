@@ -35,7 +35,7 @@ export async function watchInstallations(call: Call, hps: Hps, wish: WatchWish):
     ends.push(...(await Promise.allSettled(wish.all.map((watched) => follow(call, hps, { watched, wish, view })))));
   }
   if (call.terminal.signal.aborted) {
-    await sayHowToReturn(call, wish.all);
+    await sayHowToReturn(call);
     return ERROR_TABLE.cancelled.exit;
   }
   const codes: number[] = [];
@@ -121,12 +121,15 @@ async function printLogTail(call: Call, hps: Hps, id: string): Promise<void> {
   for (const line of tail) await note(call.terminal, line);
 }
 
-async function sayHowToReturn(call: Call, all: readonly Watched[]): Promise<void> {
-  const names = all.map(({ id, host }) => host ?? id);
-  const [first = ""] = names;
-  const more = names.length > 1 ? `, and so on for ${names.length} hosts` : "";
-  await note(call.terminal, `left; what was begun goes on. Come back: hpsctl installation watch ${first}${more}`);
-  await note(call.terminal, `end it: hpsctl installation cancel ${first}`);
+/** In the words that named the hosts: a set stays a set. */
+async function sayHowToReturn(call: Call): Promise<void> {
+  const which = call.operands.map(shellWord).join(" ");
+  await note(call.terminal, `left; what was begun goes on. Come back: hpsctl installation watch ${which}`);
+  await note(call.terminal, "end one: hpsctl installation cancel HOST");
+}
+
+function shellWord(text: string): string {
+  return /^[\w@=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** 0 when it succeeded; else the exit code of the error an operator would call it. */

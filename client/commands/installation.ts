@@ -16,6 +16,7 @@ import { collect } from "./collect.ts";
 import { confirm } from "./confirm.ts";
 import { followList, untilInterrupted } from "./follow-list.ts";
 import type { AddCommands, Handler, Tools } from "./group.ts";
+import { chooseHosts } from "./host-choice.ts";
 import { watchInstallations } from "./installation-watch.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -38,8 +39,8 @@ function addReaders(group: Command, tools: Tools): void {
     .action(tools.run(get));
   group
     .command("watch")
-    .description("follow an installation until it ends; the exit code tells how")
-    .argument("<installation>", WHICH)
+    .description("follow installations until they end; the exit code tells how")
+    .argument("<installations...>", "installation ids, or hosts for their newest: HOST, web[01-20], @tag")
     .option("--stop-when-stuck", "end also when it waits for an operator: failed, interrupted or frozen")
     .option("--until <step>", "end also, and well, when this step is done")
     .action(tools.run(watch));
@@ -96,9 +97,17 @@ async function get(call: Call): Promise<number> {
 }
 
 async function watch(call: Call): Promise<number> {
-  const { hps, id } = await chosen(call);
   const { stopWhenStuck = false, until } = call.options<{ stopWhenStuck?: true; until?: string }>();
-  return watchInstallations(call, hps, { all: [{ id }], stopWhenStuck, ...(until !== undefined && { until }) });
+  const hps = await call.connect();
+  const ids = call.operands.filter(isId).map((id) => ({ id: id.toLowerCase() }));
+  const rest = call.operands.filter((operand) => !isId(operand));
+  const { references } = rest.length === 0 ? { references: [] } : await chooseHosts(call, rest);
+  const named = await Promise.all(references.map(async (host) => ({ host, id: await newestOf(call, hps, host) })));
+  return watchInstallations(call, hps, {
+    all: [...ids, ...named],
+    stopWhenStuck,
+    ...(until !== undefined && { until }),
+  });
 }
 
 async function log(call: Call): Promise<number> {
@@ -171,11 +180,12 @@ async function chosen(call: Call): Promise<{ readonly hps: Hps; readonly id: str
   const hps = await call.connect();
   const text = call.operand(0);
   if (isId(text)) return { hps, id: text.toLowerCase() };
-  const host = hostReference(text, hps.cluster);
+  return { hps, id: await newestOf(call, hps, hostReference(text, hps.cluster)) };
+}
+
+async function newestOf(call: Call, hps: Hps, host: string): Promise<string> {
   const { installations } = await hps.installations.listInstallations({ host, pageSize: 1 }, call.once);
   const [newest] = installations;
-  if (newest === undefined) {
-    throw new HpsError("not-found", `host ${host} has had no installation`, { hint: "hpsctl host arm begins one" });
-  }
-  return { hps, id: newest.id };
+  if (newest !== undefined) return newest.id;
+  throw new HpsError("not-found", `host ${host} has had no installation`, { hint: "hpsctl install begins one" });
 }

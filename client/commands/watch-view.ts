@@ -65,7 +65,7 @@ function isObject(value: unknown): value is JsonObject {
 function plainLines({ terminal }: Call, many: boolean): WatchView {
   const sparse = sparseProgress();
   const told = new Map<string, string>();
-  const show: WatchView["show"] = async ({ id, host = "" }, { entry, installation }) => {
+  const show: WatchView["show"] = async ({ id, host = id }, { entry, installation }) => {
     const before = many ? `${host}: ` : "";
     const line = entry === undefined || !sparse(id, entry) ? undefined : journalLine(entry);
     if (line !== undefined) await write(terminal.stdout, `${before}${line}\n`);
