@@ -146,6 +146,7 @@ function hooksOf({ certificates, clock }: Identity): InstallationHooks {
       void (await certificates.revoke(tx, { installationId }, reason)),
     suspendHost: (tx, hostId) => certificates.suspendHost(tx, hostId),
     resumeHost: (tx, hostId) => certificates.resumeHost(tx, hostId),
+    revokeHost: async (tx, hostId, reason) => void (await certificates.revoke(tx, { hostId }, reason)),
   };
 }
 

@@ -92,7 +92,7 @@ describe("an installation", () => {
   ] as const)("%s: a system whose certificate waits %s is not welcome", async (state, waiting, events) => {
     await using rig = await openOperations();
     const id = await rig.opened(...events);
-    const before = waiting ? rig.time.now : rig.time.now - 1;
+    const before = waiting ? rig.time.now : rig.time.now - 1_000;
     const host = new TestStream(rig.agents, rig.host(waiting, before)).send(hello(newUuid(), BOOT));
     expect(await host.ended).toMatchObject({ code: "precondition", details: { state } });
     expect(await rig.installations.get(id)).toMatchObject({ state });

@@ -9,6 +9,7 @@ import type { MessageDeps } from "./agent-messages.ts";
 
 /** Certificates are dated back by so much (certs/authority.ts). */
 export const BACKDATING_MS = 60_000;
+const SECOND = 1_000;
 
 /**
  * Whether the system that attaches may: `precondition` while an installation holds its host that does not wait for it. The
@@ -21,7 +22,8 @@ export async function admitHost(
 ): Promise<void> {
   const open = await selectOpenOf(tx, hostId);
   if ((open === undefined || open.rescue) && !waiting) return;
-  const isOlder = open !== undefined && certificate.notBefore + BACKDATING_MS < open.createdAt;
+  // A certificate tells its time in whole seconds.
+  const isOlder = open !== undefined && certificate.notBefore + BACKDATING_MS + SECOND <= open.createdAt;
   if (open?.state !== "rebooting" || isOlder) {
     const state = open?.state ?? "ended";
     throw new HpsError("precondition", `no installation of host ${hostId} waits for this system: ${state}`, {

@@ -25,6 +25,8 @@ export interface InstallationHooks {
   readonly revokeInstaller: (tx: Tx, installationId: string, reason: string) => Promise<void>;
   readonly suspendHost: (tx: Tx, hostId: string) => Promise<void>;
   readonly resumeHost: (tx: Tx, hostId: string) => Promise<void>;
+  /** The system it was for is not one that was installed to its end. */
+  readonly revokeHost: (tx: Tx, hostId: string, reason: string) => Promise<void>;
 }
 
 /** What the agents of a host are told once a change is durable. Must not throw, but for `reboot`. */
@@ -147,12 +149,15 @@ export class InstallationLife {
     }
   }
 
-  async #endAccess(tx: Tx, { id }: InstallationRow, { event, to }: Step): Promise<void> {
+  async #endAccess(tx: Tx, { id, hostId, rescue }: InstallationRow, { event, to }: Step): Promise<void> {
     if (typeof to === "string" && to !== "frozen") return;
     const { hooks } = this.#deps;
     const reason = to === "frozen" ? "two machines claim this host" : `the installation has ended: ${event}`;
     await hooks.voidClaims(tx, id, reason);
     await hooks.revokeInstaller(tx, id, reason);
+    if (rescue || typeof to === "string" || to.outcome === "succeeded") return;
+    const host = await selectInstalledHost(tx, hostId);
+    if (typeof host?.installedAt !== "number") await hooks.revokeHost(tx, hostId, reason);
   }
 }
 

@@ -100,7 +100,8 @@ describe("the life of an installation", () => {
     rig.asked.length = 0;
     const id = await rig.opened("enrol");
     await rig.installations.cancel(ALICE, id, "wrong machine");
-    expect(rig.asked).toEqual([`suspend ${rig.hostId}`, `void ${id}`, `revoke ${id}`, `cancel ${rig.hostId}`]);
+    const ended = [`void ${id}`, `revoke ${id}`, `revoke host ${rig.hostId}`, `cancel ${rig.hostId}`];
+    expect(rig.asked).toEqual([`suspend ${rig.hostId}`, ...ended]);
     expect(await rig.installations.get(id)).toMatchObject({ outcome: "cancelled", reason: "wrong machine" });
     await expect(rig.installations.disarm(ALICE, rig.hostId)).rejects.toMatchObject({
       code: "precondition",

@@ -104,6 +104,7 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
     revokeInstaller: ask("revoke"),
     suspendHost: ask("suspend"),
     resumeHost: ask("resume"),
+    revokeHost: ask("revoke host"),
   };
   const alerts: string[] = [];
   const presence = new Presence({ clock, onTwoMachines: ({ identity }) => void alerts.push(identity) });
