@@ -34,6 +34,15 @@ export const toolsImage: Tools = {
   },
 };
 
+/** For the shells of this machine, also where nothing is to be installed: opens the tools where it can have some. */
+export async function offerTools(context: StepContext): Promise<void> {
+  const { job, signal, log } = context;
+  if (!runsFromMemory(await readMounts())) return;
+  if ((await job.configuration(signal)).tools === undefined)
+    log("the server has no tools image: shells have busybox alone");
+  else await job.tools.open(context);
+}
+
 /** Throws unless this is a machine that runs from memory: on any other, disks and file systems are in use. */
 export function refuseUnlessFromMemory(mounts: Awaited<ReturnType<typeof readMounts>>): void {
   if (runsFromMemory(mounts)) return;

@@ -32,22 +32,22 @@ test("none or more than one: refused, naming the candidates and what to say", ()
     }
   };
   expect(refused([sda, sdb, stick])).toMatchInlineSnapshot(
-    `"this machine has 2 fixed disks: sda (100 GiB, serial "S1", sata), sdb (500 GiB, serial "WD 3\\"'\\x1b[2J") | say which: hpsctl install HOST --disk serial=S1"`,
+    `"this machine has 2 fixed disks: sda (100 GiB, serial "S1", sata), sdb (500 GiB, serial "WD 3\\"'\\x1b[2J") | say which: hpsctl installation cancel HOST, then hpsctl install HOST --disk serial=S1"`,
   );
   expect(refused([stick])).toMatchInlineSnapshot(
-    `"this machine has no fixed disk; it has sdc (8 GiB, serial "U1", usb) | say which: hpsctl install HOST --disk serial=U1"`,
+    `"this machine has no fixed disk; it has sdc (8 GiB, serial "U1", usb) | say which: hpsctl installation cancel HOST, then hpsctl install HOST --disk serial=U1"`,
   );
   expect(refused([])).toMatchInlineSnapshot(
     `"this machine has no fixed disk; it has none | see that its controller has a driver"`,
   );
   expect(refused([sda, sdb], "serial=S2")).toMatchInlineSnapshot(
-    `"this machine has no disk that the rule serial=S2 means; it has sda (100 GiB, serial "S1", sata), sdb (500 GiB, serial "WD 3\\"'\\x1b[2J") | say which: hpsctl install HOST --disk serial=S1"`,
+    `"this machine has no disk that the rule serial=S2 means; it has sda (100 GiB, serial "S1", sata), sdb (500 GiB, serial "WD 3\\"'\\x1b[2J") | say which: hpsctl installation cancel HOST, then hpsctl install HOST --disk serial=S1"`,
   );
   expect(refused([sda, { ...sda, name: "sdz" }], "serial=S1")).toMatchInlineSnapshot(
     `"there are 2 disks that the rule serial=S1 means: sda (100 GiB, serial "S1", sata), sdz (100 GiB, serial "S1", sata) | nothing tells them apart: take all but one out"`,
   );
   expect(refused([sdb, { ...sdb, name: "sdd", serial: "S4", path: "p" }], "largest")).toMatchInlineSnapshot(
-    `"there are 2 disks that the rule largest means: sdb (500 GiB, serial "WD 3\\"'\\x1b[2J"), sdd (500 GiB, serial "S4") | say which: hpsctl install HOST --disk 'serial="WD 3\\"'\\''\\x1b[2J"'"`,
+    `"there are 2 disks that the rule largest means: sdb (500 GiB, serial "WD 3\\"'\\x1b[2J"), sdd (500 GiB, serial "S4") | say which: hpsctl installation cancel HOST, then hpsctl install HOST --disk 'serial="WD 3\\"'\\''\\x1b[2J"'"`,
   );
   const many = Array.from({ length: 9 }, (_, index) => ({ name: `sd${index}`, sizeBytes: GIB }));
   expect(refused(many)).toContain("sd5 (1 GiB, no serial number) and 3 more");

@@ -75,7 +75,10 @@ function refusal(message: string, disks: readonly Disk[]): HpsError {
   const handle = disks.map((disk) => handleOf(disk, disks)).find((one) => one !== undefined);
   const none =
     disks.length === 0 ? "see that its controller has a driver" : "nothing tells them apart: take all but one out";
-  const hint = handle === undefined ? none : `say which: hpsctl install HOST --disk ${shellWord(handle)}`;
+  const hint =
+    handle === undefined
+      ? none
+      : `say which: hpsctl installation cancel HOST, then hpsctl install HOST --disk ${shellWord(handle)}`;
   return new HpsError("precondition", message, { hint });
 }
 

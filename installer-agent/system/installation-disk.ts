@@ -5,7 +5,7 @@ import type { Uuid } from "../../proto/values/uuid.ts";
 import type { Disk } from "../plan/disk-choice.ts";
 import { partitionName } from "../plan/layout.ts";
 import { readDisks } from "./disks.ts";
-import { type Device, readGpt } from "./read-gpt.ts";
+import { type Device, type Gpt, readGpt } from "./read-gpt.ts";
 import { readSysfsNumber } from "./sysfs.ts";
 
 /** A disk that bears an installation, and the device node of each of its partitions. */
@@ -40,32 +40,38 @@ export function nodeOf(name: string, dev: string): string {
  * kernel has other partitions than the disk.
  */
 export async function findInstallation(installation: Uuid, place = MACHINE): Promise<InstallationDisk> {
-  const found: InstallationDisk[] = [];
+  const bearers = await bearersOf(installation, place);
+  const [only, other] = bearers;
+  if (only === undefined) {
+    throw new HpsError("not-found", "no disk of this machine bears this installation", { hint: ANEW });
+  }
+  if (other !== undefined) throw copied(bearers.map(({ disk }) => disk));
+  const { disk, gpt } = only;
+  const { sectorBytes } = deviceOf(disk, place);
+  const entries = PARTITION_ROLES.map(async (role): Promise<readonly [PartitionRole, string]> => {
+    const entry = gpt.partitions?.find(({ id }) => id === partitionId(installation, role));
+    if (entry === undefined) throw incomplete(disk, role);
+    const name = partitionName(disk.name, entry.number);
+    const span = { start: entry.first * sectorBytes, bytes: (entry.last - entry.first + 1) * sectorBytes };
+    if (!(await isPartition(name, span, place))) throw incomplete(disk, role);
+    return [role, nodeOf(name, place.dev)];
+  });
+  return { disk, partitions: rolesOf(await Promise.all(entries)) };
+}
+
+/** Throws when another disk than `chosen` bears this installation: with two of them nothing would be found any more. */
+export async function refuseCopies(installation: Uuid, chosen: Disk, place = MACHINE): Promise<void> {
+  const others = (await bearersOf(installation, place)).filter(({ disk }) => disk.name !== chosen.name);
+  if (others.length > 0) throw copied([chosen, ...others.map(({ disk }) => disk)]);
+}
+
+async function bearersOf(installation: Uuid, place: DevicePlace) {
+  const found: { readonly disk: Disk; readonly gpt: Gpt }[] = [];
   for (const disk of await readDisks(place.sys)) {
     const gpt = await readGpt(deviceOf(disk, place)).catch(() => undefined); // one that cannot be read is not ours
-    if (gpt?.diskId !== diskId(installation)) continue;
-    const entries = PARTITION_ROLES.map(async (role): Promise<readonly [PartitionRole, string]> => {
-      const entry = gpt.partitions?.find(({ id }) => id === partitionId(installation, role));
-      if (entry === undefined) throw incomplete(disk, role);
-      const name = partitionName(disk.name, entry.number);
-      const { sectorBytes } = deviceOf(disk, place);
-      const span = { start: entry.first * sectorBytes, bytes: (entry.last - entry.first + 1) * sectorBytes };
-      if (!(await isPartition(name, span, place))) throw incomplete(disk, role);
-      return [role, nodeOf(name, place.dev)];
-    });
-    found.push({ disk, partitions: rolesOf(await Promise.all(entries)) });
+    if (gpt?.diskId === diskId(installation)) found.push({ disk, gpt });
   }
-  const [only, other] = found;
-  if (only === undefined) {
-    throw new HpsError("not-found", "no disk of this machine bears this installation", {
-      hint: "it begins anew with the step storage",
-    });
-  }
-  if (other === undefined) return only;
-  const names = found.map(({ disk }) => disk.name).join(" and ");
-  throw new HpsError("precondition", `the disks ${names} both bear this installation: one is a copy of the other`, {
-    hint: "take one of them out, or wipe its partition table, then retry",
-  });
+  return found;
 }
 
 /** Whether the kernel's partition `name` is that piece of the disk, in bytes. */
@@ -87,8 +93,16 @@ function rolesOf(entries: readonly (readonly [PartitionRole, string])[]): Readon
   };
 }
 
+const ANEW = "see that the disk is there; else hpsctl installation cancel HOST, and install anew";
+
 function incomplete(disk: Disk, role: PartitionRole): HpsError {
-  return new HpsError("precondition", `the disk ${disk.name} bears this installation but no partition ${role} of it`, {
-    hint: "it begins anew with the step storage",
+  const what = `the disk ${disk.name} bears this installation, but not its partition ${role} as it was made`;
+  return new HpsError("precondition", what, { hint: ANEW });
+}
+
+function copied(disks: readonly Disk[]): HpsError {
+  const names = disks.map(({ name }) => name).join(" and ");
+  return new HpsError("precondition", `the disks ${names} would both bear this installation`, {
+    hint: "take the one that is not meant out, or wipe its partition table in a shell of this machine, then retry",
   });
 }

@@ -31,7 +31,8 @@ export async function partitionDisk(disk: Disk, layout: Layout, place: DevicePla
     { at: 2 * sectorBytes, bytes: Buffer.alloc(MIB - 2 * sectorBytes) },
     { at: sizeBytes - MIB, bytes: Buffer.alloc(MIB) },
   ]);
-  await wipeSignatures(node, run);
+  // All but a GPT: the header says whose the disk is, also in the middle of this.
+  await wipeSignatures(node, run, ["--types", "nogpt"]);
   const script = sfdiskScript(layout);
   for (const line of script.split("\n")) if (line !== "") run.log(line);
   // Told to wipe the disk itself, it would first take the header away that says whose the disk is.
@@ -41,8 +42,8 @@ export async function partitionDisk(disk: Disk, layout: Layout, place: DevicePla
 }
 
 /** What libblkid recognizes anywhere on the device: also what lies far inside or at the end. */
-async function wipeSignatures(node: string, run: ToolRun): Promise<void> {
-  await runTool(["wipefs", "--all", "--force", node], { ...run, limitMs: WIPE_MS });
+async function wipeSignatures(node: string, run: ToolRun, which: readonly string[] = []): Promise<void> {
+  await runTool(["wipefs", "--all", "--force", ...which, node], { ...run, limitMs: WIPE_MS });
 }
 
 interface Write {

@@ -1,10 +1,12 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { Step } from "../step.ts";
+import { offerTools } from "../tools.ts";
 
 /** Fetches the host's configuration and makes sure that it is meant for this machine, before anything is changed by it. */
 export const configuration: Step = {
   name: "configuration",
-  run: async ({ job, signal, log }) => {
+  run: async (context) => {
+    const { job, signal, log } = context;
     const { hostName, cluster, domain, macs, order, rescue } = await job.configuration(signal);
     const own: readonly string[] = job.facts.macs;
     if (macs.length > 0 && !macs.some((mac) => own.includes(mac))) {
@@ -15,6 +17,7 @@ export const configuration: Step = {
     if (order !== undefined && job.facts.secureBoot === true) throw secureBootIsOn();
     const work = order === undefined ? (rescue ? "rescue" : "no image") : `image ${order.image.name}`;
     log(`this is ${hostName}${domain === "" ? "" : `.${domain}`} in cluster ${cluster}, ${work}`);
+    await offerTools(context);
   },
 };
 

@@ -5,7 +5,7 @@ import { planLayout } from "../../plan/layout.ts";
 import { checkMayWrite } from "../../plan/wipe-permission.ts";
 import { lockDisk } from "../../system/disk-lock.ts";
 import { readDisks } from "../../system/disks.ts";
-import { deviceOf, findInstallation, MACHINE } from "../../system/installation-disk.ts";
+import { deviceOf, findInstallation, MACHINE, refuseCopies } from "../../system/installation-disk.ts";
 import { makeEsp, makeExt4 } from "../../system/make-file-system.ts";
 import { partitionDisk } from "../../system/partition-disk.ts";
 import { probeDisk } from "../../system/probe-disk.ts";
@@ -33,6 +33,7 @@ export const storage: Step = {
     await using _lock = await lockDisk(node);
     const contents = await probeDisk(disk, order.installation, MACHINE, { signal, log });
     for (const finding of contents.findings) log(`found on ${disk.name}: ${finding}`);
+    await refuseCopies(order.installation, disk);
     checkMayWrite(disk, contents, { order: order.storage, host: `${cluster}/${hostName}` });
     await partitionDisk(disk, layout, MACHINE, { signal, log });
     await makeShared(order, context);
