@@ -16,6 +16,11 @@ export class SourceReader {
     this.#pieces = source[Symbol.asyncIterator]();
   }
 
+  /** What can be taken without waiting. */
+  get buffered(): Buffer {
+    return this.#rest;
+  }
+
   /** The next `size` bytes without taking them; fewer when the source ends. For small sizes. */
   async peek(size: number): Promise<Buffer> {
     while (this.#rest.length < size) {

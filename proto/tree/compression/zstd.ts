@@ -75,13 +75,19 @@ function isDecoderError(error: unknown): boolean {
 
 /** One whole frame and nothing more. */
 async function* frameBytes(reader: SourceReader, header: FrameHeader): AsyncGenerator<Buffer> {
-  yield* exactly(reader, header.size);
-  for (;;) {
-    const block = parseBlockHeader(await reader.peek(3), reader.position);
-    yield* exactly(reader, 3 + block.size);
-    if (block.last) break;
+  let known = header.size;
+  for (let last = false; !last; ) {
+    // All blocks that begin in what is here already go on together: they are small.
+    if (reader.buffered.length < known + 3) {
+      yield* exactly(reader, known);
+      known = 0;
+      await reader.peek(3);
+    }
+    const block = parseBlockHeader(reader.buffered.subarray(known, known + 3), reader.position + known);
+    known += 3 + block.size;
+    last = block.last;
   }
-  if (header.hasChecksum) yield* exactly(reader, 4);
+  yield* exactly(reader, known + (header.hasChecksum ? 4 : 0));
 }
 
 async function* exactly(reader: SourceReader, size: number): AsyncGenerator<Buffer> {

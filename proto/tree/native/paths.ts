@@ -30,6 +30,10 @@ const fchmodat = cFunction("int fchmodat(int at, uint8_t *name, uint32_t mode, i
 const utimensat = cFunction("int utimensat(int at, uint8_t *name, uint8_t *times, int flags)");
 const futimens = cFunction("int futimens(int fd, uint8_t *times)");
 
+// Calls return before the next one begins, so that all can be given the same bytes: struct open_how, two struct timespec.
+const HOW = Buffer.alloc(24);
+const TIMES = Buffer.alloc(32);
+
 export interface OpenBeneath {
   readonly flags: number;
   readonly mode?: number;
@@ -39,12 +43,11 @@ export interface OpenBeneath {
 
 /** Opens `path` (of many components) below `at`: it never leaves that directory and follows no link anywhere. Close-on-exec. */
 export function openBeneath(at: number, path: ByteString, { flags, mode = 0, sameMount = false }: OpenBeneath): number {
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
-  how.writeBigUInt64LE(BigInt(mode), 8);
   const resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | (sameMount ? RESOLVE_NO_XDEV : 0);
-  how.writeBigUInt64LE(BigInt(resolve), 16);
-  return checked("openat2", syscall(SYS_OPENAT2, at, zeroEnded(path), how, how.length));
+  HOW.writeUInt32LE(flags | O_CLOEXEC, 0);
+  HOW.writeUInt32LE(mode, 8);
+  HOW.writeUInt32LE(resolve, 16);
+  return checked("openat2", syscall(SYS_OPENAT2, at, zeroEnded(path), HOW, HOW.length));
 }
 
 /** A directory below `at`, for use as `at` alone: it cannot be read or changed through this descriptor. */
@@ -106,12 +109,11 @@ export function setFileTimes(fd: number, ns: bigint): void {
 function timesOf(ns: bigint): Buffer {
   const below = ((ns % BILLION) + BILLION) % BILLION;
   const seconds = (ns - below) / BILLION;
-  const times = Buffer.alloc(32);
   for (const at of [0, 16]) {
-    times.writeBigInt64LE(seconds, at);
-    times.writeBigInt64LE(below, at + 8);
+    TIMES.writeBigInt64LE(seconds, at);
+    TIMES.writeBigInt64LE(below, at + 8);
   }
-  return times;
+  return TIMES;
 }
 
 /** The kernel's number of a device, as glibc's makedev. */

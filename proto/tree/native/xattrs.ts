@@ -8,8 +8,8 @@ const lsetxattr = cFunction("int lsetxattr(uint8_t *path, uint8_t *name, uint8_t
 const lgetxattr = cFunction("int64_t lgetxattr(uint8_t *path, uint8_t *name, uint8_t *value, uint64_t size)");
 const llistxattr = cFunction("int64_t llistxattr(uint8_t *path, uint8_t *list, uint64_t size)");
 
-/** The kernel's bound of one value and of the list of names. */
-const LARGEST = 65_536;
+/** Of the kernel's bound for one value and for the list of names. Calls return before the next one begins: all share it. */
+const ANSWER = Buffer.alloc(65_536);
 
 export function setFileXattr(fd: number, name: ByteString, value: Uint8Array): void {
   checked("fsetxattr", fsetxattr(fd, zeroEnded(name), value, value.length, 0));
@@ -21,10 +21,9 @@ export function setXattr(path: ByteString, name: ByteString, value: Uint8Array):
 
 /** Undefined when there is none of that name. */
 export function getXattr(path: ByteString, name: ByteString): Buffer | undefined {
-  const value = Buffer.alloc(LARGEST);
   try {
-    const size = checked("lgetxattr", lgetxattr(zeroEnded(path), zeroEnded(name), value, value.length));
-    return Buffer.from(value.subarray(0, size));
+    const size = checked("lgetxattr", lgetxattr(zeroEnded(path), zeroEnded(name), ANSWER, ANSWER.length));
+    return Buffer.from(ANSWER.subarray(0, size));
   } catch (error) {
     if (error instanceof CallError && error.code === "ENODATA") return undefined;
     throw error;
@@ -33,10 +32,9 @@ export function getXattr(path: ByteString, name: ByteString): Buffer | undefined
 
 /** None where the file system knows no attributes. */
 export function listXattrs(path: ByteString): ByteString[] {
-  const list = Buffer.alloc(LARGEST);
   try {
-    const size = checked("llistxattr", llistxattr(zeroEnded(path), list, list.length));
-    return splitBytes(byteString(list.subarray(0, size)), "\0");
+    const size = checked("llistxattr", llistxattr(zeroEnded(path), ANSWER, ANSWER.length));
+    return splitBytes(byteString(ANSWER.subarray(0, size)), "\0");
   } catch (error) {
     if (error instanceof CallError && error.code === "ENOTSUP") return [];
     throw error;

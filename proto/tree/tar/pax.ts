@@ -14,7 +14,12 @@ export interface PaxRecords {
 
 export const NO_RECORDS: PaxRecords = { values: new Map(), sparse: [] };
 
-const MAY_BE_EMPTY = /^(SCHILY|LIBARCHIVE)\.xattr\./;
+const ATTRIBUTE = /^(SCHILY|LIBARCHIVE)\.xattr\./;
+const OTHERS =
+  /^(path|linkpath|size|uid|gid|mtime|GNU\.sparse\..*|SCHILY\.(acl\..*|devm(ajor|inor))|RHT\.security\.selinux)$/;
+/** Kept: a global header's records are looked at for every entry. All others say nothing that a tree holds. */
+const KNOWN = new RegExp(`${ATTRIBUTE.source}|${OTHERS.source}`, "s");
+const MOST_RECORDS = 1024;
 
 /** `before` with the records of `body`; an empty value takes a key away, but an attribute may be empty. */
 export function withRecords(before: PaxRecords, body: Buffer, place: Place): PaxRecords {
@@ -25,8 +30,9 @@ export function withRecords(before: PaxRecords, body: Buffer, place: Place): Pax
     if (record === undefined) throw damaged(place, `its extended header has no record at ${at}`);
     const { key, value } = record;
     if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") sparse.push(value);
-    else if (value === "" && !MAY_BE_EMPTY.test(key)) values.delete(key);
-    else values.set(key, value);
+    else if (value === "" && !ATTRIBUTE.test(key)) values.delete(key);
+    else if (KNOWN.test(key)) values.set(key, value);
+    if (values.size > MOST_RECORDS) throw damaged(place, `its extended header has more than ${MOST_RECORDS} records`);
     at = record.end;
   }
   return { values, sparse };
