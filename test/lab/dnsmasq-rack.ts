@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
 import { parseHostName } from "../../proto/values/host-name.ts";
@@ -11,6 +10,7 @@ import type { DnsmasqPlan, PlannedHost } from "../../server/services/dnsmasq/dns
 import type { LeaseEvent } from "../../server/services/dnsmasq/lease-event.ts";
 import { type Dnsmasq, startDnsmasq } from "../../server/services/dnsmasq/start-dnsmasq.ts";
 import type { ServiceState } from "../../server/services/supervise.ts";
+import { labFolder } from "./janitor.ts";
 import { createRack, type Rack } from "./rack.ts";
 
 /** The plan most tests start from: `web01` and `db01` reserved, `.100` to `.119` for strangers. */
@@ -54,8 +54,7 @@ export interface DnsmasqRack {
 
 /** A rack whose server namespace runs dnsmasq the way hpsd does. */
 export async function startDnsmasqRack(macs: readonly string[], plan: DnsmasqPlan): Promise<DnsmasqRack> {
-  const folder = await mkdtemp(join(tmpdir(), "hps-dnsmasq-"));
-  await chmod(folder, 0o755);
+  const folder = await labFolder();
   const rack = await createRack({ clients: macs });
   const [events, states, lines]: [LeaseEvent[], ServiceState[], string[]] = [[], [], []];
   const clear = async () => {

@@ -1,9 +1,9 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { connect, type Hps } from "../../client/sdk/connect.ts";
 import { forwardInto } from "./forward.ts";
+import { labFolder } from "./janitor.ts";
 import { Machine } from "./machine.ts";
 import { type Program, startProgram } from "./program.ts";
 import { createRack, type Rack } from "./rack.ts";
@@ -61,9 +61,8 @@ export async function startHpsdRack(options: HpsdRackOptions): Promise<HpsdRack>
 
 async function start(options: HpsdRackOptions, undo: (() => unknown)[]) {
   const { machines: macs, admission = "armed", mode = "dhcp", sets = [] } = options;
-  const folder = await mkdtemp(join(tmpdir(), "hps-rack-"));
+  const folder = await labFolder();
   undo.push(() => rm(folder, { recursive: true, force: true }));
-  await chmod(folder, 0o755); // dnsmasq's account passes through
   const rack = await createRack({ clients: macs });
   undo.push(() => rack.dispose());
   const token = await initHpsd(folder, admission, mode);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
@@ -42,7 +42,8 @@ function startJanitor(): Writable {
 export async function labFolder(): Promise<string> {
   const folder = join(tmpdir(), `${FOLDER}${process.pid}-${randomBytes(4).toString("hex")}`);
   own(folder);
-  await mkdir(folder, { mode: 0o755 });
+  await mkdir(folder);
+  await chmod(folder, 0o755); // dnsmasq's account passes through
   return folder;
 }
 
