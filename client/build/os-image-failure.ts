@@ -34,7 +34,7 @@ const KNOWN: readonly Known[] = [
     hint: "apt-cache policy NAME lists what there is",
   },
   {
-    sign: /does not have a Release file|404 +Not Found/,
+    sign: /does not have a Release file|^ +4\d\d {2}[A-Z]/m,
     code: "not-found",
     message: () => "the archive does not hold this suite, or not these packages any more",
     hint: "check --suite and --mirror; when the archive changed a moment ago, build again",

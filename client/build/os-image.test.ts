@@ -84,6 +84,11 @@ describe("a build", () => {
     ["cp: error writing 'x': No space left on device", "exhausted", /no space is left/],
     ["Err:1 http://deb.example x\n  Temporary failure resolving 'deb.example'", "unavailable", /reached: deb.example/],
     ["E: Unable to locate package ngins", "not-found", /no package ngins/],
+    [
+      "Err:1 http://deb.example x\n  404  Not Found [IP: 192.0.2.1 80]\nE: not signed",
+      "not-found",
+      /does not hold this suite/,
+    ],
     ["E: the script ./a.sh failed", "invalid", /script \.\/a\.sh failed/],
     ["something new", "internal", /mmdebstrap ended with exit code 3: something new/],
   ])("that failed with %j says what happened", async (line, code, message) => {

@@ -17,6 +17,7 @@ const IMAGE_WORDS = ["--kernel", "linux-image-cloud-amd64"];
 /** From the power button to the installed system's agent, and to its console, usually. */
 const INSTALL_SECONDS = 180;
 const CONSOLE_SECONDS = 30;
+const CONSOLE_LINES = 8;
 
 const screen = await DemoScreen.open(process.stdout, process.env);
 process.env.HPS_LAB_LOGS ??= screen.logs;
@@ -87,8 +88,11 @@ async function install(machine: Vm): Promise<void> {
 
 async function prove(machine: Vm): Promise<void> {
   screen.stage("The machine restarted from its own disk. Its console says:");
-  await machine.console.waitFor(new RegExp(`${HOST} login:`), await limit(CONSOLE_SECONDS));
-  screen.quote(machine.console.tail(6));
+  const prompt = `${HOST} login:`;
+  await machine.console.waitFor(new RegExp(prompt), await limit(CONSOLE_SECONDS));
+  const text = machine.console.text();
+  const said = `${text.slice(0, text.lastIndexOf(prompt))}${prompt}`;
+  screen.quote(said.split("\n").slice(-CONSOLE_LINES).join("\n"));
   screen.stage("And its host agent:");
   await screen.hpsctl("host", "get", HOST);
   await screen.hpsctl(
