@@ -68,3 +68,23 @@ export class SourceReader {
     return Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
   }
 }
+
+/** The same bytes in pieces of at least `least`, but for the last. */
+export async function* gathered(source: ByteSource, least: number): AsyncGenerator<Uint8Array> {
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of source) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size < least) continue;
+    yield joined(pieces);
+    pieces = [];
+    size = 0;
+  }
+  if (size > 0) yield joined(pieces);
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
+}

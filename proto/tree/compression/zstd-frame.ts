@@ -65,7 +65,7 @@ export function parseBlockHeader(head: Buffer, at: number): BlockHeader {
 
 function needs(at: number, what: string): HpsError {
   return new HpsError("unimplemented", `the zstd frame at byte ${at} needs ${what} to be unpacked`, {
-    hint: "compress the archive anew without --long (or with --long=27 at most), --ultra and dictionaries: zstd -d < OLD | zstd -19 > NEW",
+    hint: "compress the archive anew without --long (or with --long=27 at most) and dictionaries: zstd -d --long=31 < OLD | zstd -19 > NEW",
   });
 }
 

@@ -2,10 +2,10 @@
  * zstd with any number of frames: `cat a.zst b.zst`, pzstd, skippable frames. Node's decoder reads one frame and ignores
  * what follows without an error, so each frame's end is found by its outline and each gets a decoder of its own.
  */
-import { pipeline, Readable } from "node:stream";
-import { createZstdDecompress } from "node:zlib";
+import { pipeline, Readable, type TransformOptions } from "node:stream";
+import { createZstdDecompress, type ZstdOptions } from "node:zlib";
 import { HpsError } from "../../values/hps-error.ts";
-import { type ByteSource, SourceReader } from "./byte-source.ts";
+import { type ByteSource, gathered, SourceReader } from "./byte-source.ts";
 import {
   damagedFrame,
   type FrameHeader,
@@ -18,13 +18,21 @@ import {
 /** Of decoded bytes: large enough that few turns of the event loop are spent on each, small enough to hold a few. */
 const PIECE = 512 * 1024;
 
+/** Decoded while the reader is busy with what it has: it decodes on a thread of its own. */
+const AHEAD = 4 * PIECE;
+
+const DECODING: ZstdOptions & TransformOptions = { chunkSize: PIECE, readableHighWaterMark: AHEAD };
+
+/** Each write to the decoder is a turn of its thread: what comes by the network comes in pieces of 16 kB. */
+const WRITTEN = 128 * 1024;
+
 /**
  * The content of all frames of `source`, in order. A damaged, cut or foreign file is an `invalid` error naming the byte; a
  * frame that needs more than 128 MiB (`--long=31`) or a dictionary is `unimplemented` and says what to do. Memory is
  * bounded by the window and a few pieces; nothing is read ahead of a reader that waits.
  */
 export async function* zstdContent(source: ByteSource): AsyncGenerator<Buffer> {
-  const reader = new SourceReader(source);
+  const reader = new SourceReader(gathered(source, WRITTEN));
   try {
     for (;;) {
       const head = await reader.peek(LONGEST_FRAME_HEADER);
@@ -44,7 +52,7 @@ async function skip(reader: SourceReader, size: number): Promise<void> {
 
 async function* frameContent(reader: SourceReader, header: FrameHeader): AsyncGenerator<Buffer> {
   const at = reader.position;
-  const decoder = createZstdDecompress({ chunkSize: PIECE });
+  const decoder = createZstdDecompress(DECODING);
   const frame = Readable.from(frameBytes(reader, header), { objectMode: false });
   // Its failure is the decoder's, which the loop below throws.
   pipeline(frame, decoder, () => undefined);
