@@ -14,6 +14,8 @@ export interface OsImageOrder {
   readonly scripts: readonly string[];
   /** Files of public keys that may log in as root. */
   readonly sshKeys: readonly string[];
+  /** Without manual pages, documentation (but for licences) and translations. */
+  readonly slim: boolean;
   /** Archive instead of this machine's own apt sources. */
   readonly mirror?: string;
 }
@@ -32,6 +34,7 @@ export interface OsImageWords {
   readonly file?: readonly string[];
   readonly script?: readonly string[];
   readonly sshKey?: readonly string[];
+  readonly slim?: boolean;
   readonly mirror?: string;
 }
 
@@ -66,6 +69,7 @@ export function parseOsImageOrder(words: OsImageWords): OsImageOrder {
     files: (words.file ?? []).map(parseCopiedFile),
     scripts: words.script ?? [],
     sshKeys: words.sshKey ?? [],
+    slim: words.slim ?? false,
     ...(words.mirror !== undefined && { mirror: parseMirror(words.mirror) }),
   };
 }

@@ -32,6 +32,7 @@ export function mmdebstrapArguments(order: OsImageOrder, places: OsImagePlaces, 
     ...apt.map((line) => `--aptopt=${line}`),
     // Whoever cuts the power of a build begins it anew: nothing has to be safe on the disk on the way.
     "--dpkgopt=force-unsafe-io",
+    ...(order.slim ? SLIM.map((line) => `--dpkgopt=${line}`) : []),
     `--include=${packages.join(",")}`,
     "--skip=download/empty,essential/unlink",
     ...hooks(order, places),
@@ -54,6 +55,7 @@ function hooks(order: OsImageOrder, { packages, used, overlay, scripts }: OsImag
       `--customize-hook=${runScript(order.scripts[index] ?? "")}`,
     ]),
     `--customize-hook=${INITRD}`,
+    ...(order.slim ? [`--customize-hook=${KEEP_SLIM}`] : []),
     `--customize-hook=${CLEAN}`,
   ];
 }
@@ -98,6 +100,21 @@ chroot "$1" env DEBIAN_FRONTEND=noninteractive HOME=/root LC_ALL=C.UTF-8 ${SCRIP
 rm -f "$1${SCRIPT}"
 echo ${word(`I: the script ${name} is done`)} >&2`;
 }
+
+/** What a slim image leaves out, for dpkg; the last that fits counts. Licences stay, as they ask for it. */
+const SLIM: readonly string[] = [
+  "path-exclude=/usr/share/man/*",
+  "path-exclude=/usr/share/info/*",
+  "path-exclude=/usr/share/locale/*",
+  "path-include=/usr/share/locale/locale.alias",
+  "path-exclude=/usr/share/doc/*",
+  "path-include=/usr/share/doc/*/copyright",
+  "path-exclude=/usr/share/lintian/*",
+];
+
+/** So that what is installed later stays slim too. */
+const KEEP_SLIM = `set -e
+grep '^path-' "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap" > "$1/etc/dpkg/dpkg.cfg.d/hps-slim"`;
 
 /** Once, when all that goes into it is there: INITRD=No kept the kernel's own installation from making it, and again for each trigger. */
 const INITRD = `set -e

@@ -145,8 +145,16 @@ describe("an order", () => {
     expect(args.slice(-3)).toEqual(["bookworm", "-", "/s"]);
   });
 
+  test("a slim one leaves out the same when packages are added later", () => {
+    const places = { packages: "/p", used: "/u", scripts: [], sources: "/s" };
+    const args = mmdebstrapArguments(parseOsImageOrder({ ...WORDS, slim: true }), places, []);
+    expect(args).toContain("--dpkgopt=path-exclude=/usr/share/man/*");
+    expect(args.filter((arg) => arg.includes("hps-slim"))).toHaveLength(1);
+    expect(mmdebstrapArguments(parseOsImageOrder(WORDS), places, []).join(" ")).not.toContain("path-exclude");
+  });
+
   test.each(["--setup-hook", "--customize-hook"])("every %s is a program that sh can read", (option) => {
-    const order = parseOsImageOrder({ ...WORDS, script: ["a"] });
+    const order = parseOsImageOrder({ ...WORDS, script: ["a"], slim: true });
     const places = { packages: "/p", used: "/u", overlay: "/o", scripts: ["/w/a"], sources: "/s" };
     const hooks = mmdebstrapArguments(order, places, []).filter((arg) => arg.startsWith(`${option}=`));
     expect(hooks.length).toBeGreaterThan(1);

@@ -37,6 +37,7 @@ export function addImageBuildCommand(group: Command, tools: Tools): void {
     .option("--file <source:destination>", "copy a file or folder into it, owned by root; may be given again", each)
     .option("--script <file>", "run it in the image, after everything else; may be given again", each)
     .option("--ssh-key <file>", "public key that may log in as root; may be given again", each)
+    .option("--slim", "leave out manual pages, documentation and translations")
     .option("--mirror <url>", "Debian archive instead of this machine's apt sources")
     .option("--out <file>", "where to put it (default: NAME_TAG.tar.zst; nowhere with --import)")
     .option("--import", "bring it into the cluster's library")
