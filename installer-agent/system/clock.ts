@@ -1,14 +1,18 @@
 import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
-/** Sets the machine's clock to `time` (UTC milliseconds). Needs root. */
-export function setSystemClock(time: number): Promise<void> {
+const run = promisify(execFile);
+const OPTIONS = { timeout: 10_000, maxBuffer: 65_536, env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" } };
+
+/** Sets the machine's clock to `time` (UTC milliseconds), and the one that runs while it is off: the installed system starts by that. Needs root. */
+export async function setSystemClock(time: number): Promise<void> {
   const seconds = Math.round(time / 1000);
-  const options = { timeout: 10_000, maxBuffer: 65_536, env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" } };
-  return new Promise((resolve, reject) => {
-    execFile("date", ["-u", "-s", `@${seconds}`], options, (cause) => {
-      if (cause === null) resolve();
-      else reject(new HpsError("denied", "the program date could not set the clock", { cause }));
-    });
-  });
+  try {
+    await run("date", ["-u", "-s", `@${seconds}`], OPTIONS);
+  } catch (cause) {
+    throw new HpsError("denied", "the program date could not set the clock", { cause });
+  }
+  // A machine may have none, or one that cannot be set; the installation does not need it.
+  await run("hwclock", ["--systohc", "--utc"], OPTIONS).catch(() => undefined);
 }

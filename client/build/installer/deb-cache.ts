@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { dropUnused, markUsed } from "./aged-files.ts";
 import type { AptRoot, DebianPackage } from "./apt-root.ts";
 
 /** Package files that were brought before, by digest; a file is checked each time it is used. */
@@ -22,7 +23,11 @@ export class DebCache {
   async bring(packages: readonly DebianPackage[], apt: () => Promise<AptRoot>): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     const missing: DebianPackage[] = [];
-    for (const one of packages) if (!(await this.#has(one))) missing.push(one);
+    for (const one of packages) {
+      if (await this.#has(one)) await markUsed(this.path(one));
+      else missing.push(one);
+    }
+    await dropUnused(this.#folder);
     if (missing.length === 0) return;
     const into = await mkdtemp(join(this.#folder, "incoming-"));
     try {

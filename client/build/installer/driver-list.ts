@@ -47,7 +47,6 @@ export const DRIVERS: readonly string[] = [
   "drivers/char/virtio_console.ko",
   "drivers/firmware",
   "drivers/cdrom",
-  "fs/btrfs",
   "fs/efivarfs",
   "fs/ext4",
   "fs/fat",
@@ -68,7 +67,10 @@ export const NOT_DRIVERS: readonly string[] = [
   "drivers/ata/pata_pcmcia.ko",
   "drivers/net/ethernet/8390/pcnet_cs.ko",
   "drivers/net/ethernet/8390/axnet_cs.ko",
-  "drivers/md/dm-vdo",
+  "drivers/md/bcache",
+  "drivers/md/md-cluster.ko", // with it come a cluster's lock manager and its network
+  "drivers/nvme/host/nvme-rdma.ko", // InfiniBand's core
+  "drivers/scsi/qla2xxx/tcm_qla2xxx.ko", // a disk server's half
   "crypto/tcrypt.ko",
   "lib/test_",
 ];

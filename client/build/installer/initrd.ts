@@ -1,17 +1,23 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { cpioEnd, cpioEntry } from "../../../proto/tree/cpio.ts";
+import { dropUnused, markUsed } from "./aged-files.ts";
 import { sha256Of } from "./deb-cache.ts";
 import { unpackedCommand } from "./programs.ts";
 import { type ProgramPlace, runProgram } from "./run-program.ts";
 import { entryOf, type StagedFile, withFolders } from "./staged-file.ts";
 import type { Unpacked } from "./unpacked.ts";
 
-/** Best size for the time: Node's program gets 5 % smaller by the next two levels, at twice the time. The same for any number of threads. */
-const COMPRESSION = ["-17", "-T2"] as const;
+/** One archive of an initrd. */
+export interface InitrdPart {
+  readonly name: string;
+  readonly files: readonly StagedFile[];
+  /** zstd's level: Node gets 8 % smaller by 17 in place of 12 and takes ten times as long, once for every version of Node. */
+  readonly level: 12 | 17;
+}
 
 export interface InitrdOptions {
   readonly unpacked: Unpacked;
@@ -23,20 +29,16 @@ export interface InitrdOptions {
 }
 
 /** Archives one after the other, each compressed by itself: the kernel unpacks them as one file system. */
-export async function writeInitrd(
-  path: string,
-  parts: ReadonlyMap<string, readonly StagedFile[]>,
-  options: InitrdOptions,
-) {
+export async function writeInitrd(path: string, parts: readonly InitrdPart[], options: InitrdOptions) {
   await rm(path, { force: true });
-  for (const [name, files] of parts) {
-    const part = await compressedPart(name, files, options);
-    await pipeline(createReadStream(part), createWriteStream(path, { flags: "a" }));
+  for (const part of parts) {
+    await pipeline(createReadStream(await compressed(part, options)), createWriteStream(path, { flags: "a" }));
     await pad(path);
   }
+  await dropUnused(options.cache);
 }
 
-async function compressedPart(name: string, files: readonly StagedFile[], options: InitrdOptions): Promise<string> {
+async function compressed({ name, files, level }: InitrdPart, options: InitrdOptions): Promise<string> {
   const { unpacked, place, cache, work } = options;
   await mkdir(cache, { recursive: true });
   const archive = join(work, `${name}.cpio`);
@@ -45,17 +47,19 @@ async function compressedPart(name: string, files: readonly StagedFile[], option
   const key = createHash("sha256")
     .update(await sha256Of(archive))
     .update(await sha256Of(unpacked.need("usr/bin/zstd")));
-  const kept = join(cache, `${key.update(COMPRESSION.join(" ")).digest("hex")}.zst`);
+  const kept = join(cache, `${key.update(`${level}`).digest("hex")}.zst`);
   const made = `${archive}.zst`;
   const isKept = await runProgram([...zstd, "--test", "-q", kept], place).then(
     () => true,
     () => false,
   );
   if (!isKept) {
-    await runProgram([...zstd, ...COMPRESSION, "-q", "-f", archive, "-o", made], place);
-    await copyFile(made, `${kept}.new`);
-    await rename(`${kept}.new`, kept);
+    await runProgram([...zstd, `-${level}`, "-T2", "-q", "-f", archive, "-o", made], place);
+    const beside = `${kept}.${randomBytes(4).toString("hex")}`;
+    await copyFile(made, beside);
+    await rename(beside, kept);
   }
+  await markUsed(kept);
   await rm(archive);
   return kept;
 }

@@ -15,7 +15,7 @@ import { AptRoot } from "./apt-root.ts";
 import { baseSystem, driverFiles } from "./base-system.ts";
 import { DebCache, sha256Of } from "./deb-cache.ts";
 import { grubTools, localBootImage } from "./grub.ts";
-import { writeInitrd } from "./initrd.ts";
+import { type InitrdPart, writeInitrd } from "./initrd.ts";
 import { type InstallerPackages, lockedPackages, newestPackages } from "./installer-packages.ts";
 import { stageModules } from "./kernel-modules.ts";
 import { checkAgent, formatLock, type InstallerLock, parseLock } from "./lock-file.ts";
@@ -122,12 +122,12 @@ async function writeInstaller(build: Build): Promise<void> {
   const { set, work, cache, agent, note } = build;
   note("the installer's own system");
   const [node, ...rest] = agentFiles(agent);
-  const parts = new Map([
-    ["base", await baseSystem(agentPrograms(), build)],
-    ["drivers", driverFiles(join(work, "modules"))],
-    ["node", node === undefined ? [] : [node]],
-    ["agent", rest],
-  ]);
+  const parts: readonly InitrdPart[] = [
+    { name: "base", files: await baseSystem(agentPrograms(), build), level: 12 },
+    { name: "drivers", files: driverFiles(join(work, "modules")), level: 12 },
+    { name: "node", files: node === undefined ? [] : [node], level: 17 },
+    { name: "agent", files: rest, level: 12 },
+  ];
   await writeInitrd(join(set, "initrd.img"), parts, { ...build, cache: join(cache, "parts") });
 }
 
@@ -138,7 +138,7 @@ async function writeFirmware(build: Build): Promise<void> {
   const files = packages.firmware.flatMap((name) =>
     copyTree("lib/firmware", join(unpacked.root(name), "lib/firmware")),
   );
-  await writeInitrd(join(set, "firmware.img"), new Map([["firmware", files]]), {
+  await writeInitrd(join(set, "firmware.img"), [{ name: "firmware", files, level: 12 }], {
     ...build,
     cache: join(cache, "parts"),
   });

@@ -17,9 +17,10 @@ const KEPT_LINES = 4;
 /** Runs one program to its end and gives its standard output. An HpsError says which one failed, how, and what it said at last. */
 export async function runProgram(argv: readonly string[], place: ProgramPlace): Promise<Buffer> {
   const { signal, environment, cwd, limitMs = LIMIT_MS } = place;
-  const [name = "", ...args] = argv;
+  const [program = "", ...args] = argv;
+  const name = calledBy(argv);
   const limit = AbortSignal.timeout(limitMs);
-  const child = spawn(name, args, {
+  const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...environment, LC_ALL: "C" },
     signal: AbortSignal.any([signal, limit]),
@@ -35,10 +36,16 @@ export async function runProgram(argv: readonly string[], place: ProgramPlace): 
     if (how !== "") throw failure(name, how, stderr.toString());
     return stdout;
   } catch (cause) {
-    signal.throwIfAborted();
+    if (signal.aborted) throw new HpsError("cancelled", "interrupted; nothing was written", { cause });
     if (limit.aborted) throw new HpsError("deadline", `${quote(name)} took longer than ${limitMs / 1000} s`, { cause });
     throw cause instanceof HpsError ? cause : notStarted(name, cause);
   }
+}
+
+/** A program run by a loader of our own is meant, not the loader. */
+function calledBy(argv: readonly string[]): string {
+  const at = argv.indexOf("--argv0");
+  return argv[at === -1 ? 0 : at + 1] ?? "";
 }
 
 function failure(name: string, how: string, said: string): HpsError {
