@@ -14,5 +14,5 @@ export async function setSystemClock(time: number): Promise<void> {
     throw new HpsError("denied", "the program date could not set the clock", { cause });
   }
   // A machine may have none, or one that cannot be set; the installation does not need it.
-  await run("hwclock", ["--systohc", "--utc"], OPTIONS).catch(() => undefined);
+  await run("hwclock", ["-w", "-u"], OPTIONS).catch(() => undefined);
 }
