@@ -1,10 +1,11 @@
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./runner/count-reporter.ts";
+import { FaultMatrix } from "./runner/fault-matrix.ts";
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
-    reporters: ["default", new CountReporter()],
+    reporters: ["default", new CountReporter(), new FaultMatrix()],
     projects: [
       {
         extends: true,
@@ -14,7 +15,7 @@ export default defineConfig({
             "{proto,certs,server,client,installer-agent}/**/*.test.ts",
             "test/*.test.ts",
             "test/{architecture,access}/*.test.ts",
-            "test/lab/**/*.test.ts",
+            "test/{lab,runner}/**/*.test.ts",
           ],
           testTimeout: 20_000,
           globalSetup: ["test/runner/temporary-folder.ts"],
@@ -32,6 +33,17 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        // What takes too long for `npm test`: `npm run test:all` runs it too, and writes docs/fault-matrix.md.
+        extends: true,
+        test: {
+          name: "all",
+          include: ["test/all/**/*.test.ts"],
+          hookTimeout: 60 * 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 }, // after the others: what has a limit by the clock is not measured beside guests
         },
       },
     ],

@@ -20,7 +20,7 @@ const KERNEL = "linux-";
 const PATIENCE_MS = 10 * 60_000;
 /** What the small guest loads: the cards and disks of `options.ts`. */
 const DRIVERS = ["virtio_net", "e1000", "e1000e", "virtio_blk", "nvme", "ahci", "sd_mod", "virtio_scsi", "virtio_pci"];
-const MORE_DRIVERS = ["xhci_pci", "usb_storage", "af_packet", "ext4"];
+const MORE_DRIVERS = ["xhci_pci", "usb_storage", "af_packet", "ext4", "crc32c_generic"];
 
 /** A kernel of this Debian, downloaded once: the newest then. */
 export async function guestKernel(): Promise<GuestKernel> {

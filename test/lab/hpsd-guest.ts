@@ -1,0 +1,165 @@
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connect, type Hps } from "../../client/sdk/connect.ts";
+import { makeBundles, PROGRAM } from "../bench/bench-hpsd.ts";
+import { type RealHpsd, startHpsd } from "../faults/real-hpsd.ts";
+import { forwardInto } from "./forward.ts";
+import { labFolder } from "./janitor.ts";
+import { createRack, type Rack } from "./rack.ts";
+import { must } from "./run.ts";
+import { guestKernel, smallInitrd } from "./vm/boot-files.ts";
+import { limit } from "./vm/calibrate.ts";
+import { afterPowerCut, loggedDisk } from "./vm/flushed-disk.ts";
+import { createVm, type Vm } from "./vm/vm.ts";
+
+const ADDRESS = "10.77.0.2";
+const GRPC = 7443;
+const MAC = "52:54:00:00:07:01";
+const STATE_DISK = "1G";
+/** From power-on to a ready hpsd, whose check of the store comes before. */
+const BOOT_SECONDS = 60;
+const SYNC = "synchronous = FULL";
+
+/** Finds its disks by their serial numbers, looks at the store, and serves. */
+const SCRIPT = `
+until [ -e /sys/block/vda ] && [ -e /sys/block/vdb ]; do sleep 0.1; done
+for disk in /sys/block/vd*; do
+  case "$(cat $disk/serial)" in
+    programs) mkdir /programs; mount -t ext4 -o ro /dev/$(basename $disk) /programs ;;
+    state) mkdir /state; mount -t ext4 /dev/$(basename $disk) /state ;;
+  esac
+done
+ip link set lo up; ip addr add ${ADDRESS}/24 dev eth0; ip link set eth0 up
+ln -s /programs/lib /lib64; export LD_LIBRARY_PATH=/programs/lib
+hpsd() { /programs/node /programs/dist/hpsd.js "$@" --config /programs/hpsd.yaml; }
+hpsd check; echo "hpsd check ended with $?"
+hpsd serve; echo "hpsd serve ended with $?"
+poweroff -f
+`;
+
+const CONFIG = `state: /state/hpsd
+server: { names: [localhost, 127.0.0.1] }
+listen: { grpc: "0.0.0.0:${GRPC}", https: "0.0.0.0:7444" }
+limits: { connectionsPerAddress: 2000, requestsPerMinute: 100000 }
+`;
+
+/** hpsd in a machine of its own, whose power can be cut. Its state is on a disk that keeps what was flushed, and nothing else. */
+export interface HpsdGuest {
+  /** Boots the machine; resolves when hpsd serves, with a connection of its first operator. */
+  readonly start: () => Promise<Hps>;
+  /** Cuts the power, and makes the state disk what a guest may count on. Answers with how many writes that lost. */
+  readonly cutPower: () => Promise<number>;
+  /** What the machine has printed since it was last started. */
+  readonly printed: () => string;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+export interface HpsdGuestOptions {
+  /** `false`: a store that leaves it to the kernel when its changes reach the disk. */
+  readonly sync?: boolean;
+}
+
+export async function makeHpsdGuest({ sync = true }: HpsdGuestOptions = {}): Promise<HpsdGuest> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await labFolder();
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = (name: string) => join(folder, name);
+  const hpsd = stack.use(await startHpsd()); // logs its first operator in
+  await hpsd.program().stop();
+  await makePrograms(file("programs"), sync);
+  await makeState(file("state"), hpsd);
+  await smallInitrd(file("initrd"), SCRIPT);
+  const rack = stack.use(await createRack());
+  const logged = { file: file("state-now"), log: file("writes"), serial: "state" };
+  const vm = stack.use(await machine(rack, { initrd: file("initrd"), programs: file("programs"), logged }));
+  const forward = await forwardInto(rack.server.ns, ADDRESS, GRPC);
+  stack.defer(() => forward.close());
+  const environment = { HPSCONFIG: join(hpsd.folder, "hpsctl.yaml") };
+  let began = 0;
+  const kept = stack.move();
+  return {
+    async start() {
+      await copySparse(file("state"), logged.file);
+      await writeFile(logged.log, "");
+      began = await vm.powerOn();
+      await vm.console.waitFor(/hpsd is ready/, await limit(BOOT_SECONDS), began);
+      const hps = await connect({ environment, server: `127.0.0.1:${forward.port}` });
+      kept.defer(() => hps.close());
+      return hps;
+    },
+    async cutPower() {
+      await vm.cutPower();
+      return await afterPowerCut(file("state"), logged.log);
+    },
+    printed: () => vm.console.text().slice(began),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+interface Parts {
+  readonly initrd: string;
+  readonly programs: string;
+  readonly logged: Parameters<typeof loggedDisk>[0];
+}
+
+async function machine(rack: Rack, { initrd, programs, logged }: Parts): Promise<Vm> {
+  const { kernel } = await guestKernel();
+  return await createVm({
+    rack,
+    name: "hpsd-guest",
+    firmware: "bios",
+    memory: 1024,
+    kernel: { kernel, initrd, append: "console=ttyS0 quiet net.ifnames=0" },
+    disks: [{ bus: "virtio", file: programs, serial: "programs" }],
+    nics: [{ mac: MAC }],
+    more: loggedDisk(logged),
+  });
+}
+
+/** A disk with hpsd as it ships, its Node, and the libraries of both. */
+async function makePrograms(disk: string, sync: boolean): Promise<void> {
+  makeBundles();
+  const tree = `${disk}.tree`;
+  await mkdir(join(tree, "lib"), { recursive: true });
+  await cp(process.execPath, join(tree, "node"));
+  const listed = await must(["ldd", process.execPath]);
+  for (const [, library = ""] of listed.matchAll(/(\/\S+) \(0x/g)) {
+    await cp(library, join(tree, "lib", library.slice(library.lastIndexOf("/") + 1)), { dereference: true });
+  }
+  await mkdir(join(tree, "dist"));
+  for (const name of ["hpsd.js", "store-worker.js"]) {
+    await cp(PROGRAM.hpsd.replace(/hpsd\.js$/, name), join(tree, "dist", name));
+  }
+  const sqlite = join("node_modules", "better-sqlite3");
+  for (const part of ["package.json", "lib", join("prebuilds", `linux-${process.arch}.node`)]) {
+    await cp(join(import.meta.dirname, "../..", sqlite, part), join(tree, sqlite, part), { recursive: true });
+  }
+  if (!sync) await neverSync(join(tree, "dist", "store-worker.js"));
+  await writeFile(join(tree, "hpsd.yaml"), CONFIG);
+  await makeExt4(disk, tree, "512M");
+}
+
+/** Only a copy of the program can be made to lose things: it has no setting for it. */
+async function neverSync(worker: string): Promise<void> {
+  const [before = "", after, more] = (await readFile(worker, "utf8")).split(SYNC);
+  if (after === undefined || more !== undefined) throw new Error(`${worker} says '${SYNC}' not once`);
+  await writeFile(worker, `${before}synchronous = OFF${after}`);
+}
+
+async function makeState(disk: string, { state }: Pick<RealHpsd, "state">): Promise<void> {
+  const tree = `${disk}.tree`;
+  await mkdir(tree);
+  await cp(state, join(tree, "hpsd"), { recursive: true });
+  await makeExt4(disk, tree, STATE_DISK);
+}
+
+async function makeExt4(disk: string, tree: string, size: string): Promise<void> {
+  // Written to the end now: a guest's kernel would do the rest later, and that is no write of hpsd's.
+  await must(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", tree, disk, size], {
+    timeoutMs: 120_000,
+  });
+}
+
+async function copySparse(from: string, to: string): Promise<void> {
+  await must(["cp", "--sparse=always", from, to]);
+}

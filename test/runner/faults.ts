@@ -1,0 +1,73 @@
+/** Every fault and scenario of docs/fault-matrix.md, in its order. A test bears the key of its row: see `scenario`. */
+export const FAULTS = {
+  "hpsd-away": {
+    done: "hpsd ends in the middle of the step `image`, and is started again 60 s later",
+    holds: "the agent waits and goes on; the installation succeeds without a word of an operator",
+  },
+  "network-away": {
+    done: "the machine's cable is pulled in the middle of the step `image`, and put back 60 s later",
+    holds: "as above",
+  },
+  "power-storage": {
+    done: "the machine loses its power in the step `storage`",
+    holds: "it comes back as `INTERRUPTED` and touches nothing; `retry` completes the installation",
+  },
+  "power-image": { done: "the same in the step `image`", holds: "as above" },
+  "power-bootloader": { done: "the same in the step `bootloader`", holds: "as above" },
+  "power-target-network": { done: "the same in the step `target-network`", holds: "as above" },
+  "power-finish": { done: "the same in the step `finish`", holds: "as above" },
+  "power-resume-once": {
+    done: "a host with `resume: once` loses its power twice in the step `image`",
+    holds: "the first time it goes on by itself, the second time it is `INTERRUPTED`",
+  },
+  "failed-stays": {
+    done: "the step `image` failed, and the machine is restarted twice",
+    holds: "the installation stays `FAILED` and no step is tried again; its disk starts nothing",
+  },
+  "image-altered": {
+    done: "one byte in the middle of the image on hpsd's disk is altered",
+    holds: "the step `image` fails and names the image; the disk, started first, starts nothing",
+  },
+  "image-truncated": { done: "the second half of the image on hpsd's disk is cut off", holds: "as above" },
+  "clock-2001": { done: "the machine's clock says 2001", holds: "the installation succeeds" },
+  "clock-2040": { done: "the machine's clock says 2040", holds: "the installation succeeds" },
+  "proxy-dhcp": {
+    done: "another DHCP server gives the addresses, hpsd only answers as a proxy (BIOS)",
+    holds: "the installation succeeds, with an address of the other server",
+  },
+  "http-boot": {
+    done: "a UEFI machine boots by HTTP, without PXE",
+    holds: "iPXE is loaded by HTTP; the installation succeeds",
+  },
+  "three-hosts": {
+    done: "three machines are installed at once from one image",
+    holds: "all succeed; names, machine-ids, SSH host keys and certificates all differ",
+  },
+  "two-disks": {
+    done: "a machine with two disks, of which one holds data, is told by serial number to use the other",
+    holds: "it is installed there; not a byte of the one that holds data is changed",
+  },
+  "hpsd-power": {
+    done: "hpsd's own machine loses its power while operators write; its disk keeps what was flushed and nothing else",
+    holds: "nothing that hpsd acknowledged is lost, and its store is sound",
+  },
+  "hpsd-power-sabotage": {
+    done: "the same with a store that does not sync (`synchronous = OFF`)",
+    holds: "acknowledged changes are lost: the test above would see it",
+  },
+} as const satisfies Record<string, Fault>;
+
+interface Fault {
+  /** What is done. */
+  readonly done: string;
+  /** What must hold then. */
+  readonly holds: string;
+}
+
+export type FaultKey = keyof typeof FAULTS;
+
+export const FAULT_KEYS = Object.keys(FAULTS).filter(isFaultKey);
+
+export function isFaultKey(text: unknown): text is FaultKey {
+  return typeof text === "string" && Object.hasOwn(FAULTS, text);
+}
