@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { connect, type Hps } from "../../client/sdk/connect.ts";
 import { forwardInto } from "./forward.ts";
@@ -32,8 +33,8 @@ export interface HpsdRack extends AsyncDisposable {
   readonly folder: string;
   /** The one that runs now. */
   readonly hpsd: () => Program;
-  /** Ends hpsd by this signal and starts it again. */
-  readonly restart: (signal: NodeJS.Signals) => Promise<void>;
+  /** Ends hpsd by this signal and starts it again, at once or when it was away for so long. */
+  readonly restart: (signal: NodeJS.Signals, awayMs?: number) => Promise<void>;
   /** As the operator `root`, an admin of everything. */
   readonly hps: Hps;
   readonly machine: (index: number) => Machine;
@@ -75,8 +76,9 @@ async function start(options: HpsdRackOptions, undo: (() => unknown)[]) {
   const runs = [await serve()];
   const hpsd = () => runs.at(-1) ?? expect.unreachable();
   undo.push(() => hpsd().stop());
-  const restart = async (signal: NodeJS.Signals) => {
+  const restart = async (signal: NodeJS.Signals, awayMs = 0) => {
     await hpsd().stop(signal);
+    await sleep(awayMs);
     runs.push(await serve());
   };
   const env = { HPSCONFIG: join(folder, "hpsctl", "config.yaml"), HOME: folder };

@@ -18,7 +18,8 @@ export const FAULTS = {
   "power-finish": { done: "the same in the step `finish`", holds: "as above" },
   "power-resume-once": {
     done: "a host with `resume: once` loses its power twice in the step `image`",
-    holds: "the first time it goes on by itself, the second time it is `INTERRUPTED`",
+    holds:
+      "the first time it goes on by itself, the second time it is `INTERRUPTED`; `retry` completes the installation",
   },
   "failed-stays": {
     done: "the step `image` failed, and the machine is restarted twice",
@@ -45,7 +46,7 @@ export const FAULTS = {
   },
   "two-disks": {
     done: "a machine with two disks, of which one holds data, is told by serial number to use the other",
-    holds: "it is installed there; not a byte of the one that holds data is changed",
+    holds: "its system is written there; not a byte of the one that holds data is changed",
   },
   "hpsd-power": {
     done: "hpsd's own machine loses its power while operators write; its disk keeps what was flushed and nothing else",

@@ -46,11 +46,19 @@ async function unpackImage(root: string, order: ImageOrder, context: StepContext
   const source = counted(job.files.read(file, { what: `the image ${name}`, signal, log }), file.sizeBytes, context);
   const content = decompressed(source, { xz: xzContent });
   const began = performance.now();
-  const { bytes, entries } = await unpackTar(content, root, { devices: "create", signal });
+  const { bytes, entries } = await unpackTar(content, root, { devices: "create", signal }).catch((error: unknown) => {
+    throw ofImage(error, name);
+  });
   const seconds = (performance.now() - began) / 1000;
   log(
     `${name}: ${entries} entries, ${roundSize(bytes)} of content, ${roundSize(file.sizeBytes)} fetched, in ${seconds.toFixed(1)} s`,
   );
+}
+
+/** What is wrong inside an archive does not say of itself which archive it is. */
+function ofImage(error: unknown, name: string): unknown {
+  if (!(error instanceof HpsError) || error.message.includes(name)) return error;
+  return new HpsError(error.code, `the image ${name}: ${error.message}`, { hint: error.hint, cause: error });
 }
 
 async function* counted(

@@ -1,0 +1,52 @@
+import { expect } from "vitest";
+import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import type { InstallRack } from "./install-rack.ts";
+import { Installing } from "./installing.ts";
+import { must } from "./run.ts";
+import type { Vm } from "./vm/vm.ts";
+
+const GIB = 1024 ** 3;
+
+interface HostOptions {
+  readonly name: string;
+  readonly mac: string;
+  /** Further words of `hpsctl host add`. */
+  readonly words?: readonly string[];
+}
+
+/** A machine as plain as can be, off. */
+export async function plainMachine(rack: InstallRack, { name, mac, words = [] }: HostOptions): Promise<Vm> {
+  const disks = [{ bus: "virtio", bytes: 24 * GIB }] as const;
+  return await rack.addMachine({ name, words, firmware: "bios", disks, nics: [{ mac }] });
+}
+
+/** The installation succeeded, and its system is attached. */
+export async function expectInstalled(rack: InstallRack, name: string): Promise<void> {
+  const look = async () => JSON.parse((await rack.hpsctl("host", "get", name, "-o", "json")).stdout);
+  expect(await look()).toMatchObject({ state: "HOST_STATE_INSTALLED", attached: true });
+}
+
+/** Cuts the power when the step has begun (`image`: in its middle); shows that nothing goes on without a word, and all with one. */
+export async function cutPowerIn(step: string, rack: InstallRack, host: HostOptions): Promise<void> {
+  await using vm = await plainMachine(rack, host);
+  const installation = await Installing.arm(rack, vm);
+  await vm.powerOn();
+  await (step === "image" ? installation.progresses(step, 0.3) : installation.starts(step));
+  await vm.cutPower();
+  const written = await writtenTo(vm);
+  const second = await vm.powerOn();
+  await installation.becomes(InstallationState.INTERRUPTED);
+  await vm.cutPower();
+  expect(await writtenTo(vm), "a machine that nobody told to go on wrote to its disk").toBe(written);
+  expect(vm.console.text().slice(second)).not.toMatch(/step started step=storage/);
+  await installation.retry();
+  await vm.powerOn();
+  await installation.succeeds();
+  await expectInstalled(rack, host.name);
+}
+
+/** A digest of the first disk's beginning, where the partition table and the ESP are, and of what the whole of it occupies. */
+async function writtenTo(vm: Vm): Promise<string> {
+  const file = vm.diskFile(0);
+  return await must(["sh", "-c", 'stat -c %b "$0"; head -c 1G "$0" | sha256sum', file], { timeoutMs: 300_000 });
+}
