@@ -2,8 +2,8 @@ import { open, readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
-import { Installing } from "../lab/installing.ts";
 import { plainMachine } from "../lab/power-cut.ts";
 import { limit } from "../lab/vm/calibrate.ts";
 import type { Vm } from "../lab/vm/vm.ts";
@@ -23,8 +23,8 @@ async function imageFile({ folder }: InstallRack): Promise<string> {
 }
 
 /** The step image of this machine fails, and says which image is damaged. */
-async function expectFailure(rack: InstallRack, vm: Vm): Promise<Installing> {
-  const installation = await Installing.arm(rack, vm);
+async function expectFailure(rack: InstallRack, vm: Vm): Promise<FollowedInstallation> {
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   const reason = await installation.becomes(InstallationState.FAILED);
   expect(reason).toContain(rack.image);

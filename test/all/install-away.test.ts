@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect } from "vitest";
+import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
-import { Installing } from "../lab/installing.ts";
 import { expectInstalled, plainMachine } from "../lab/power-cut.ts";
 import type { Vm } from "../lab/vm/vm.ts";
 import { scenario } from "../runner/scenario.ts";
@@ -17,7 +17,7 @@ afterAll(() => rack[Symbol.asyncDispose]());
 /** Takes something away in the middle of the step `image`; nobody says a word. */
 async function goesOn(name: string, mac: string, takeAway: (vm: Vm) => Promise<void>): Promise<void> {
   await using vm = await plainMachine(rack, { name, mac });
-  const installation = await Installing.arm(rack, vm);
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   await installation.progresses("image", 0.3);
   await takeAway(vm);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
+import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
-import { Installing } from "../lab/installing.ts";
 import { expectInstalled, plainMachine } from "../lab/power-cut.ts";
 import { scenario } from "../runner/scenario.ts";
 
@@ -13,7 +13,7 @@ afterAll(() => rack[Symbol.asyncDispose]());
 async function installsWithClock(clock: string, host: { readonly name: string; readonly mac: string }): Promise<void> {
   await using vm = await plainMachine(rack, host);
   vm.change({ clock });
-  const installation = await Installing.arm(rack, vm);
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   await installation.succeeds();
   await expectInstalled(rack, host.name);

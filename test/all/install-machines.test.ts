@@ -3,8 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
-import { Installing } from "../lab/installing.ts";
 import { expectInstalled } from "../lab/power-cut.ts";
 import { must } from "../lab/run.ts";
 import { reserveGuests } from "../lab/vm/slots.ts";
@@ -37,7 +37,7 @@ scenario("three-hosts", async () => {
       const disks = [{ bus: "virtio", bytes: 24 * GIB }] as const;
       const nics = [{ mac: `52:54:00:00:09:0${at}` }];
       const vm = stack.use(await rack.addMachine({ name, slots, firmware: "bios", disks, nics }));
-      const installation = await Installing.arm(rack, vm);
+      const installation = await FollowedInstallation.arm(rack, vm);
       await vm.powerOn();
       return installation;
     }),
@@ -77,7 +77,7 @@ scenario("two-disks", async () => {
     nics: [{ mac: "52:54:00:00:09:11" }],
     bootOrder: "network-first",
   });
-  const installation = await Installing.arm(rack, vm, { disk: "serial=system" });
+  const installation = await FollowedInstallation.arm(rack, vm, { disk: "serial=system" });
   await vm.powerOn();
   // The firmware starts the first disk and no other: that the system was written is what this is about.
   await installation.becomes(InstallationState.REBOOTING);

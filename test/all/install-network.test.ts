@@ -1,7 +1,7 @@
 import { expect } from "vitest";
+import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { FOREIGN_ADDRESSES, startForeignDhcp } from "../lab/foreign-dhcp.ts";
 import { startInstallRack } from "../lab/install-rack.ts";
-import { Installing } from "../lab/installing.ts";
 import { expectInstalled, plainMachine } from "../lab/power-cut.ts";
 import { scenario } from "../runner/scenario.ts";
 
@@ -13,7 +13,7 @@ scenario("proxy-dhcp", async () => {
   await using rack = await startInstallRack({ mode: "proxy" });
   const dhcp = await startForeignDhcp(rack.rack);
   await using vm = await plainMachine(rack, { name: "web01", mac: "52:54:00:00:08:01" });
-  const installation = await Installing.arm(rack, vm);
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   await installation.succeeds();
   await expectInstalled(rack, "web01");
@@ -30,7 +30,7 @@ scenario("http-boot", async () => {
     nics: [{ mac: "52:54:00:00:08:02" }],
     more: HTTP_ALONE,
   });
-  const installation = await Installing.arm(rack, vm);
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   await installation.succeeds();
   await expectInstalled(rack, "web01");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
-import { Installing } from "../lab/installing.ts";
 import { cutPowerIn, expectInstalled, plainMachine } from "../lab/power-cut.ts";
 import { scenario } from "../runner/scenario.ts";
 
@@ -19,7 +19,7 @@ scenario("power-finish", () => cutPowerIn("finish", rack, { name: "finish01", ma
 scenario("power-resume-once", async () => {
   const host = { name: "once01", mac: "52:54:00:00:03:05", words: ["--resume", "once"] };
   await using vm = await plainMachine(rack, host);
-  const installation = await Installing.arm(rack, vm);
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   for (const _ of ["first", "second"]) {
     // The second time it got here by itself.

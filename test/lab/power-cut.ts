@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
+import { FollowedInstallation } from "./followed-installation.ts";
 import type { InstallRack } from "./install-rack.ts";
-import { Installing } from "./installing.ts";
 import { must } from "./run.ts";
 import type { Vm } from "./vm/vm.ts";
 
@@ -29,7 +29,7 @@ export async function expectInstalled(rack: InstallRack, name: string): Promise<
 /** Cuts the power when the step has begun (`image`: in its middle); shows that nothing goes on without a word, and all with one. */
 export async function cutPowerIn(step: string, rack: InstallRack, host: HostOptions): Promise<void> {
   await using vm = await plainMachine(rack, host);
-  const installation = await Installing.arm(rack, vm);
+  const installation = await FollowedInstallation.arm(rack, vm);
   await vm.powerOn();
   await (step === "image" ? installation.progresses(step, 0.3) : installation.starts(step));
   await vm.cutPower();

@@ -10,7 +10,7 @@ const RESULTS = new URL("test/all/results/fault-matrix.json", ROOT);
 const PROJECT = "all";
 
 /** How a row came out when it was last run. */
-export interface FaultResult {
+interface FaultResult {
   readonly outcome: "holds" | "**does not hold**";
   readonly seconds: number;
   readonly date: string;

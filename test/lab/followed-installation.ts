@@ -1,8 +1,11 @@
+import { enumWord } from "../../client/output/words.ts";
 import type { StorageOrder } from "../../proto/gen/hps/v1/agent_pb.ts";
 import {
   type Installation,
   InstallationState,
+  InstallationStateSchema,
   Outcome,
+  OutcomeSchema,
   type WatchInstallationResponse,
 } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -29,7 +32,7 @@ interface Entry {
 }
 
 /** An installation, followed in its journal: each wait begins behind what the last one found. */
-export class Installing {
+export class FollowedInstallation {
   readonly id: string;
   readonly #rack: InstallRack;
   readonly #vm: Vm;
@@ -42,9 +45,13 @@ export class Installing {
   }
 
   /** Arms the host that this machine is, with the rack's image. */
-  static async arm(rack: InstallRack, vm: Vm, storage: Partial<StorageOrder> = {}): Promise<Installing> {
+  static async arm(
+    rack: InstallRack,
+    vm: Vm,
+    storage: Partial<Pick<StorageOrder, "disk" | "wipe">> = {},
+  ): Promise<FollowedInstallation> {
     const { id } = await rack.hps.hosts.armHost({ host: `lab/${vm.name}`, image: rack.image, storage });
-    return new Installing(rack, vm, id);
+    return new FollowedInstallation(rack, vm, id);
   }
 
   /** The agent begins this step. */
@@ -60,7 +67,7 @@ export class Installing {
 
   /** It comes into this state; the reason that was given. */
   async becomes(state: InstallationState): Promise<string> {
-    const found = await this.#find(`become ${InstallationState[state]}`, (entry) => entry.to === state, state);
+    const found = await this.#find(`become ${word(state)}`, (entry) => entry.to === state, state);
     return found.reason ?? "";
   }
 
@@ -68,7 +75,7 @@ export class Installing {
   async succeeds(): Promise<void> {
     await this.becomes(InstallationState.ENDED);
     const { outcome, reason } = await this.get();
-    if (outcome !== Outcome.SUCCEEDED) throw this.#failure(`ended as ${Outcome[outcome]}: ${reason}`);
+    if (outcome !== Outcome.SUCCEEDED) throw this.#failure(`ended as ${enumWord(OutcomeSchema, outcome)}: ${reason}`);
   }
 
   /** As hpsd has it now. */
@@ -91,7 +98,7 @@ export class Installing {
         this.#after = event.entry?.sequence ?? this.#after;
         if (which(entry)) return entry;
         if (entry.to !== undefined && entry.to !== awaited && STUCK.includes(entry.to)) {
-          throw this.#failure(`became ${InstallationState[entry.to]} (${entry.reason}) and did not ${what}`);
+          throw this.#failure(`became ${word(entry.to)} (${entry.reason}) and did not ${what}`);
         }
       }
     } catch (error) {
@@ -104,6 +111,8 @@ export class Installing {
     return new HpsError("deadline", `the installation of ${this.#vm.name} ${why}\n${this.#vm.console.tail(60)}`);
   }
 }
+
+const word = (state: InstallationState) => enumWord(InstallationStateSchema, state);
 
 function entryOf({ entry }: WatchInstallationResponse): Entry {
   if (entry?.entry.case === "change")
