@@ -19,6 +19,8 @@ export async function importImage(call: Call): Promise<number> {
   const name = parseImageRef(call.operand(0));
   const path = call.operand(1);
   const { environment, signal } = call.terminal;
+  // Before the long work: is there a server, and a cluster?
+  clusterOr((await call.connect()).cluster);
   const image = await interruptible(call, "nothing was imported", async () => {
     await using archive = await openArchive(path, join(cacheFolder(environment), "import"), signal);
     return await sendImage(call, name, archive, basename(path));
@@ -29,7 +31,6 @@ export async function importImage(call: Call): Promise<number> {
 
 /** Scans and sends an archive; `label` is what it is called while that goes on. */
 export async function sendImage(call: Call, name: ImageRef, archive: ArchiveFile, label: string): Promise<Image> {
-  // Before the long work: is there a server, and a cluster?
   const hps = await call.connect();
   const cluster = clusterOr(hps.cluster);
   const scanned = await scan(call, archive, label);

@@ -48,14 +48,9 @@ async function demo(): Promise<void> {
   await using rack = await startInstallRack({ image: false });
   screen.attend(rack);
   screen.stage("An empty machine: UEFI, one NVMe disk with nothing on it, one network card, 1 GiB of memory");
-  await using machine = await rack.addMachine({
-    name: HOST,
-    firmware: "uefi",
-    memory: 1024,
-    disks: [{ bus: "nvme", bytes: DISK_BYTES }],
-    nics: [{ mac: MAC }],
-    known: false,
-  });
+  const made = await Promise.race([emptyMachine(rack), interrupted]);
+  if (made === undefined) return;
+  await using machine = made;
   try {
     // What was begun ends before its rack does, also when it is interrupted.
     await Promise.race([show(rack, machine, image), interrupted]);
@@ -63,6 +58,17 @@ async function demo(): Promise<void> {
     await screen.keepLogs(HOST);
     throw error;
   }
+}
+
+function emptyMachine(rack: InstallRack): Promise<Vm> {
+  return rack.addMachine({
+    name: HOST,
+    firmware: "uefi",
+    memory: 1024,
+    disks: [{ bus: "nvme", bytes: DISK_BYTES }],
+    nics: [{ mac: MAC }],
+    known: false,
+  });
 }
 
 async function show(rack: InstallRack, machine: Vm, image: string): Promise<void> {
