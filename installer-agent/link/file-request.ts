@@ -3,6 +3,7 @@ import { request } from "node:https";
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { refusalOf, unreachable } from "./est-answer.ts";
+import { fastestCipher } from "./fastest-cipher.ts";
 import { connectionOf } from "./https-connection.ts";
 import type { Identity } from "./identity.ts";
 
@@ -55,7 +56,7 @@ function send({ identity, file, from }: FileRequest, signal: AbortSignal): Promi
   const options = {
     ...connectionOf(identity.contact),
     ...tlsKeyPair(identity.credentials),
-    ...{ path: `/files/v1/${file.digest}`, signal, highWaterMark: READ_AHEAD },
+    ...{ path: `/files/v1/${file.digest}`, signal, highWaterMark: READ_AHEAD, ciphers: fastestCipher() },
     headers: { accept: "application/octet-stream, application/json", ...(from > 0 && { range: `bytes=${from}-` }) },
   };
   return new Promise((resolve, reject) => {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { FileDoor } from "../testing/file-door.ts";
+import { fastestCipher } from "./fastest-cipher.ts";
 import type { FileRef } from "./file-request.ts";
 import { filesOf } from "./files.ts";
 
@@ -30,6 +31,7 @@ test("a file comes whole, with the installer's certificate", async () => {
   expect((await whole(file)).equals(content)).toBe(true);
   expect(door.asks).toEqual([`/files/v1/${file.digest} - installer 01900000-0000-7000-8000-000000000001`]);
   expect(lines).toEqual([]);
+  expect([...door.ciphers]).toEqual([fastestCipher()]);
   expect(await whole(door.add(Buffer.alloc(0)))).toHaveLength(0);
 });
 

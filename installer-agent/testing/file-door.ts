@@ -20,6 +20,8 @@ export class FileDoor {
   readonly files = new Map<string, Buffer>();
   /** `PATH RANGE PEER` of each request. */
   readonly asks: string[] = [];
+  /** Cipher suites that were agreed on. */
+  readonly ciphers = new Set<string>();
   fate: (before: number) => FileFate = () => "whole";
   ignoreRange = false;
   readonly #chain: TestChain;
@@ -44,6 +46,7 @@ export class FileDoor {
     this.#server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, (request, response) => {
       const peer = request.socket instanceof TLSSocket ? request.socket.getPeerX509Certificate() : undefined;
       const name = peer === undefined ? "nobody" : identityText(certificateIdentity(peer).identity);
+      if (request.socket instanceof TLSSocket) this.ciphers.add(request.socket.getCipher().name);
       this.asks.push(`${request.url} ${request.headers.range ?? "-"} ${name}`);
       this.#answer(request.url ?? "", request.headers.range, response);
     });
