@@ -14,6 +14,11 @@ const PATIENCE_MS = 40 * 60_000;
 /** Of each kind so many are kept: the tests of a few branches. */
 const KEPT = 3;
 
+/** Words of an image for any machine. Nobody reads manual pages in a lab. */
+export const GENERIC: readonly string[] = ["--slim"];
+/** With Debian's kernel for virtual machines: a quarter of the modules, but no driver of e1000 or AHCI. */
+export const VIRTUAL: readonly string[] = [...GENERIC, "--kernel", "linux-image-cloud-amd64"];
+
 export interface ArtifactOptions {
   /** Hears what a build prints; nothing when nothing has to be built. */
   readonly onOutput?: (text: string) => void;

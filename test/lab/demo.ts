@@ -1,7 +1,7 @@
 /** `npm run demo`: an empty machine becomes a host, in the lab, before your eyes. `--keep` leaves it running. */
 import { access } from "node:fs/promises";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { debianImage, installerSet } from "./artifacts.ts";
+import { debianImage, installerSet, VIRTUAL } from "./artifacts.ts";
 import { DemoScreen } from "./demo-screen.ts";
 import { type InstallRack, startInstallRack } from "./install-rack.ts";
 import { limit } from "./vm/calibrate.ts";
@@ -12,8 +12,6 @@ const HOST = "web01";
 const MAC = "52:54:00:de:70:01";
 const IMAGE = "debian/demo:12";
 const DISK_BYTES = 24 * 1024 ** 3;
-/** Debian's kernel for virtual machines, which this one is: a quarter of the modules. Nobody reads manual pages here. */
-const IMAGE_WORDS = ["--kernel", "linux-image-cloud-amd64", "--slim"];
 /** From the power button to the installed system's agent, and to its console, usually. */
 const INSTALL_SECONDS = 180;
 const CONSOLE_SECONDS = 30;
@@ -36,7 +34,7 @@ async function build(): Promise<string> {
   screen.stage("Building the installer and a Debian image (kept in ~/.cache/hps-lab for the next time)");
   const [, image] = await Promise.all([
     installerSet({ onOutput: screen.lines("installer") }),
-    debianImage({ words: IMAGE_WORDS, onOutput: screen.lines("image") }),
+    debianImage({ words: VIRTUAL, onOutput: screen.lines("image") }),
   ]);
   return image;
 }
@@ -45,7 +43,7 @@ async function demo(): Promise<void> {
   const image = await Promise.race([build(), interrupted]);
   if (image === undefined) return;
   screen.stage("Starting hpsd on a network of its own, with an operator logged in and the installer imported");
-  await using rack = await startInstallRack({ image: false });
+  await using rack = await startInstallRack({ image: "none" });
   screen.attend(rack);
   screen.stage("An empty machine: UEFI, one NVMe disk with nothing on it, one network card, 1 GiB of memory");
   const made = await Promise.race([emptyMachine(rack), interrupted]);

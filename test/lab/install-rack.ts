@@ -1,4 +1,5 @@
-import { debianImage, installerSet } from "./artifacts.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { debianImage, GENERIC, installerSet, VIRTUAL } from "./artifacts.ts";
 import { type HpsdRack, type HpsdRackOptions, startHpsdRack } from "./hpsd-rack.ts";
 import { type Program, startProgram } from "./program.ts";
 import { must } from "./run.ts";
@@ -8,10 +9,12 @@ import { createVm, type Vm } from "./vm/vm.ts";
 
 const HPSCTL = [process.execPath, new URL("../../client/main.ts", import.meta.url).pathname];
 const IMPORT_MS = 10 * 60_000;
+/** How hpsctl ends when it is told to. */
+const INTERRUPTED = 130;
 
 export interface InstallRackOptions extends Omit<HpsdRackOptions, "machines"> {
-  /** Whether there is an image to install. Default: yes, a plain Debian. */
-  readonly image?: boolean;
+  /** A plain Debian for virtual machines (default), for all there are (twice as large), or nothing to install. */
+  readonly image?: "virtual" | "generic" | "none";
   /** Hears what the builds print, when something has to be built, and the imports. */
   readonly onOutput?: (text: string) => void;
 }
@@ -22,8 +25,16 @@ export interface InstallRack extends HpsdRack {
   readonly image: string;
   /** Makes a machine on this network, off; known as the host `name` of its first NIC's MAC, unless `known` says otherwise. */
   readonly addMachine: (options: MachineOptions) => Promise<Vm>;
+  /** Starts `hpsctl install` of this host with the rack's image, following it, and returns when it is armed. */
+  readonly arm: (host: string, ...words: readonly string[]) => Promise<Installing>;
   /** Starts the real `hpsctl` with these words, as the operator; it goes on beside the test. */
   readonly follow: (words: readonly string[], onOutput?: (text: string) => void) => Promise<Program>;
+}
+
+export interface Installing {
+  readonly program: Program;
+  /** The exit code of `hpsctl install --watch`, when it has ended; throws with all it printed after `limitMs`. */
+  readonly end: (limitMs: number) => Promise<number>;
 }
 
 export interface MachineOptions extends Omit<VmOptions, "rack" | "name"> {
@@ -37,10 +48,11 @@ export interface MachineOptions extends Omit<VmOptions, "rack" | "name"> {
 
 /** Builds what was not built before, which takes minutes the first time. */
 export async function startInstallRack(options: InstallRackOptions = {}): Promise<InstallRack> {
-  const { image: wanted = true, onOutput, ...hpsdOptions } = options;
+  const { image: wanted = "virtual", onOutput, ...hpsdOptions } = options;
   const told = onOutput === undefined ? {} : { onOutput };
   const set = await installerSet(told);
-  const file = wanted ? await debianImage(told) : undefined;
+  const words = wanted === "virtual" ? VIRTUAL : GENERIC;
+  const file = wanted === "none" ? undefined : await debianImage({ ...told, words });
   const rack = await startHpsdRack({ ...hpsdOptions, machines: [] });
   try {
     const image = "debian/lab:1";
@@ -48,15 +60,23 @@ export async function startInstallRack(options: InstallRackOptions = {}): Promis
       must([...HPSCTL, ...words], { ...place(rack), timeoutMs: IMPORT_MS });
     await bring("installer-image", "import", set);
     if (file !== undefined) await bring("image", "import", image, file);
-    return { ...rack, image, ...machinesOf(rack) };
+    return { ...rack, image, ...commandsOf(rack, image) };
   } catch (error) {
     await rack[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-function machinesOf(rack: HpsdRack): Pick<InstallRack, "addMachine" | "follow"> {
+function commandsOf(rack: HpsdRack, image: string): Pick<InstallRack, "addMachine" | "follow" | "arm"> {
+  const follow: InstallRack["follow"] = (words, onOutput) =>
+    startProgram({ argv: [...HPSCTL, ...words], ...place(rack), ...(onOutput === undefined ? {} : { onOutput }) });
   return {
+    follow,
+    async arm(host, ...words) {
+      const program = await follow(["install", host, "--image", image, "--watch", ...words]);
+      await program.waitFor(/-> armed/);
+      return { program, end: (limitMs) => endOf(program, limitMs) };
+    },
     async addMachine({ slots, known = true, words = [], ...options }) {
       const mac = options.nics?.[0]?.mac;
       if (known && mac !== undefined) {
@@ -64,9 +84,15 @@ function machinesOf(rack: HpsdRack): Pick<InstallRack, "addMachine" | "follow"> 
       }
       return await createVm({ ...options, rack: rack.rack }, slots);
     },
-    follow: (words, onOutput) =>
-      startProgram({ argv: [...HPSCTL, ...words], ...place(rack), ...(onOutput === undefined ? {} : { onOutput }) }),
   };
+}
+
+async function endOf(program: Program, limitMs: number): Promise<number> {
+  const timer = setTimeout(() => void program.stop(), limitMs);
+  const code = await program.ended;
+  clearTimeout(timer);
+  if (code !== INTERRUPTED) return code;
+  throw new HpsError("deadline", `not installed within ${Math.round(limitMs / 1000)} s:\n${program.output()}`);
 }
 
 function place({ rack, environment }: HpsdRack) {
