@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import { BOOT_MAC_ARGUMENT, beaconUrl, kernelArgument } from "../../proto/config/beacon.ts";
 import type { Facts } from "../../proto/values/facts.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
@@ -32,7 +33,12 @@ export async function runOnBareMetal(options: InstallerOptions, metal: BareMetal
   const { claim } = options;
   try {
     await runInstaller(
-      { ...options, situation, machine: (log) => startMachine({ claim, situation, log }, running) },
+      {
+        ...options,
+        claimAge: () => uptime() * 1000,
+        situation,
+        machine: (log) => startMachine({ claim, situation, log }, running),
+      },
       signal,
     );
   } catch (error) {

@@ -13,13 +13,19 @@ const HOUR = 3_600_000;
 /** What a machine whose clock is off by `offset` does; `setTo` when it may set it. */
 async function check(
   offset: number,
-  options: { readonly may?: boolean; readonly serverTime?: typeof serverTime } = {},
+  options: { readonly may?: boolean; readonly serverTime?: typeof serverTime; readonly age?: number } = {},
 ) {
   const setTo: number[] = [];
   const set = async (time: number) => void setTo.push(time);
   const claim = { serverTime: options.serverTime ?? serverTime };
   const now = () => claim.serverTime + offset;
-  const report = await checkClock({ claim, built, now, ...(options.may === false ? {} : { set }) });
+  const report = await checkClock({
+    claim,
+    age: options.age ?? 0,
+    built,
+    now,
+    ...(options.may === false ? {} : { set }),
+  });
   return { report, setTo };
 }
 
@@ -36,6 +42,14 @@ test("a clock off by more than a minute is set, either way", async () => {
   }
 });
 
+test("what the machine took to boot is no fault of its clock", async () => {
+  const slow = 5 * 60_000;
+  expect((await check(slow, { age: slow })).report).toEqual({ offset: 0, action: "none", why: "" });
+  const wrong = await check(slow + HOUR, { age: slow });
+  expect(wrong.report).toMatchObject({ offset: HOUR, action: "set" });
+  expect(wrong.setTo).toEqual([serverTime + slow]);
+});
+
 test("it is never set before the build, nor where it is not ours", async () => {
   const early = await check(HOUR, { serverTime: parseTime("2020-01-01T00:00:00Z") });
   expect(early.setTo).toEqual([]);
@@ -48,7 +62,7 @@ test("it is never set before the build, nor where it is not ours", async () => {
 
 test("a failure to set is reported, not thrown", async () => {
   const set = () => Promise.reject(new HpsError("denied", "not allowed"));
-  const report = await checkClock({ claim: { serverTime }, built, now: () => 0, set });
+  const report = await checkClock({ claim: { serverTime }, age: 0, built, now: () => 0, set });
   expect(report.action).toBe("failed");
   expect(clockSentence(report)).toContain("could not be set: not allowed");
 });

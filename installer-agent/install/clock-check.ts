@@ -19,6 +19,8 @@ export interface ClockReport {
 
 export interface ClockOptions {
   readonly claim: Pick<Claim, "serverTime">;
+  /** The claim was made so many milliseconds ago at least: a slow machine boots for minutes, and its clock may be right. */
+  readonly age: number;
   /** UTC milliseconds; no hpsd made a claim before this. */
   readonly built: number;
   readonly now: () => number;
@@ -27,14 +29,15 @@ export interface ClockOptions {
 }
 
 /** Compares the clock with the claim's server time, and sets it when it is off by more than a minute, either way. Certificates need it. */
-export async function checkClock({ claim, built, now, set }: ClockOptions): Promise<ClockReport> {
-  const offset = now() - claim.serverTime;
+export async function checkClock({ claim, age, built, now, set }: ClockOptions): Promise<ClockReport> {
+  const serverTime = claim.serverTime + age;
+  const offset = now() - serverTime;
   const left = (why: string): ClockReport => ({ offset, action: "left", why });
   if (Math.abs(offset) <= TOLERANCE) return { offset, action: "none", why: "" };
   if (claim.serverTime < built) return left(`hpsd's clock is before this agent was built (${formatTime(built)})`);
   if (set === undefined) return left("it is not this agent's to set (--set-clock)");
   try {
-    await set(claim.serverTime);
+    await set(serverTime);
     return { offset, action: "set", why: "" };
   } catch (error) {
     return { offset, action: "failed", why: describeError(error) };

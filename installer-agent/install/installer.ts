@@ -34,6 +34,8 @@ export interface InstallerOptions extends AgentOptions {
   readonly built: number;
   /** Absent: the clock is left as it is. */
   readonly setClock?: (time: number) => Promise<void>;
+  /** How many milliseconds ago the claim was made, at least; not told, it was just made. */
+  readonly claimAge?: () => number;
   /** Hears where the installation stands. */
   readonly situation?: Situation;
   /** Makes the machine fit to reach hpsd; absent: it is already, and `facts` are its facts. */
@@ -61,8 +63,9 @@ export async function runInstaller(options: InstallerOptions, signal: AbortSigna
 
 async function checkedClock(options: InstallerOptions, folder: StateFolder, log: Log): Promise<ClockReport> {
   const { claim, setClock, built } = options;
+  const age = options.claimAge?.() ?? 0;
   const clock = await checkClockOnce(folder.clock, claimDigest(claim), () =>
-    checkClock({ claim, built, now: Date.now, ...(setClock && { set: setClock }) }),
+    checkClock({ claim, age, built, now: Date.now, ...(setClock && { set: setClock }) }),
   );
   log[clock.action === "none" ? "info" : "warn"](clockSentence(clock));
   return clock;
