@@ -61,7 +61,9 @@ async function lostBy(options: { readonly sync: boolean; readonly cuts: number }
     const unflushed = await guest.cutPower();
     await operators.end();
     for (const name of operators.acknowledged) acknowledged.add(name);
-    console.info(`cut ${cut}: ${operators.acknowledged.size} acknowledged, ${unflushed} writes were not flushed`);
+    console.info(
+      `cut ${cut}: ${operators.acknowledged.size} acknowledged, ${unflushed} bytes were written and not flushed`,
+    );
   }
   const there = await hostsOf(await guest.start());
   expect(guest.printed()).toContain("hpsd check ended with 0");

@@ -47,7 +47,7 @@ limits: { connectionsPerAddress: 2000, requestsPerMinute: 100000 }
 export interface HpsdGuest {
   /** Boots the machine; resolves when hpsd serves, with a connection of its first operator. */
   readonly start: () => Promise<Hps>;
-  /** Cuts the power, and makes the state disk what a guest may count on. Answers with how many writes that lost. */
+  /** Cuts the power, and makes the state disk what a guest may count on. Answers with how many bytes of its log of writes that lost. */
   readonly cutPower: () => Promise<number>;
   /** What the machine has printed since it was last started. */
   readonly printed: () => string;

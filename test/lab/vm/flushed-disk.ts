@@ -27,13 +27,13 @@ export function loggedDisk({ file, log, serial }: LoggedDisk): readonly string[]
 
 /**
  * Makes `disk`, as it was before QEMU ran, what it is after a power cut that is as bad as one may be: all that was written before the
- * last flush is there, and nothing of what was written later. Answers with how many writes that lost.
+ * last flush is there, and nothing of what was written later. Answers with how many bytes of the log came later.
  */
 export async function afterPowerCut(disk: string, log: string): Promise<number> {
-  const { kept, lost } = writesIn(await readFile(log));
+  const { kept, later } = writesIn(await readFile(log));
   await using handle = await open(disk, "r+");
   for (const { at, data } of kept) await handle.write(data, 0, data.length, at);
-  return lost;
+  return later;
 }
 
 interface Write {
@@ -41,14 +41,15 @@ interface Write {
   readonly data: Uint8Array;
 }
 
-/** Reads a log of the form of Linux's dm-log-writes, as far as its first sector says that it goes. */
-export function writesIn(log: Buffer): { readonly kept: readonly Write[]; readonly lost: number } {
+/** Reads a log of the form of Linux's dm-log-writes, as far as its first sector says that it goes; QEMU writes that at each flush. */
+export function writesIn(log: Buffer): { readonly kept: readonly Write[]; readonly later: number } {
   if (log.length < SECTOR || log.readBigUInt64LE(0) !== MAGIC || log.readUInt32LE(24) !== SECTOR) {
     throw new HpsError("invalid", "this is no log of writes with sectors of 512 bytes");
   }
   const entries = Number(log.readBigUInt64LE(16));
   const writes: Write[] = [];
   let flushed = 0;
+  let flushedAt = SECTOR;
   let place = SECTOR;
   for (let entry = 0; entry < entries; entry += 1) {
     const [at, length] = [0, 8].map((field) => Number(log.readBigUInt64LE(place + field)) * SECTOR);
@@ -58,8 +59,8 @@ export function writesIn(log: Buffer): { readonly kept: readonly Write[]; readon
     }
     place += SECTOR;
     if (length > 0) writes.push({ at, data: log.subarray(place, place + length) });
-    if ((flags & FLUSH) !== 0n) flushed = writes.length;
     place += length;
+    if ((flags & FLUSH) !== 0n) [flushed, flushedAt] = [writes.length, place];
   }
-  return { kept: writes.slice(0, flushed), lost: writes.length - flushed };
+  return { kept: writes.slice(0, flushed), later: log.length - flushedAt };
 }
