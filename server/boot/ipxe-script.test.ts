@@ -112,7 +112,7 @@ test("the disk, first contact, waiting and refusal", () => {
     "#!ipxe
     echo
     echo HPS does not know this machine. To let it in, an operator adds a host with this address:
-    echo MAC \${netX/mac}  IP \${netX/ip}
+    echo MAC \${netX/mac} IP \${netX/ip}
     echo It asks again until then.
     :again
     sleep 10

@@ -85,7 +85,7 @@ export function firstContactScript({ bootUrl, waitSeconds }: { bootUrl: string; 
   return script([
     "echo",
     "echo HPS does not know this machine. To let it in, an operator adds a host with this address:",
-    `echo MAC \${netX/mac}  IP \${netX/ip}`,
+    `echo MAC \${netX/mac} IP \${netX/ip}`,
     "echo It asks again until then.",
     ...askAgain(firstContactUrl(bootUrl), waitSeconds),
   ]);

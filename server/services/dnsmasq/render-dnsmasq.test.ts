@@ -65,7 +65,7 @@ test("the files of a server", () => {
     dhcp-lease-max=256
     dhcp-match=set:ipxe,175
     dhcp-userclass=set:ipxe,iPXE
-    dhcp-boot=tag:ipxe,http://10.77.0.1:7080/boot
+    dhcp-boot=tag:ipxe,http://10.77.0.1:7080/boot,,10.77.0.1
     enable-tftp
     tftp-root=/srv/tftp
     tftp-no-fail
@@ -111,7 +111,7 @@ test("proxyDHCP gives no addresses and chains firmware by PXE services", () => {
     dhcp-range=10.77.0.0,proxy,255.255.255.0
     dhcp-match=set:ipxe,175
     dhcp-userclass=set:ipxe,iPXE
-    dhcp-boot=tag:ipxe,http://10.77.0.1:7080/boot
+    dhcp-boot=tag:ipxe,http://10.77.0.1:7080/boot,,10.77.0.1
     enable-tftp
     tftp-root=/srv/tftp
     tftp-no-fail

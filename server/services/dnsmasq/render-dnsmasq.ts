@@ -101,7 +101,9 @@ const FIRMWARE = [
 
 function boot(plan: DnsmasqPlan): readonly string[] {
   const url = dnsmasqText(plan.ipxeUrl);
-  const ipxe = ["dhcp-match=set:ipxe,175", "dhcp-userclass=set:ipxe,iPXE", `dhcp-boot=tag:ipxe,${url}`];
+  // With a server's address, which a URL does not need: without one iPXE does not take a proxy's offer for complete, and asks further in vain.
+  const script = `dhcp-boot=tag:ipxe,${url},,${plan.serverAddress}`;
+  const ipxe = ["dhcp-match=set:ipxe,175", "dhcp-userclass=set:ipxe,iPXE", script];
   const http = plan.httpBootUrl === undefined || plan.dhcp.mode === "proxy" ? [] : httpBoot(plan.httpBootUrl);
   if (plan.tftpRoot === undefined) return [...ipxe, ...http];
   const tftp = ["enable-tftp", `tftp-root=${dnsmasqText(plan.tftpRoot)}`, "tftp-no-fail"];
