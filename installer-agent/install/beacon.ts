@@ -13,22 +13,26 @@ export interface BeaconOptions {
   readonly installation: Uuid;
   readonly situation: Situation;
   readonly tail: LogTail;
+  readonly times?: typeof TIMES;
 }
 
-/** An agent that attaches in time needs none. */
-const PATIENCE_MS = 15_000;
-const LOOK_MS = 1_000;
-/** What changed is told soon; what did not, ever more seldom. */
-const SOONEST_MS = 5_000;
-const SELDOM_MS = 5 * 60_000;
+/** Milliseconds. */
+const TIMES = {
+  /** An agent that attaches in time needs no beacon. */
+  patience: 15_000,
+  look: 1_000,
+  /** What changed is told soon; what did not, ever more seldom. */
+  soonest: 5_000,
+  seldom: 5 * 60_000,
+};
 const ANSWER_MS = 5_000;
 
 /** While the agent is not attached, tells hpsd's boot door where it stands and what it said last, until the signal. */
 export async function runBeacon(options: BeaconOptions, signal: AbortSignal): Promise<void> {
-  const { situation } = options;
-  let [away, toldAt, told, wait] = [performance.now(), Number.NEGATIVE_INFINITY, "", SOONEST_MS];
+  const { situation, times = TIMES } = options;
+  let [away, toldAt, told, wait] = [performance.now(), Number.NEGATIVE_INFINITY, "", times.soonest];
   while (!signal.aborted) {
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(times.look, undefined, { signal }).catch(() => undefined);
     const now = performance.now();
     if (situation.now.attached) {
       away = now;
@@ -36,8 +40,8 @@ export async function runBeacon(options: BeaconOptions, signal: AbortSignal): Pr
     }
     const { doing, problem } = situation.now;
     const isNew = told !== `${doing} ${problem}`;
-    if (now - away < PATIENCE_MS || now - toldAt < (isNew ? SOONEST_MS : wait)) continue;
-    wait = isNew ? SOONEST_MS : Math.min(wait * 2, SELDOM_MS);
+    if (now - away < times.patience || now - toldAt < (isNew ? times.soonest : wait)) continue;
+    wait = isNew ? times.soonest : Math.min(wait * 2, times.seldom);
     [toldAt, told] = [now, `${doing} ${problem}`];
     await sendBeacon(options).catch(() => undefined); // told anew when its time comes
   }

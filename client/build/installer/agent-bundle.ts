@@ -26,8 +26,14 @@ export const BUNDLE_OPTIONS = {
   logLevel: "warning" as const,
 } satisfies BuildOptions;
 
+export interface AgentBundle {
+  readonly bytes: Uint8Array;
+  /** When it says it was built. */
+  readonly built: string;
+}
+
 /** The agent as one file, from the sources at `root`. It says that it was built at `built`; not told, when its newest source was written. */
-export async function agentBundle(root: string, built: string | undefined): Promise<Uint8Array> {
+export async function agentBundle(root: string, built: string | undefined): Promise<AgentBundle> {
   const { build } = await import("esbuild").catch((cause: unknown) => {
     throw new HpsError(
       "precondition",
@@ -50,7 +56,7 @@ export async function agentBundle(root: string, built: string | undefined): Prom
   const { outputFiles } = await build({ ...options, define: { HPS_BUILT: JSON.stringify(time) } });
   const [file] = outputFiles;
   if (file === undefined) throw new HpsError("internal", "esbuild gave no file");
-  return file.contents;
+  return { bytes: file.contents, built: time };
 }
 
 async function newestSource(made: Promise<BuildResult<{ metafile: true }>>, root: string): Promise<string> {

@@ -23,14 +23,23 @@ const AGENT_FOLDER = "opt/hps";
 
 const here = createRequire(import.meta.url);
 
+/** All parts of an agent. */
+export interface AgentParts {
+  readonly parts: readonly AgentPart[];
+  /** When the bundle says it was built, where it was made now. */
+  readonly built: string | undefined;
+}
+
 /** Node, the bundled agent and its native files: those that this hpsctl itself runs on. `built` is what a bundle made now says of its time. */
-export async function agentParts(built: string | undefined): Promise<readonly AgentPart[]> {
-  return [
+export async function agentParts(asBuilt: string | undefined): Promise<AgentParts> {
+  const { bytes, built } = await bundle(asBuilt);
+  const parts = [
     part("node", stripped(await readFile(process.execPath)), EXECUTABLE),
-    part("hps-agent.js", await bundle(built), READABLE),
+    part("hps-agent.js", bytes, READABLE),
     part(NATIVE_FILE, await readFile(nativeFilePath()), READABLE),
     part("pty.node", await readFile(nativeFile("node-pty/build/Release/pty.node", "pty.node")), READABLE),
   ];
+  return { parts, built };
 }
 
 /** The parts as files of the installer. */
@@ -44,10 +53,10 @@ export function agentPrograms(): readonly string[] {
 }
 
 /** Beside this program in the package; made from the sources in a checkout. */
-async function bundle(built: string | undefined): Promise<Uint8Array> {
+async function bundle(built: string | undefined): Promise<{ bytes: Uint8Array; built: string | undefined }> {
   for (const name of ["./hps-agent.js", "../hps-agent.js"]) {
     const file = join(import.meta.dirname, name);
-    if (existsSync(file)) return readFile(file);
+    if (existsSync(file)) return { bytes: await readFile(file), built: undefined };
   }
   return agentBundle(join(import.meta.dirname, "../../.."), built);
 }

@@ -10,7 +10,7 @@ import {
 } from "../../../proto/config/installer-set.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { VERSION } from "../../../proto/values/program-version.ts";
-import { type AgentPart, agentFiles, agentParts, agentPrograms } from "./agent-files.ts";
+import { type AgentPart, type AgentParts, agentFiles, agentParts, agentPrograms } from "./agent-files.ts";
 import { AptRoot } from "./apt-root.ts";
 import { baseSystem, driverFiles } from "./base-system.ts";
 import { DebCache, sha256Of } from "./deb-cache.ts";
@@ -45,7 +45,7 @@ interface Build extends InstallerOrder {
   readonly set: string;
   readonly unpacked: Unpacked;
   readonly packages: InstallerPackages;
-  readonly agent: readonly AgentPart[];
+  readonly agent: AgentParts;
 }
 
 const LOCK_FILE = "lock.json";
@@ -56,8 +56,8 @@ export async function buildInstaller(order: InstallerOrder): Promise<InstallerSe
   const lock = order.lock === undefined ? undefined : parseLock(order.lock);
   const work = await mkdtemp(join(tmpdir(), "hps-installer-"));
   try {
-    const agent = await agentParts(undefined);
-    if (lock !== undefined) checkAgent(lock, digestsOf(agent));
+    const agent = await agentParts(lock?.built);
+    if (lock !== undefined) checkAgent(lock, digestsOf(agent.parts));
     const packages = await choosePackages(order, lock);
     order.note(`unpacking ${packages.packages.length} packages`);
     const unpacked = await unpackAll(order, packages, work);
@@ -121,7 +121,7 @@ async function makeFiles(build: Build): Promise<void> {
 async function writeInstaller(build: Build): Promise<void> {
   const { set, work, cache, agent, note } = build;
   note("the installer's own system");
-  const [node, ...rest] = agentFiles(agent);
+  const [node, ...rest] = agentFiles(agent.parts);
   const parts: readonly InitrdPart[] = [
     { name: "base", files: await baseSystem(agentPrograms(), build), level: 12 },
     { name: "drivers", files: driverFiles(join(work, "modules")), level: 12 },
@@ -160,7 +160,14 @@ async function describe({ set, agent, packages, unpacked }: Build): Promise<Inst
     architecture,
     sha256,
   }));
-  const lock: InstallerLock = { format: 1, kernel, firmware: [...firmware], packages: used, agent: digestsOf(agent) };
+  const lock: InstallerLock = {
+    format: 1,
+    kernel,
+    firmware: [...firmware],
+    packages: used,
+    agent: digestsOf(agent.parts),
+    ...(agent.built !== undefined && { built: agent.built }),
+  };
   await writeFile(join(set, LOCK_FILE), formatLock(lock));
   await writeFile(join(set, INSTALLER_SET_FILE), formatInstallerSet(made));
   return made;

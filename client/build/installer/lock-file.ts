@@ -13,6 +13,8 @@ const lockSchema = z.object({
   kernel: word,
   firmware: z.array(word),
   packages: z.array(packageSchema).min(1),
+  /** When the agent says it was built, where its bundle was made by the build; ISO 8601. */
+  built: z.iso.datetime().optional(),
   /** What does not come from packages: part of the agent to its digest. */
   agent: z.record(z.string(), sha256),
 });

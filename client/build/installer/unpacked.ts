@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { DebianPackage } from "./apt-root.ts";
 import { type ProgramPlace, runProgram } from "./run-program.ts";
@@ -52,9 +52,9 @@ export class Unpacked {
     const stat = lstatSync(file, { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) {
       // Never followed by the system, which would take the building machine's own file for an absolute one.
-      const target = readlinkSync(file);
-      this.#used.add(name);
-      return this.find(target.startsWith("/") ? target.slice(1) : normalize(join(dirname(path), target)));
+      const found = this.find(resolve("/", dirname(path), readlinkSync(file)).slice(1));
+      if (found !== undefined) this.#used.add(name);
+      return found;
     }
     if (!stat?.isFile()) return undefined;
     this.#used.add(name);
