@@ -17,7 +17,7 @@ const KEPT = 3;
 /** Words of an image for any machine. Nobody reads manual pages in a lab. */
 export const GENERIC: readonly string[] = ["--slim"];
 /** With Debian's kernel for virtual machines: a quarter of the modules, but no driver of e1000 or AHCI. */
-export const VIRTUAL: readonly string[] = [...GENERIC, "--kernel", "linux-image-cloud-amd64"];
+export const VIRTUAL: readonly string[] = ["--kernel", "linux-image-cloud-amd64", ...GENERIC];
 
 export interface ArtifactOptions {
   /** Hears what a build prints; nothing when nothing has to be built. */
@@ -81,9 +81,14 @@ async function build(words: readonly string[], onOutput: ArtifactOptions["onOutp
   if (code !== 0) throw new HpsError("internal", `hpsctl ${words.join(" ")}: exit ${code}:\n${program.output()}`);
 }
 
-/** Keeps the newest of a kind; what a test that began before still uses is younger than its run. */
+/** Keeps the newest of a kind, and removes what a build that was killed left; what another test still uses is among the newest. */
 async function prune(kind: string): Promise<void> {
-  const names = (await readdir(CACHE)).filter((name) => new RegExp(`^${kind}-[0-9a-f]{16}(\\.|$)`).test(name));
+  const all = await readdir(CACHE);
+  for (const name of all.filter((one) => one.startsWith(`.${kind}-`))) {
+    const owner = Number.parseInt(name.slice(kind.length + 2), 10);
+    if (!existsSync(`/proc/${owner}`)) await rm(join(CACHE, name), { recursive: true, force: true });
+  }
+  const names = all.filter((name) => new RegExp(`^${kind}-[0-9a-f]{16}(\\.|$)`).test(name));
   const dated = await Promise.all(names.map(async (name) => ({ name, time: (await stat(join(CACHE, name))).mtimeMs })));
   const old = dated.sort((a, b) => b.time - a.time).slice(KEPT);
   for (const { name } of old) await rm(join(CACHE, name), { recursive: true, force: true });
