@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   agents: async () => (await import("./agents.ts")).agents,
   unary: async () => (await import("./unary.ts")).unary,
   start: async () => (await import("./start.ts")).start,
+  unpack: async () => (await import("./unpack.ts")).unpack,
 };
 
 const [name = "", ...argv] = process.argv.slice(2);

@@ -112,11 +112,13 @@ function timeOf(value: ByteString | undefined, header: RawHeader, place: Place):
 /** 10^12 seconds, some 30 000 years. */
 const FURTHEST = 10n ** 21n;
 
+const NONE: readonly Xattr[] = [];
 const SCHILY = "SCHILY.xattr.";
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
 
 /** bsdtar writes each attribute twice; the exact form wins. */
-function xattrsOf(values: PaxRecords["values"], place: Place): Xattr[] {
+function xattrsOf(values: PaxRecords["values"], place: Place): readonly Xattr[] {
+  if (values.size === 0) return NONE;
   const found = new Map<ByteString, Uint8Array>();
   for (const [key, value] of values) {
     if (key.startsWith(LIBARCHIVE)) {

@@ -1,5 +1,5 @@
 /** One header block of 512 bytes: POSIX ustar, GNU, star and the old tar of Unix V7. */
-import { type ByteString, byteString, latin1 } from "../byte-string.ts";
+import { type ByteString, latin1 } from "../byte-string.ts";
 import { damaged } from "./damage.ts";
 
 export const BLOCK = 512;
@@ -47,15 +47,28 @@ export function isZeroBlock(block: Buffer): boolean {
   return block.equals(ZEROS);
 }
 
+const NOTHING = latin1("");
 const ZEROS = Buffer.alloc(BLOCK);
 
 /** Zero or space ended octal, or base 256 when the first bit is set: then two's complement, for what is large or negative. */
 export function parseNumber(field: Buffer, at: number, what: string): number {
   const first = field[0] ?? 0;
   if ((first & 0x80) !== 0) return parseBase256(field, at, what);
-  const digits = /^ *([0-7]*)[ \0]*$/.exec(field.toString("latin1"))?.[1];
-  if (digits === undefined) throw damaged({ at }, `its ${what} is no number`);
-  return digits === "" ? 0 : Number.parseInt(digits, 8);
+  let index = 0;
+  while (field[index] === SPACE) index += 1;
+  let value = 0;
+  for (; isOctal(field[index]); index += 1) value = value * 8 + ((field[index] ?? 0) - ZERO);
+  for (; index < field.length; index += 1) {
+    if (field[index] !== SPACE && field[index] !== 0) throw damaged({ at }, `its ${what} is no number`);
+  }
+  return value;
+}
+
+const SPACE = 0x20;
+const ZERO = 0x30;
+
+function isOctal(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= ZERO && byte < ZERO + 8;
 }
 
 function parseBase256(field: Buffer, at: number, what: string): number {
@@ -97,7 +110,7 @@ function nameOf(block: Buffer, dialect: Dialect): ByteString {
 }
 
 function text(block: Buffer, from: number, length: number): ByteString {
-  const field = block.subarray(from, from + length);
-  const end = field.indexOf(0);
-  return byteString(end === -1 ? field : field.subarray(0, end));
+  if (block[from] === 0) return NOTHING;
+  const end = block.indexOf(0, from);
+  return latin1(block.toString("latin1", from, end === -1 ? from + length : Math.min(end, from + length)));
 }
