@@ -35,7 +35,7 @@ export async function unpack(argv: readonly string[]): Promise<Measured> {
     row("archive, compressed", statSync(archive).size / MEBI, "MiB"),
     row("to ext4, verified, synced", of(ours, seconds), "s", {
       peer: peer(seconds),
-      budget: 0.8 * of(theirs, seconds),
+      budget: Number((0.8 * of(theirs, seconds)).toPrecision(3)),
     }),
     row("the same, processor time", of(ours, processor), "s", { peer: peer(processor) }),
     row("memory at its peak", of(ours, ({ output }) => Number(output)) / MEBI, "MiB", { budget: 256 }),
