@@ -1,4 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -21,7 +22,7 @@ import { stageModules } from "./kernel-modules.ts";
 import { checkAgent, formatLock, type InstallerLock, parseLock } from "./lock-file.ts";
 import { librariesOf } from "./programs.ts";
 import type { ProgramPlace } from "./run-program.ts";
-import { copyTree } from "./staged-file.ts";
+import { copyTree, type StagedFile } from "./staged-file.ts";
 import { toolFiles, writeSquashfs } from "./tools-image.ts";
 import { type Unpacked, unpack } from "./unpacked.ts";
 
@@ -77,7 +78,9 @@ async function choosePackages(order: InstallerOrder, lock: InstallerLock | undef
   const { cache, sources, place, note, kernel, firmware } = order;
   let opened: Promise<AptRoot> | undefined;
   const apt = () => {
-    opened ??= AptRoot.open({ folder: join(cache, "apt"), sources, place, note });
+    // Lists are of their sources: another archive, or more of it, needs its own.
+    const folder = join(cache, "apt", createHash("sha256").update(sources).digest("hex").slice(0, 16));
+    opened ??= AptRoot.open({ folder, sources, place, note });
     return opened;
   };
   const packages = lock === undefined ? await newestPackages(await apt(), kernel, firmware) : lockedPackages(lock);
@@ -135,12 +138,19 @@ async function writeFirmware(build: Build): Promise<void> {
   const { set, cache, packages, unpacked } = build;
   if (packages.firmware.length === 0) return;
   build.note("firmware");
-  const files = packages.firmware.flatMap((name) =>
-    copyTree("lib/firmware", join(unpacked.root(name), "lib/firmware")),
-  );
+  const files = packages.firmware.flatMap((name) => firmwareOf(name, unpacked));
   await writeInitrd(join(set, "firmware.img"), [{ name: "firmware", files, level: 12 }], {
     ...build,
     cache: join(cache, "parts"),
+  });
+}
+
+function firmwareOf(name: string, unpacked: Unpacked): readonly StagedFile[] {
+  const folders = ["lib/firmware", "usr/lib/firmware"].map((path) => join(unpacked.root(name), path));
+  const files = folders.filter((path) => existsSync(path)).flatMap((path) => copyTree("lib/firmware", path));
+  if (files.length > 0) return files;
+  throw new HpsError("invalid", `the package ${name} holds no firmware`, {
+    hint: "name Debian packages such as firmware-bnx2",
   });
 }
 
