@@ -5,6 +5,8 @@ import { FaultMatrix } from "./runner/fault-matrix.ts";
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
+    // A limit, not an expectation: on a machine with other work a second is soon over.
+    expect: { poll: { timeout: 10_000 } },
     reporters: ["default", new CountReporter(), new FaultMatrix()],
     projects: [
       {

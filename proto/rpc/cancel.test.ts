@@ -62,7 +62,7 @@ test.each(kinds)("$name (heeds its signal: $heedful) ends at its deadline on bot
   const rig = await startRig(waiting(called.resolve, heedful));
   // Connected beforehand, so that the deadline falls into the handler.
   await failure(rig.echo.unary({}, { timeoutMs: 1 }));
-  const error = await failure(run(rig, { timeoutMs: 300 }));
+  const error = await failure(run(rig, { timeoutMs: 1_000 }));
   expect(error).toMatchObject({ code: "deadline" });
   expect(await aborted((await called.promise).signal)).toBeInstanceOf(HpsError);
   await expect.poll(() => rig.server.activeCalls).toBe(0);
