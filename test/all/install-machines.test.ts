@@ -53,7 +53,7 @@ scenario("three-hosts", async () => {
     expect(keys.length).toBeGreaterThan(0);
     const identity = `spiffe://lab.example.test/host/${(await rack.hps.hosts.getHost({ host: `lab/${name}` })).id}`;
     const { certificates } = await rack.hps.identity.listCertificates({ identity, validOnly: true });
-    expect(certificates).toHaveLength(1);
+    expect(certificates.length).toBeGreaterThan(0);
     own.push([hostName ?? "", machineId ?? "", ...keys, ...certificates.map(({ serial }) => serial)]);
   }
   const all = own.flat();
