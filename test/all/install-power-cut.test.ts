@@ -12,6 +12,7 @@ beforeAll(async () => {
 afterAll(() => rack[Symbol.asyncDispose]());
 
 scenario("power-storage", () => cutPowerIn("storage", rack, { name: "storage01", mac: "52:54:00:00:03:01" }));
+scenario("power-image", () => cutPowerIn("image", rack, { name: "image01", mac: "52:54:00:00:03:06" }));
 scenario("power-bootloader", () => cutPowerIn("bootloader", rack, { name: "boot01", mac: "52:54:00:00:03:02" }));
 scenario("power-target-network", () => cutPowerIn("target-network", rack, { name: "net01", mac: "52:54:00:00:03:03" }));
 scenario("power-finish", () => cutPowerIn("finish", rack, { name: "finish01", mac: "52:54:00:00:03:04" }));
