@@ -23,10 +23,16 @@ export type FaultResults = Partial<Record<FaultKey, FaultResult>>;
 /** Keeps how each fault came out in `test/all/results`, and writes docs/fault-matrix.md from it. Rows that were not run now stay as they were. */
 export class FaultMatrix implements Reporter {
   readonly #results: FaultResults = {};
+  #commit = "";
+
+  /** What the programs were when the run began: it takes hours. */
+  onTestRunStart(): void {
+    this.#commit = currentCommit();
+  }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
     if (!modules.some(({ project }) => project.name === PROJECT)) return;
-    const run = { date: new Date().toISOString().slice(0, 10), commit: currentCommit(), machine: machineText() };
+    const run = { date: new Date().toISOString().slice(0, 10), commit: this.#commit, machine: machineText() };
     for (const module of modules) {
       for (const test of module.children.allTests()) {
         const { fault } = test.meta();
