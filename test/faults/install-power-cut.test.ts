@@ -44,3 +44,15 @@ test("a power cut while the image is written interrupts the installation, and re
   await again.waitFor(/succeeded/, await limit(INSTALL_SECONDS));
   expect(await again.ended).toBe(0);
 });
+
+test("a host that may go on by itself does so once after a power cut, and waits after the next", {
+  timeout: PATIENCE,
+}, async () => {
+  await using rack = await startInstallRack();
+  await using vm = await machineOf(rack, "once");
+  const installing = await rack.arm("web01");
+  await cutIn("storage", { rack, vm });
+  await cutIn("image", { rack, vm });
+  await vm.powerOn();
+  expect(await installing.end(await limit(INSTALL_SECONDS))).toBe(WAITS_FOR_OPERATOR);
+});
