@@ -36,8 +36,7 @@ const SHELL = entry(
 );
 const debian = encodeLoadOption("debian", other, "\\EFI\\debian\\shimx64.efi");
 
-test("an entry is the bytes that efibootmgr writes for the same partition and file", () => {
-  // `efibootmgr --create --disk … --part 1 --label HPS --loader '\EFI\hps\grubx64.efi'`
+test("an entry is the bytes that UEFI 2.10 has for a file on a partition (§3.1.3, §10.3.5)", () => {
   expect(ours.toString("hex")).toBe(
     [
       "01000000", // active
