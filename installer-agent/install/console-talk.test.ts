@@ -63,3 +63,21 @@ test("progress is told every ten seconds, a failure with what to do, again and a
   situation.hear({ case: "stepStarted", value: { step: "image" } });
   expect(said(120_000)).toEqual([]);
 });
+
+test("a machine that comes back to an installation that waits says so, and not when only its restart is left", () => {
+  const { situation, said } = talker();
+  situation.change({ host: "web01" });
+  said();
+  situation.held("image");
+  expect(said()).toEqual([
+    "image",
+    "STOPPED in step image: this installation was interrupted or has failed before, and waits for an operator",
+    "to go on: hpsctl installation retry web01; to give up: hpsctl installation cancel web01",
+  ]);
+  situation.hear({ case: "stepStarted", value: { step: "image" } });
+  situation.hear({ case: "stepFailed", value: { step: "image", reason: "no space left" } });
+  said();
+  situation.held("image");
+  situation.held(undefined);
+  expect(situation.now.problem).toBe("no space left");
+});

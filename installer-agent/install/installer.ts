@@ -103,7 +103,8 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
     },
     log,
   );
-  const onWelcome = (welcome: Welcome) => follow(welcome, { claim, outbox, sequence, restart });
+  const onWelcome = (welcome: Welcome) =>
+    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation });
   const link: Link = new Link({
     ...{ identity, version, backoff, heartbeat, log, outbox },
     ...{ onWelcome, onCommand, onNewRun: () => sequence.restart() },
@@ -158,15 +159,18 @@ interface Following {
   readonly outbox: Outbox;
   readonly sequence: Sequence;
   readonly restart: Restart;
+  readonly situation: Situation;
 }
 
 /** What a Welcome means for the work. */
-function follow(welcome: Welcome, { claim, outbox, sequence, restart }: Following): void {
+function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation }: Following): void {
   if (welcome.hostId !== claim.host || welcome.installation !== claim.installation) {
     throw new HpsError("precondition", "hpsd takes this agent for that of another host or installation");
   }
   restart.paused = welcome.rebootPaused;
   // While hpsd has not heard that a step failed, its leave to work is from before: a failed step is not tried again by it.
-  if (!welcome.proceed) sequence.hold();
-  else if (!outbox.owesFailure) sequence.permit(welcome.doneSteps);
+  if (!welcome.proceed) {
+    sequence.hold();
+    situation.held(STEPS.find(({ name }) => !welcome.doneSteps.includes(name))?.name);
+  } else if (!outbox.owesFailure) sequence.permit(welcome.doneSteps);
 }

@@ -51,6 +51,13 @@ export class Situation {
     this.change({ attached, ...(!this.#now.stopped && { problem: why }) });
   }
 
+  /** hpsd gives no leave to go on; `step` is the first that is not done, absent when all are. A failure seen here stays what has to be told. */
+  held(step: string | undefined): void {
+    if (step === undefined || this.#now.stopped) return;
+    const problem = "this installation was interrupted or has failed before, and waits for an operator";
+    this.change({ doing: step, problem, stopped: true });
+  }
+
   /** What an event of the steps changes. */
   hear(event: EventBody): void {
     const changes = changesOf(event);

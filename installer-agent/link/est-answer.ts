@@ -27,6 +27,7 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [429, "exhausted"],
   [500, "internal"],
   [504, "deadline"],
+  [507, "data-loss"],
 ]);
 
 const refusalSchema = z.object({ message: z.string(), hint: z.string().default("") });

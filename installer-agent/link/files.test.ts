@@ -108,6 +108,14 @@ test("other content, another length, or a file that is not there: refused by nam
   expect(door.asks).toHaveLength(4);
 });
 
+test("a file that hpsd has lost is not waited for", async () => {
+  const { whole, lines } = await rig();
+  const file = door.add(content);
+  door.fate = () => ({ status: 507 });
+  await expect(whole(file)).rejects.toMatchObject({ code: "data-loss" });
+  expect([door.asks.length, lines]).toEqual([1, []]);
+});
+
 test("the signal ends it at once", async () => {
   const { read } = await rig({ idleMs: 60_000 });
   door.fate = () => ({ after: 1_000_000, end: "hang" });
