@@ -20,12 +20,15 @@ const OWNED_FILES: readonly string[] = [
   // Where file systems are mounted, made where the image has none: what the image holds in them is hidden.
   "boot/efi",
   "var/lib/hps",
+  // Every ext4 has one.
+  "lost+found",
+  "boot/lost+found",
 ];
 
 /** Whether the installer owns the entry at `path`, which has no slash in front. */
 export function isOwned(path: string): boolean {
   return OWNED_FILES.some((pattern) => {
-    const parts = pattern.split("*").map((part) => part.replaceAll(/[.]/g, "\\."));
+    const parts = pattern.split("*").map((part) => part.replaceAll(/[.+]/g, String.raw`\$&`));
     return new RegExp(`^${parts.join("[^/]*")}$`).test(path);
   });
 }
