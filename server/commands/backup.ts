@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { constants, copyFile, mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
 import path from "node:path";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import { fileDigest } from "../../proto/flow/file-digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseShape } from "../../proto/values/parsed.ts";
 import { backupStore } from "../store/backup-store.ts";
@@ -52,7 +50,7 @@ export async function backup(to: string, flags: BackupFlags, context: CommandCon
   await backupStore({ file: storeFile(config), to: path.join(to, STORE) });
   for (const folder of FOLDERS) await copy(folder);
   const files: Record<string, string> = {};
-  for (const name of await filesBelow(to)) files[name] = await digestOf(path.join(to, name));
+  for (const name of await filesBelow(to)) files[name] = await fileDigest(path.join(to, name));
   const list = { format: 1, createdAt: new Date().toISOString(), files } satisfies z.output<typeof listSchema>;
   await writeDurably(path.join(to, LIST), `${JSON.stringify(list, undefined, 2)}\n`);
   context.print(`backed up ${config.state} to ${to}: ${Object.keys(files).length} files`);
@@ -83,7 +81,7 @@ async function checkedFiles(from: string): Promise<number> {
   if (strange.length > 0)
     throw new HpsError("data-loss", `the backup holds files its list does not: ${strange.join(", ")}`);
   for (const [name, digest] of Object.entries(files)) {
-    const actual = found.includes(name) ? await digestOf(path.join(from, name)) : undefined;
+    const actual = found.includes(name) ? await fileDigest(path.join(from, name)) : undefined;
     if (actual !== digest)
       throw new HpsError("data-loss", `${name} of the backup is ${actual === undefined ? "missing" : "altered"}`);
   }
@@ -140,12 +138,6 @@ async function filesBelow(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
     .sort();
-}
-
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash);
-  return hash.digest("hex");
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {

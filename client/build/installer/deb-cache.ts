@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { fileDigest } from "../../../proto/flow/file-digest.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { dropUnused, markUsed } from "./aged-files.ts";
 import type { AptRoot, DebianPackage } from "./apt-root.ts";
@@ -40,7 +38,7 @@ export class DebCache {
 
   async #has(one: DebianPackage): Promise<boolean> {
     try {
-      return (await sha256Of(this.path(one))) === one.sha256;
+      return (await fileDigest(this.path(one))) === one.sha256;
     } catch {
       return false;
     }
@@ -61,7 +59,7 @@ export class DebCache {
 
   async #adopt(missing: readonly DebianPackage[], into: string): Promise<void> {
     const found = new Map<string, string>();
-    for (const name of await readdir(into)) found.set(await sha256Of(join(into, name)), join(into, name));
+    for (const name of await readdir(into)) found.set(await fileDigest(join(into, name)), join(into, name));
     for (const one of missing) {
       const file = found.get(one.sha256);
       if (file === undefined) {
@@ -76,11 +74,4 @@ export class DebCache {
       await rename(file, this.path(one));
     }
   }
-}
-
-/** SHA-256 of a file, in hexadecimal. */
-export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }

@@ -3,9 +3,9 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { fileDigest } from "../../../proto/flow/file-digest.ts";
 import { cpioEnd, cpioEntry } from "../../../proto/tree/cpio.ts";
 import { dropUnused, markUsed } from "./aged-files.ts";
-import { sha256Of } from "./deb-cache.ts";
 import { unpackedCommand } from "./programs.ts";
 import { type ProgramPlace, runProgram } from "./run-program.ts";
 import { entryOf, type StagedFile, withFolders } from "./staged-file.ts";
@@ -45,8 +45,8 @@ async function compressed({ name, files, level }: InitrdPart, options: InitrdOpt
   await writeArchive(archive, files);
   const zstd = unpackedCommand("usr/bin/zstd", unpacked);
   const key = createHash("sha256")
-    .update(await sha256Of(archive))
-    .update(await sha256Of(unpacked.need("usr/bin/zstd")));
+    .update(await fileDigest(archive))
+    .update(await fileDigest(unpacked.need("usr/bin/zstd")));
   const kept = join(cache, `${key.update(`${level}`).digest("hex")}.zst`);
   const made = `${archive}.zst`;
   const isKept = await runProgram([...zstd, "--test", "-q", kept], place).then(

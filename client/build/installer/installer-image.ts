@@ -9,12 +9,13 @@ import {
   INSTALLER_SET_FILE,
   type InstallerSet,
 } from "../../../proto/config/installer-set.ts";
+import { fileDigest } from "../../../proto/flow/file-digest.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { VERSION } from "../../../proto/values/program-version.ts";
 import { type AgentPart, type AgentParts, agentFiles, agentParts, agentPrograms } from "./agent-files.ts";
 import { AptRoot } from "./apt-root.ts";
 import { baseSystem, driverFiles } from "./base-system.ts";
-import { DebCache, sha256Of } from "./deb-cache.ts";
+import { DebCache } from "./deb-cache.ts";
 import { grubTools, localBootImage } from "./grub.ts";
 import { type InitrdPart, writeInitrd } from "./initrd.ts";
 import { type InstallerPackages, lockedPackages, newestPackages } from "./installer-packages.ts";
@@ -160,7 +161,7 @@ async function describe({ set, agent, packages, unpacked }: Build): Promise<Inst
   const files = [];
   for (const name of INSTALLER_FILES.filter((one) => present.has(one))) {
     const path = join(set, name);
-    files.push({ name, size: (await stat(path)).size, sha256: await sha256Of(path) });
+    files.push({ name, size: (await stat(path)).size, sha256: await fileDigest(path) });
   }
   const made: InstallerSet = { format: 1, version: VERSION, files };
   const { kernel, firmware } = packages;

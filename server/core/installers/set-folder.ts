@@ -1,9 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import { fileDigest } from "../../../proto/flow/file-digest.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseShape, textOf } from "../../../proto/values/parsed.ts";
 import { parseSha256 } from "../../../proto/values/sha256.ts";
@@ -163,13 +162,10 @@ async function isIntact(folder: string, files: readonly InstallerFile[]): Promis
 }
 
 async function isFile(file: string, { digest }: FileWish): Promise<boolean> {
-  const hash = createHash("sha256");
-  try {
-    await pipeline(createReadStream(file), hash);
-  } catch {
-    return false;
-  }
-  return hash.digest("hex") === digest;
+  return await fileDigest(file).then(
+    (found) => found === digest,
+    () => false,
+  );
 }
 
 async function sizeOf(file: string): Promise<number | undefined> {
