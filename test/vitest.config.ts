@@ -35,6 +35,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          setupFiles: ["test/runner/end-with-runner.ts"],
         },
       },
       {
@@ -45,6 +46,7 @@ export default defineConfig({
           include: ["test/all/**/*.test.ts"],
           hookTimeout: 60 * 60_000,
           fileParallelism: false,
+          setupFiles: ["test/runner/end-with-runner.ts"],
           sequence: { groupOrder: 1 }, // after the others: what has a limit by the clock is not measured beside guests
         },
       },
