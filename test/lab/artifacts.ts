@@ -4,13 +4,15 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/prom
 import { join } from "node:path";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { lockFile } from "./file-lock.ts";
-import { startProgram } from "./program.ts";
+import { type Program, startProgram } from "./program.ts";
 import { CACHE } from "./vm/boot-files.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const HPSCTL = [process.execPath, join(ROOT, "client/main.ts")];
 /** A build of nothing that is at hand takes minutes; two others may be before us. */
 const PATIENCE_MS = 40 * 60_000;
+/** hpsctl gives what it runs a minute to clean up. */
+const END_MS = 75_000;
 /** Of each kind so many are kept: the tests of a few branches. */
 const KEPT = 3;
 
@@ -75,9 +77,21 @@ async function artifact({ kind, digest, suffix, words, onOutput }: Artifact): Pr
   return path;
 }
 
+const building = new Set<Program>();
+
+/**
+ * Interrupts the builds of this process and waits until they are gone. hpsctl then ends what it runs: killed instead, it would leave that
+ * running, in a group of its own.
+ */
+export async function endBuilds(): Promise<void> {
+  await Promise.all([...building].map((program) => program.stop("SIGTERM", END_MS)));
+}
+
 async function build(words: readonly string[], onOutput: ArtifactOptions["onOutput"]): Promise<void> {
   const program = await startProgram({ argv: [...HPSCTL, ...words], ...(onOutput === undefined ? {} : { onOutput }) });
+  building.add(program);
   const code = await program.ended;
+  building.delete(program);
   if (code !== 0) throw new HpsError("internal", `hpsctl ${words.join(" ")}: exit ${code}:\n${program.output()}`);
 }
 

@@ -1,7 +1,7 @@
 /** `npm run demo`: an empty machine becomes a host, in the lab, before your eyes. `--keep` leaves it running. */
 import { access } from "node:fs/promises";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { debianImage, installerSet, VIRTUAL } from "./artifacts.ts";
+import { debianImage, endBuilds, installerSet, VIRTUAL } from "./artifacts.ts";
 import { DemoScreen } from "./demo-screen.ts";
 import { type InstallRack, startInstallRack } from "./install-rack.ts";
 import { limit } from "./vm/calibrate.ts";
@@ -144,5 +144,7 @@ try {
     screen.failed(error);
   }
 }
+// Of two builds one may have failed, and both may have been interrupted.
+await endBuilds();
 if (process.exitCode === undefined) await screen.removeLogs();
 process.exit();
