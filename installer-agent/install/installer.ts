@@ -104,7 +104,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
     log,
   );
   const onWelcome = (welcome: Welcome) =>
-    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation });
+    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation, stop });
   const link: Link = new Link({
     ...{ identity, version, backoff, heartbeat, log, outbox },
     ...{ onWelcome, onCommand, onNewRun: () => sequence.restart() },
@@ -160,14 +160,16 @@ interface Following {
   readonly sequence: Sequence;
   readonly restart: Restart;
   readonly situation: Situation;
+  readonly stop: AbortSignal;
 }
 
 /** What a Welcome means for the work. */
-function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation }: Following): void {
+function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation, stop }: Following): void {
   if (welcome.hostId !== claim.host || welcome.installation !== claim.installation) {
     throw new HpsError("precondition", "hpsd takes this agent for that of another host or installation");
   }
   restart.paused = welcome.rebootPaused;
+  if (welcome.finished) return void restart.whenKnown(stop);
   // While hpsd has not heard that a step failed, its leave to work is from before: a failed step is not tried again by it.
   if (!welcome.proceed) {
     sequence.hold();

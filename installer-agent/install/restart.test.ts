@@ -65,6 +65,17 @@ test("a machine that is held restarts when it is let go, and not before", async 
   expect(await restarted).toBe(false);
 });
 
+test("an agent that starts again when all was done already does no step and restarts the machine as soon as it may", async () => {
+  hpsd.attach.welcome = { doneSteps, proceed: false, rebootPaused: true, finished: true };
+  const restarted = start();
+  const attached = await hpsd.attach.until(() => hpsd.attach.attaches[0]);
+  await hpsd.attach.until(() => hpsd.attach.events.some((text) => text.includes("held: hpsctl installation resume")));
+  const value = { id: "c1", command: { case: "resumeReboot", value: {} } } as const;
+  attached.down.push({ message: { case: "command", value } });
+  expect(await restarted).toBe("restarted");
+  expect(hpsd.attach.events.filter((text) => !text.startsWith("log"))).toEqual(["plan"]);
+});
+
 test("an installer is not restarted by command", async () => {
   hpsd.attach.welcome = { proceed: false };
   void start();

@@ -41,23 +41,37 @@ export class Restart {
 
   /** No step is left. Where a system was installed this ends with `onReady`; else the machine is there for its shell, and stays. */
   async whenInstalled(ask: (signal: AbortSignal) => Promise<HostConfiguration>, signal: AbortSignal): Promise<void> {
-    const { say } = this.#options;
+    const { event, say } = this.#options;
+    await this.#once(signal, async () => {
+      if ((await ask(signal)).order === undefined) return say("all steps of this agent are done; staying attached");
+      event({ case: "finished", value: {} });
+      say("installed; the machine restarts as soon as hpsd knows");
+      await this.#run(signal);
+    });
+  }
+
+  /** hpsd was told that all is installed, by an agent before this one too: what that one died of must not leave the machine waiting. */
+  async whenKnown(signal: AbortSignal): Promise<void> {
+    await this.#once(signal, async () => {
+      this.#options.say("installed, as hpsd knows; only the restart is left");
+      await this.#run(signal);
+    });
+  }
+
+  async #once(signal: AbortSignal, end: () => Promise<void>): Promise<void> {
     if (this.#running) return;
     this.#running = true;
     try {
-      if ((await ask(signal)).order === undefined) say("all steps of this agent are done; staying attached");
-      else await this.#run(signal);
+      await end();
     } catch (error) {
-      if (!signal.aborted) say(`the machine is not restarted: ${describeError(error)}`);
+      if (!signal.aborted) this.#options.say(`the machine is not restarted: ${describeError(error)}`);
     } finally {
       this.#running = false;
     }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { event, say, onReady } = this.#options;
-    event({ case: "finished", value: {} });
-    say("installed; the machine restarts as soon as hpsd knows");
+    const { say, onReady } = this.#options;
     await this.#acknowledged(signal);
     do {
       await this.#released(signal);

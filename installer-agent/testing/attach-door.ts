@@ -38,6 +38,7 @@ export interface WelcomeChanges {
   readonly proceed?: boolean;
   readonly doneSteps?: string[];
   readonly rebootPaused?: boolean;
+  readonly finished?: boolean;
 }
 
 /** What becomes of a numbered message: taken and acknowledged, or the connection is cut before or after it is taken. */

@@ -73,6 +73,7 @@ async function welcomeInstaller(
     doneSteps: steps.filter((step) => step.state === "succeeded").map(({ name }) => name),
     proceed: state === "installing",
     rebootPaused: found.rebootPaused,
+    finished: state === "rebooting",
   };
 }
 

@@ -5,7 +5,7 @@ import { selectOpenOf } from "../../store/installations.ts";
 import { addTestCluster } from "../testing/open-test-store.ts";
 import { addTestImage } from "../testing/test-rows.ts";
 import { openOperations } from "./testing.ts";
-import { event, hello, plan, TestStream } from "./testing-agent.ts";
+import { event, hello, line, plan, started, succeeded, TestStream } from "./testing-agent.ts";
 
 const BOOT = { boot: { slot: "a", kernel: "6.1", image: "debian:12", healthy: true, reason: "" } };
 const ORDER = { image: "debian:12", wipeDiskSerials: [] };
@@ -106,6 +106,26 @@ test("a restart is held and let go any number of times, and an agent that comes 
   expect(await installations.pauseReboot(alice, id, false)).toMatchObject({ rebootPaused: false, state: "rebooting" });
   await expect(installations.pauseReboot(alice, id, true)).rejects.toMatchObject({ code: "precondition" });
   later.cut();
+});
+
+test("an agent that starts again while its machine's restart is held hears that all is done", async () => {
+  await using rig = await openOperations();
+  const { installations, alice } = rig;
+  const id = await rig.opened("enrol");
+  await installations.pauseReboot(alice, id, true);
+  const first = new TestStream(rig.agents, rig.installer(id)).send(hello(), event(1, plan("a")));
+  expect(await first.welcome()).toMatchObject({ finished: false });
+  first.send(event(2, started("a")), event(3, succeeded("a")), event(4, { case: "finished", value: {} }));
+  await first.untilAcknowledged(4);
+  first.cut();
+  await first.ended;
+  const again = new TestStream(rig.agents, rig.installer(id)).send(hello(), event(1, plan("a")), line(2, "here again"));
+  expect(await again.welcome()).toMatchObject({ finished: true, rebootPaused: true, proceed: false, doneSteps: ["a"] });
+  await again.untilAcknowledged(2);
+  const { state, steps } = await installations.get(id);
+  expect({ state, steps }).toMatchObject({ state: "rebooting", steps: [{ name: "a", state: "succeeded" }] });
+  again.send(event(3, started("a")));
+  expect(await again.ended).toMatchObject({ code: "precondition", details: { state: "rebooting" } });
 });
 
 test("a retry brings the wipe permission it needs: added, never taken away, and told", async () => {

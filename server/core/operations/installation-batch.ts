@@ -13,8 +13,8 @@ import { MAX_JOURNAL, MAX_PROGRESS_JOURNAL } from "./limits.ts";
 import { OperationRecord } from "./operation-record.ts";
 import { stepsAfter } from "./step-list.ts";
 
-/** States in which an agent may say what it is going to do. */
-const PLANNING: readonly string[] = ["installing", "interrupted", "failed"];
+/** States in which an agent may say what it is going to do; one that started again says it before it hears that all is done. */
+const PLANNING: readonly string[] = ["installing", "interrupted", "failed", "rebooting"];
 
 export interface FoundInstallation {
   readonly row: InstallationRow | undefined;
