@@ -116,7 +116,7 @@ test("install asks for what was said, and says what the host waits for", async (
   ]);
   expect(updated).toMatchObject([{ id: testHost(1).id, network: NetworkMode.STATIC, etag: '"1"' }]);
   expect(out).toContain("debian/base:12");
-  expect(out).toContain("  power on the machine and let it boot from the network, before 2026-11-20T09:32:05Z\n");
+  expect(out).toContain("  power it on, to boot from the network before 2026-11-20T09:32:05Z\n");
   expect(err).toBe("");
 });
 
@@ -221,7 +221,7 @@ test("several hosts on a terminal: a line each, and what an operator has to do",
   const environment = { ...server.environment, NO_COLOR: "1" };
   const { out } = await hpsctl(server, "install web[0001-0002] --image a:1 --watch", { tty: true, environment });
   expect(out).toContain("0 of 2 ended");
-  expect(out).toMatch(/lab\/web0001 {2}installing +0\/1 {2}image {2}\[##########----------\] 50 %/);
+  expect(out).toMatch(/lab\/web0001 {2}installing +0\/1 {2}image {2}\[#######-------\] 50 %/);
   expect(out).toMatch(/lab\/web0002 {2}awaiting-ap/);
   expect(out).toContain(`  hpsctl host approve lab/web0002 --fingerprint ${fingerprint}\n`);
 });

@@ -60,8 +60,8 @@ async function goOn(call: Call, hps: Hps, armed: readonly Armed[], many: boolean
     if (many || only === undefined) await printList(call, INSTALLATION_VIEW, installations);
     else await printOne(call, INSTALLATION_VIEW, only);
   }
-  // One that was shown with what it waits for has been told that already.
-  const told = !watch && !many && (call.format === "table" || call.format === "wide");
+  // One that is shown with what it waits for, now or as it is followed, has been told that already.
+  const told = watch ? !["json", "yaml"].includes(call.format) : !many && ["table", "wide"].includes(call.format);
   for (const one of armed.filter((each) => !told || each.reboot || isRunning(each.host))) {
     await note(call.terminal, nextText(one));
   }

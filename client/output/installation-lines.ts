@@ -8,7 +8,8 @@ import {
 import { safeText } from "../../proto/values/safe-text.ts";
 import { hostName } from "./host-view.ts";
 import { installationStatus } from "./installation-view.ts";
-import { barText, progressText, type Rate } from "./rate.ts";
+import { progressText, type Rate } from "./rate.ts";
+import { joined, runningText } from "./running-text.ts";
 import type { Colour } from "./terminal.ts";
 import { fitText, textWidth } from "./text-width.ts";
 import { whatNext } from "./what-next.ts";
@@ -49,13 +50,13 @@ export function detailLines(installation: Installation, rateOf: RateOf, width: n
 
 function stepLine(step: Step, longest: number, rate: Rate | undefined, width: number): ScreenLine {
   const [mark, colour] = MARKS[step.state] ?? ["?", undefined];
-  const name = fitText(safeText(step.name), longest).padEnd(longest);
-  return line(joined([`${mark} ${name}`, ...progressParts(step, rate), step.reason]), width, colour);
+  const name = `${mark} ${fitText(safeText(step.name), longest).padEnd(longest)}`;
+  const progress = step.state === StepState.RUNNING ? runningBehind(name, step, rate, width) : progressText(step);
+  return line(joined([name, progress, step.reason]), width, colour);
 }
 
-function progressParts(step: Step, rate: Rate | undefined): readonly string[] {
-  if (step.state !== StepState.RUNNING) return [progressText(step)];
-  return [barText(step), progressText(step), rate?.text(step.unit) ?? "", rate?.left(step) ?? ""];
+function runningBehind(before: string, step: Step, rate: Rate | undefined, width: number): string {
+  return runningText(step, rate, width - textWidth(joined([before, "|"])) + 1);
 }
 
 /** Several installations, one line each, and one more for each that waits for an operator; at most `rows`. */
@@ -99,9 +100,11 @@ function overviewBlock(installation: Installation, { rateOf, longest, width }: O
   const step = steps.find((candidate) => candidate.state === StepState.RUNNING);
   const done = steps.filter((candidate) => candidate.state === StepState.SUCCEEDED).length;
   const count = steps.length === 0 ? "" : `${done}/${steps.length}`;
-  const now = step === undefined ? [reason] : [step.name, ...progressParts(step, rateOf(installation, step.name))];
+  const words = [name, installationStatus(installation).padEnd(12), count, step?.name ?? reason];
+  const before = safeText(joined(words));
+  const progress = step && runningBehind(before, step, rateOf(installation, step.name), width);
   const colour = state === InstallationState.ENDED ? (outcome === Outcome.SUCCEEDED ? "green" : "red") : COLOURS[state];
-  const first = line(joined([name, installationStatus(installation).padEnd(12), count, ...now]), width, colour);
+  const first = line(joined([before, progress ?? ""]), width, colour);
   const waits = COLOURS[state] !== undefined || state === InstallationState.ARMED;
   return [first, ...(waits ? whatNext(installation).map((text) => wholeLine(`  ${text}`, width, "dim")) : [])];
 }
@@ -112,13 +115,6 @@ const COLOURS: Readonly<Record<number, Colour>> = {
   [InstallationState.FAILED]: "red",
   [InstallationState.FROZEN]: "red",
 };
-
-function joined(parts: readonly string[]): string {
-  return parts
-    .filter((part) => part !== "")
-    .join("  ")
-    .trimEnd();
-}
 
 function line(text: string, width: number, colour?: Colour): ScreenLine {
   return { text: fitText(safeText(text), width), colour, rows: 1 };

@@ -1,7 +1,8 @@
 import { safeText } from "../../proto/values/safe-text.ts";
-import { barText, progressText, Rate } from "./rate.ts";
+import { progressText, Rate } from "./rate.ts";
+import { joined, runningText } from "./running-text.ts";
 import { type Terminal, write } from "./terminal.ts";
-import { fitText } from "./text-width.ts";
+import { fitText, textWidth } from "./text-width.ts";
 
 const DRAW_MS = 100;
 
@@ -30,15 +31,10 @@ export class ProgressBar implements Disposable {
     this.#drawnAt = now;
     this.#rate.add(this.#done, now);
     const progress = { done: this.#done, total: this.#total, unit: "bytes" };
-    const parts = [
-      this.#what,
-      barText(progress),
-      progressText(progress),
-      this.#rate.text("bytes"),
-      this.#rate.left(progress),
-    ];
-    const line = parts.filter((part) => part !== "").join("  ");
-    this.#put(`\r\x1b[K${fitText(line, (this.#terminal.stderr.columns ?? 80) - 1)}`);
+    const width = (this.#terminal.stderr.columns ?? 80) - 1;
+    const room = width - textWidth(joined([this.#what, "|"])) + 1;
+    const line = joined([this.#what, runningText(progress, this.#rate, room)]);
+    this.#put(`\r\x1b[K${fitText(line, width)}`);
   }
 
   /** Passes the pieces on and counts them. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { barText, Rate, spanText } from "./rate.ts";
+import { barText, progressText, Rate, spanText } from "./rate.ts";
 
 test.each([
   [0, "0 s"],
@@ -30,5 +30,17 @@ test.each([
   [1n, 4n, "[#####---------------] 25 %"],
   [9n, 4n, "[####################] 100 %"],
 ])("%d of %d is %j", (done, total, text) => {
-  expect(barText({ done, total, unit: "files" })).toBe(text);
+  expect(barText({ done, total, unit: "files" }, 20)).toBe(text);
+});
+
+const MIB = 1048576n;
+test.each([
+  [0n, 0n, "bytes", ""],
+  [512n * MIB, 2048n * MIB, "bytes", "512 MiB of 2 GiB"],
+  [1536n * MIB, 2048n * MIB, "bytes", "1.5 of 2 GiB"],
+  [0n, 560n * MIB, "bytes", "0 B of 560 MiB"],
+  [20n * MIB, 0n, "bytes", "20 MiB"],
+  [12n, 30n, "files", "12 of 30 files"],
+])("%d of %d %s are %j", (done, total, unit, text) => {
+  expect(progressText({ done, total, unit })).toBe(text);
 });

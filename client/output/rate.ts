@@ -62,20 +62,26 @@ export function spanText(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-const BAR = 20;
-
-/** `[#####-----] 50 %`; empty when the total is unknown. */
-export function barText({ done, total }: Progress): string {
+/** `[#####-----] 50 %` with a bar so long, `50 %` with none; empty when the total is unknown. */
+export function barText({ done, total }: Progress, length: number): string {
   if (total <= 0n) return "";
   const share = Math.min(1, Math.max(0, Number(done) / Number(total)));
-  const full = Math.round(share * BAR);
-  return `[${"#".repeat(full)}${"-".repeat(BAR - full)}] ${Math.floor(share * 100)} %`;
+  const full = Math.round(share * length);
+  const bar = length === 0 ? "" : `[${"#".repeat(full)}${"-".repeat(length - full)}] `;
+  return `${bar}${Math.floor(share * 100)} %`;
 }
 
-/** `1.5 GiB of 2 GiB`, `12 of 30 files`; empty when nothing is counted. */
+/** `512 MiB of 2 GiB`, `1.5 of 2 GiB`, `12 of 30 files`; empty when nothing is counted. */
 export function progressText({ done, total, unit }: Progress): string {
   if (done === 0n && total === 0n) return "";
-  const amount = (count: bigint) => (unit === "bytes" ? roundSize(Number(count)) : String(count));
-  const whole = total > 0n ? ` of ${amount(total)}` : "";
-  return `${amount(done)}${whole}${unit === "bytes" || unit === "" ? "" : ` ${unit}`}`;
+  if (unit === "bytes") return bytesText(done, total);
+  return `${done}${total > 0n ? ` of ${total}` : ""}${unit === "" ? "" : ` ${unit}`}`;
+}
+
+function bytesText(done: bigint, total: bigint): string {
+  const now = roundSize(Number(done));
+  if (total <= 0n) return now;
+  const whole = roundSize(Number(total));
+  const unit = whole.slice(whole.lastIndexOf(" "));
+  return `${now.endsWith(unit) ? now.slice(0, -unit.length) : now} of ${whole}`;
 }

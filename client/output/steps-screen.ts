@@ -46,7 +46,8 @@ export class StepsScreen implements Disposable {
     if (this.#installations.size === 0) return;
     const { columns = 80, rows = 24 } = this.#terminal.stdout;
     const lines = lastRows(this.#lines(columns - 1, rows - 1), rows - 1);
-    const back = this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A\x1b[J`;
+    // A key that the terminal showed, `^C`, has moved the cursor along its line.
+    const back = this.#drawn === 0 ? "" : `\r\x1b[${this.#drawn}A\x1b[J`;
     this.#drawn = rowsOf(lines);
     const text = lines.map((line) => `${paint(this.#terminal, this.#terminal.stdout, line.text, line.colour)}\n`);
     void write(this.#terminal.stdout, back + text.join("")).catch(() => undefined);

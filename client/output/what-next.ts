@@ -19,9 +19,9 @@ export function whatNext(installation: Installation): readonly string[] {
     case InstallationState.AWAITING_APPROVAL:
       return ["an agent waits for approval"];
     case InstallationState.INSTALLING:
-      return isHeld(installation) ? [held(host)] : rescueReady(host, installation);
+      return isHeld(installation) ? held(host) : rescueReady(host, installation);
     case InstallationState.REBOOTING:
-      return [installation.rebootPaused ? held(host) : "it restarts; waits for the installed system to report"];
+      return installation.rebootPaused ? held(host) : ["it restarts; waits for the installed system to report"];
     case InstallationState.INTERRUPTED:
       return ["the machine started again in the middle", `  go on: ${again}`, `  or end it: ${end}`];
     case InstallationState.FAILED:
@@ -32,7 +32,11 @@ export function whatNext(installation: Installation): readonly string[] {
         `  or: ${end}`,
       ];
     case InstallationState.FROZEN:
-      return [`find out which machine is ${host}, then: hpsctl installation unfreeze ${host}`, `  or: ${end}`];
+      return [
+        `find out which machine is ${host}, then unfreeze and boot it:`,
+        `  hpsctl installation unfreeze ${host}`,
+        `  or: ${end}`,
+      ];
     default:
       return [];
   }
@@ -40,15 +44,15 @@ export function whatNext(installation: Installation): readonly string[] {
 
 function waitsForMachine({ windowEndTime }: Installation): string {
   const until = timeText(windowEndTime);
-  return `power on the machine and let it boot from the network${until === "" ? "" : `, before ${until}`}`;
+  return `power it on, to boot from the network${until === "" ? "" : ` before ${until}`}`;
 }
 
 function waitsForApproval(host: string, { fingerprint, address, requestTime }: PendingEnrolment): readonly string[] {
   const from = address === "" ? "" : ` at ${address}`;
   const since = requestTime === undefined ? "" : ` since ${timeText(requestTime)}`;
   return [
-    `an agent${from} waits for approval${since}, its fingerprint: ${fingerprint}`,
-    "if the machine's own console shows the same:",
+    `an agent${from} waits for approval${since}`,
+    `fingerprint ${fingerprint}; if the machine's own console shows it:`,
     `  hpsctl host approve ${host} --fingerprint ${fingerprint}`,
   ];
 }
@@ -57,8 +61,8 @@ function isHeld({ rebootPaused, steps }: Installation): boolean {
   return rebootPaused && steps.length > 0 && steps.every(({ state }) => state === StepState.SUCCEEDED);
 }
 
-function held(host: string): string {
-  return `all is done and the restart is held; let it go: hpsctl installation resume-reboot ${host}`;
+function held(host: string): readonly string[] {
+  return ["all is done and the restart is held; let it go:", `  hpsctl installation resume-reboot ${host}`];
 }
 
 function rescueReady(host: string, { rescue, attached }: Installation): readonly string[] {
