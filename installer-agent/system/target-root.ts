@@ -64,13 +64,13 @@ export class TargetRoot {
   async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
     await using folder = await this.#folderOf(path);
     const beside = await this.#beside(path);
-    {
-      await using file = await open(beside, "wx", 0o600);
-      await file.writeFile(content);
-      if (!this.#fat) await file.chmod(mode);
-      await file.sync();
-    }
+    await using file = await open(beside, "wx", 0o600);
+    await file.writeFile(content);
+    if (!this.#fat) await file.chmod(mode);
+    await file.sync();
     await rename(beside, this.#at(path));
+    // Linux's vfat gives the new name an empty entry, and tells it of size and clusters when it next writes the inode.
+    if (this.#fat) await file.sync();
     await folder.settle();
   }
 
