@@ -53,7 +53,7 @@ async function makeStore(file: string): Promise<void> {
 
 /** The whole schema and the sample row, as text. */
 async function state(file: string, migrations = SAMPLE_MIGRATIONS): Promise<string> {
-  const store = await openStore<SampleSchema>({ file, migrations });
+  const store = await openStore<SampleSchema>({ file, migrations, readers: 1 });
   const text = await store.read(async (db) => {
     const schema = await sql<{ sql: string }>`SELECT sql FROM sqlite_schema ORDER BY name`.execute(db);
     const names = await sql<{ name: string }>`SELECT name FROM migration ORDER BY position`.execute(db);
@@ -65,7 +65,7 @@ async function state(file: string, migrations = SAMPLE_MIGRATIONS): Promise<stri
 }
 
 const open = async (file: string, ...more: readonly Migration[]) =>
-  await openStore<SampleSchema>({ file, migrations: [...SAMPLE_MIGRATIONS, ...more] });
+  await openStore<SampleSchema>({ file, migrations: [...SAMPLE_MIGRATIONS, ...more], readers: 1 });
 
 async function copies(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => /before-migration-.*Z$/.test(name)).sort();

@@ -226,14 +226,16 @@ describe("errors", () => {
 
   test("a transaction that holds the store too long is undone", async () => {
     await using folder = await sampleFolder();
-    await using store = await openSample(folder.file, { maxHoldMs: 60 });
+    await using store = await openSample(folder.file, { maxHoldMs: 500 });
+    const go = Promise.withResolvers<void>();
     const late = Promise.withResolvers<unknown>();
     const stuck = store.write(async (tx) => {
       await addMachine(tx, 1).execute();
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await go.promise;
       await addMachine(tx, 2).execute().catch(late.resolve);
     });
     await expect(stuck).rejects.toEqual(shows("deadline", /undone/));
+    go.resolve();
     expect(await late.promise).toEqual(shows("internal", /after its end/));
     expect(await store.read(ids)).toEqual([]);
   });

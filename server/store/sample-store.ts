@@ -50,12 +50,12 @@ export async function sampleFolder(): Promise<SampleFolder> {
   };
 }
 
-/** The sample store with the rack "r1" in it. */
+/** The sample store with the rack "r1" in it, and one reader: starting a thread takes longer than most of what is tried with it. */
 export async function openSample(
   file: string,
   options: Partial<OpenStoreOptions> = {},
 ): Promise<Store<SampleSchema> & AsyncDisposable> {
-  const store = await openStore<SampleSchema>({ file, migrations: SAMPLE_MIGRATIONS, ...options });
+  const store = await openStore<SampleSchema>({ file, migrations: SAMPLE_MIGRATIONS, readers: 1, ...options });
   await store.write(async (tx) => {
     await tx
       .insertInto("rack")

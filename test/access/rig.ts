@@ -17,6 +17,7 @@ import { LIFETIME } from "../../server/core/identity/lifetimes.ts";
 import { ServerCredentials } from "../../server/core/identity/server-credentials.ts";
 import { systemStatus } from "../../server/core/system/status.ts";
 import { operatorCaller } from "../../server/core/testing/callers.ts";
+import { TEST_PASSPHRASE_COST } from "../../server/core/testing/test-identity.ts";
 import { addTestImage } from "../../server/core/testing/test-rows.ts";
 import { createRpcDoor } from "../../server/rpc/rpc-door.ts";
 import { openHpsStore } from "../../server/store/database.ts";
@@ -42,7 +43,8 @@ export async function openRig(change: (core: Core) => Core = (core) => core) {
   const clock = () => Date.now() + time.offset;
   const incidents: unknown[] = [];
   await initAuthority({
-    ...{ store, stateFolder, clock, trustDomain: TRUST_DOMAIN, rootKeyOut: rootKeyFile, passphrase: PASSPHRASE },
+    ...{ store, stateFolder, clock, trustDomain: TRUST_DOMAIN, rootKeyOut: rootKeyFile },
+    ...{ passphrase: PASSPHRASE, passphraseCost: TEST_PASSPHRASE_COST },
   });
   const core = await openCore({
     ...{ store, stateFolder, clock, version: VERSION },

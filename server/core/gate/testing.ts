@@ -22,6 +22,7 @@ import { initAuthority } from "../identity/init-authority.ts";
 import { LIFETIME } from "../identity/lifetimes.ts";
 import { operatorCaller } from "../testing/callers.ts";
 import { openTestStore } from "../testing/open-test-store.ts";
+import { TEST_PASSPHRASE_COST } from "../testing/test-identity.ts";
 import type { BootAsk } from "./boot-gate.ts";
 
 export const MAC = parseMac("52:54:00:00:00:01");
@@ -108,6 +109,7 @@ async function coreIn(folder: string, store: HpsStore, clock: () => number): Pro
     trustDomain: "lab.example.org",
     rootKeyOut,
     passphrase: "long enough",
+    passphraseCost: TEST_PASSPHRASE_COST,
   });
   const addresses = { grpc: parseEndpoint("hpsd:7443"), https: parseHttpsUrl("https://hpsd:7444") };
   return await openCore({

@@ -64,6 +64,18 @@ test("init refuses to put the root's key into the state folder, or over a file",
   await expect(over).rejects.toEqual(shows("exists", /exists/));
 });
 
+test("a guess at the root key's passphrase costs what OWASP asks", async () => {
+  await using identity = await openTestIdentity();
+  await using store = await openTestStore();
+  const outside = path.dirname(identity.rootKeyFile);
+  const [stateFolder, rootKeyOut] = [path.join(outside, "state"), path.join(outside, "dear.key")];
+  const init = { store, clock: identity.clock, trustDomain: "a.example", passphrase: "long enough" };
+  await initAuthority({ ...init, stateFolder, rootKeyOut });
+  const body = (await readFile(rootKeyOut, "utf8")).replace(/-----[^-]+-----/g, "");
+  // N 16384, r 8, p 5, as INTEGERs one after the other.
+  expect(Buffer.from(body, "base64").toString("hex")).toContain("02024000020108020105");
+});
+
 test("hpsd does not start with the root's key in its state folder, in any form", async () => {
   await using identity = await openTestIdentity();
   const encrypted = await readFile(identity.rootKeyFile, "utf8");

@@ -1,8 +1,8 @@
 import { mkdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { createIntermediate, createRoot } from "../../../certs/authority.ts";
+import { encryptedKeyPem, type ScryptCost } from "../../../certs/encrypted-key.ts";
 import { writePrivateKeyFile } from "../../../certs/files.ts";
-import { privateKeyPem } from "../../../certs/key.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { HpsStore } from "../../store/database.ts";
@@ -21,6 +21,8 @@ export interface InitAuthorityOptions {
   readonly rootKeyOut: string;
   /** At least 8 bytes. */
   readonly passphrase: string;
+  /** What a guess at the passphrase costs. Tests set it: at its default each authority takes a seventh of a second of a processor. */
+  readonly passphraseCost?: ScryptCost;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface InitAuthorityOptions {
  * anything counts; hpsd never reads it. `precondition` when this state folder has an authority already. Gives the root's PEM.
  */
 export async function initAuthority(options: InitAuthorityOptions): Promise<string> {
-  const { store, stateFolder, rootKeyOut, trustDomain } = options;
+  const { store, stateFolder, rootKeyOut, trustDomain, passphrase, passphraseCost } = options;
   await refuseOld(store);
   await refusePlace(stateFolder, rootKeyOut);
   const now = options.clock();
@@ -38,7 +40,7 @@ export async function initAuthority(options: InitAuthorityOptions): Promise<stri
   const keys = new KeyFolder(stateFolder);
   await keys.open();
   await keys.write(id, intermediate.privateKey);
-  await writePrivateKeyFile(rootKeyOut, privateKeyPem(root.privateKey, options.passphrase));
+  await writePrivateKeyFile(rootKeyOut, encryptedKeyPem(root.privateKey, passphrase, passphraseCost));
   const notAfter = intermediate.certificate.validToDate.getTime();
   await store.write(async (tx) => {
     await insertSetting(tx, "trust-domain", trustDomain);

@@ -18,6 +18,8 @@ import type { SignedCertificate } from "../identity/signed-certificate.ts";
 import { openTestStore } from "./open-test-store.ts";
 
 export const TEST_PASSPHRASE = "correct horse";
+/** Next to nothing: an authority is made for more than a hundred tests. */
+export const TEST_PASSPHRASE_COST = { N: 2, r: 1, p: 1 };
 const TEST_TRUST_DOMAIN = "test.example";
 
 /** A clock that a test moves. */
@@ -49,7 +51,7 @@ export async function openTestIdentity(): Promise<TestIdentity> {
   const clock = testClock();
   const rootKeyFile = path.join(outside, "root.key");
   const init = { store, stateFolder: folder, clock, trustDomain: TEST_TRUST_DOMAIN, rootKeyOut: rootKeyFile };
-  await initAuthority({ ...init, passphrase: TEST_PASSPHRASE });
+  await initAuthority({ ...init, passphrase: TEST_PASSPHRASE, passphraseCost: TEST_PASSPHRASE_COST });
   const authority = await Authority.open({ store, stateFolder: folder, clock });
   const audit = new Audit(store, clock);
   const changes = new Changes(store, clock);
