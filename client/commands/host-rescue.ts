@@ -13,7 +13,8 @@ import { chooseHosts } from "./host-choice.ts";
 import { watchInstallations } from "./installation-watch.ts";
 
 const HELP = `
-Nothing is installed and no disk is touched; an installed system keeps its certificate. The rescue ends when it is cancelled:
+Nothing is installed and no disk is touched; an installed system keeps its certificate. The rescue ends when it is cancelled, and the
+machine restarts into the system that is installed on it:
   hpsctl host rescue web01 --watch && hpsctl installer-shell web01
   hpsctl installation cancel web01 --yes`;
 
@@ -40,13 +41,17 @@ async function rescue(call: Call): Promise<number> {
   const { reboot = false, watch, window } = call.options<RescueOptions>();
   const wish = window === undefined ? {} : { window: durationFromMs(parseDuration(window)) };
   const hps = await call.connect();
-  const one = (host: string) => hps.hosts.armHost({ ...wish, host, reboot, rescue: true }, call.once);
+  const one = async (host: string) => {
+    const installation = await hps.hosts.armHost({ ...wish, host, reboot, rescue: true }, call.once);
+    if (reboot) await note(call.terminal, `${host}: it restarts into the network now`);
+    return installation;
+  };
   const choice = await chooseHosts(call);
   if (!watch) return eachHost(call, one, INSTALLATION_VIEW, choice);
   const [host = ""] = choice.references;
   if (choice.many) throw new HpsError("invalid", "--watch follows one host", { hint: "leave it out for a set" });
   const installation = await one(host);
-  for (const text of whatNext(installation)) await note(call.terminal, text);
+  if (!reboot) for (const text of whatNext(installation)) await note(call.terminal, text);
   const all = [{ id: installation.id, host }];
   const code = await watchInstallations(call, hps, { all, stopWhenStuck: true, until: READY });
   if (code === 0) await note(call.terminal, `the shell is there: hpsctl installer-shell ${host}`);

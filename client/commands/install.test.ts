@@ -250,6 +250,10 @@ test("rescue arms without an image, and waits for the shell", async () => {
   expect(code).toBe(0);
   expect(armed).toMatchObject([{ host: "lab/web0001", rescue: true, image: "", window: { seconds: 7200n } }]);
   expect(err).toContain("the shell is there: hpsctl installer-shell lab/web0001\n");
+  expect(err).toContain("power on the machine");
+  const told = await hpsctl(server, "host rescue lab/web0001 --watch --reboot");
+  expect(told.err).toContain("lab/web0001: it restarts into the network now\n");
+  expect(told.err).not.toContain("power on the machine");
 });
 
 test("watch takes hosts and ids, several at once", async () => {

@@ -36,7 +36,7 @@ test("from the network once: the firmware is told which entry, then the machine 
 test("where that cannot be had it says so and restarts nothing", async () => {
   await expect(rebootHost(true, log, { variables: join(variables, "none"), restart })).rejects.toMatchObject({
     message: "cannot boot from the network: this machine has a BIOS, which takes no such wish from a running system",
-    hint: "power-cycle it now and boot it from the network by hand",
+    hint: "somebody has to power-cycle it and let it boot from the network",
   });
   await set("BootOrder", "0100");
   await expect(rebootHost(true, log, { variables, restart })).rejects.toThrow("no entry in its boot order");

@@ -33,7 +33,7 @@ async function bootNextFromNetwork(folder: string): Promise<void> {
 
 function cannot(why: string, cause?: unknown): HpsError {
   return new HpsError("precondition", `cannot boot from the network: ${why}`, {
-    hint: "power-cycle it now and boot it from the network by hand",
+    hint: "somebody has to power-cycle it and let it boot from the network",
     cause,
   });
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { certificateIdentity } from "../../certs/certificate-identity.ts";
 import type { ServeShellResponse } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -285,6 +285,17 @@ test("an installation that ended ends its agent", async () => {
   await hpsd.attach.until(done);
   attached.down.end(new HpsError("precondition", "the installation is over", { details: { state: "ended" } }));
   await expect(running).resolves.toMatchObject({ code: "precondition", message: "the installation is over" });
+});
+
+test("a rescue that ended on a machine with a system to go back to restarts it", async () => {
+  const restart = vi.fn(async () => undefined);
+  start({ restart });
+  const attached = await hpsd.attach.until(live);
+  await hpsd.attach.until(done);
+  const details = { reason: "ended", why: "done", restart: "yes" };
+  attached.down.end(new HpsError("unauthenticated", "the installation is over", { details }));
+  await expect(running).resolves.toBeUndefined();
+  expect(restart).toHaveBeenCalledOnce();
 });
 
 test("an hpsd that takes it for another is not worked for", async () => {

@@ -40,7 +40,7 @@ export interface InstallerOptions extends AgentOptions {
   readonly situation?: Situation;
   /** Makes the machine fit to reach hpsd; absent: it is already, and `facts` are its facts. */
   readonly machine?: (log: Log) => Promise<Machine>;
-  /** Restarts the machine that was installed; absent: the agent ends in its place. */
+  /** Restarts the machine that was installed, or has a system to go back to; absent: the agent ends in its place. */
   readonly restart?: (log: (line: string) => void) => Promise<void>;
 }
 
@@ -125,9 +125,16 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const working = sequence.run(stop);
   const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());
   const [end] = await Promise.allSettled([attached, working]);
-  if (over.signal.reason === RESTART) return options.restart?.((line) => log.info(line));
-  if (end.status === "rejected") throw end.reason;
-  if (over.signal.reason instanceof HpsError) throw over.signal.reason;
+  const why = end.status === "rejected" && over.signal.reason !== RESTART ? end.reason : over.signal.reason;
+  if (isToRestart(why)) return options.restart?.((line) => log.info(line));
+  if (end.status === "rejected" || why instanceof HpsError) throw why;
+}
+
+/** All is installed, or hpsd ended a rescue on a machine that has a system to go back to. */
+function isToRestart(why: unknown): boolean {
+  return (
+    why === RESTART || (why instanceof HpsError && why.details.reason === "ended" && why.details.restart === "yes")
+  );
 }
 
 interface JobParts extends Start, Pick<Job, "configuration"> {

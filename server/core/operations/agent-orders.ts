@@ -15,12 +15,12 @@ export function agentOrders(presence: Presence, hostIdentity: (hostId: string) =
       presence.tell(hostId, { case: paused ? "pauseReboot" : "resumeReboot", value: {} }),
     // An installer that is attached for the same host is not asked: it restarts by itself when it is done.
     reboot: (hostId, network) => presence.sendTo(hostIdentity(hostId), { case: "reboot", value: { network } }),
-    cancel: (hostId, reason) => {
+    cancel: (hostId, reason, restart) => {
       presence.close(
         hostId,
         new HpsError("unauthenticated", "the installation is over, and with it this certificate", {
           hint: "stop; the host must be armed again to be installed",
-          details: { reason: "ended", why: reason },
+          details: { reason: "ended", why: reason, ...(restart && { restart: "yes" }) },
         }),
       );
     },

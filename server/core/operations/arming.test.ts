@@ -9,6 +9,7 @@ import { event, hello, line, plan, started, succeeded, TestStream } from "./test
 
 const BOOT = { boot: { slot: "a", kernel: "6.1", image: "debian:12", healthy: true, reason: "" } };
 const ORDER = { image: "debian:12", wipeDiskSerials: [] };
+const WITHOUT_REBOOT = "arm it without --reboot, then power-cycle the machine and let it boot from the network";
 
 test("an image that is not there, is another cluster's, or lacks something, is refused by name before anything changes", async () => {
   await using rig = await openOperations();
@@ -73,7 +74,7 @@ test("a system that cannot restart into the network, or is not there, is not arm
   await using rig = await openOperations();
   const { installations, alice, hostId } = rig;
   const arm = async () => await installations.arm(alice, hostId, ORDER, { reboot: true });
-  await expect(arm()).rejects.toMatchObject({ code: "unavailable" });
+  await expect(arm()).rejects.toMatchObject({ code: "unavailable", hint: WITHOUT_REBOOT });
   const host = new TestStream(rig.agents, rig.host()).send(hello(newUuid(), BOOT));
   await host.welcome();
   const arming = arm();
@@ -81,7 +82,11 @@ test("a system that cannot restart into the network, or is not there, is not arm
   const told = await host.untilCommand("reboot");
   if (told?.case !== "command") throw new Error("no command came");
   host.send({ case: "result", value: { commandId: told.value.id ?? "", error: "no EFI variables" } });
-  await expect(arming).rejects.toMatchObject({ code: "precondition", message: /no EFI variables/ });
+  await expect(arming).rejects.toMatchObject({
+    code: "precondition",
+    message: 'the agent did not do it: "no EFI variables"; the host is not armed',
+    hint: WITHOUT_REBOOT,
+  });
   expect(await rig.store.read((db) => selectOpenOf(db, hostId))).toBeUndefined();
   host.cut();
 });

@@ -66,6 +66,16 @@ export async function arm(tx: Tx, deps: ArmingDeps, { id, hostId, by, wish }: Ar
   return host;
 }
 
+/** Why a host that was to restart into the network was not armed. One that was power-cycled now would boot its disk. */
+export function notRestarted(error: unknown): unknown {
+  if (!(error instanceof HpsError)) return error;
+  const { code, message, details, cause } = error;
+  return new HpsError(code, `${message}; the host is not armed`, {
+    hint: "arm it without --reboot, then power-cycle the machine and let it boot from the network",
+    ...{ details, cause },
+  });
+}
+
 function stateOf({ installation, installedAt }: HostRecord) {
   if (installation !== undefined) return parseOpenState(installation.state);
   return installedAt === null ? "registered" : "installed";

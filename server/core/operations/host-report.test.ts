@@ -88,7 +88,7 @@ test("a rescue leaves the installed system what it was, from arming to its end",
   const agent = new TestStream(rig.agents, rig.installer(id)).send(hello());
   expect(await agent.welcome()).toMatchObject({ installation: id, proceed: true });
   await installations.cancel(rig.alice, id, "done");
-  expect(await agent.ended).toMatchObject({ code: "unauthenticated", details: { reason: "ended" } });
+  expect(await agent.ended).toMatchObject({ code: "unauthenticated", details: { reason: "ended", restart: "yes" } });
   expect(rig.asked).toEqual([`void ${id}`, `revoke ${id}`, `cancel ${hostId}`]);
   expect((await store.read((db) => selectInstalledHost(db, hostId)))?.installedAt).toBe(5);
 });

@@ -32,7 +32,8 @@ export interface InstallationHooks {
 /** What the agents of a host are told once a change is durable. Must not throw, but for `reboot`. */
 export interface AgentOrders {
   readonly proceed: (hostId: string, doneSteps: readonly string[]) => void;
-  readonly cancel: (hostId: string, reason: string) => void;
+  /** `restart`: the machine has an installed system to go back to. */
+  readonly cancel: (hostId: string, reason: string, restart: boolean) => void;
   /** Whether the machine waits when all steps are done. */
   readonly pauseReboot: (hostId: string, paused: boolean) => void;
   /** Resolves when the agent of the installed system will restart its machine; `unavailable`, `precondition`, `deadline`. */
@@ -137,10 +138,12 @@ export class InstallationLife {
   }
 
   /** Before its certificate is revoked, which ends its stream. */
-  async #tellAgent(tx: Tx, { id, hostId }: InstallationRow, { event, from, to, by }: Step): Promise<void> {
+  async #tellAgent(tx: Tx, { id, hostId, rescue }: InstallationRow, { event, from, to, by }: Step): Promise<void> {
     const { orders } = this.#deps;
     if (typeof to !== "string" && to.outcome !== "succeeded") {
-      tx.afterCommit(() => orders.cancel(hostId, by.reason ?? to.outcome));
+      const host = rescue ? await selectInstalledHost(tx, hostId) : undefined;
+      const restart = typeof host?.installedAt === "number";
+      tx.afterCommit(() => orders.cancel(hostId, by.reason ?? to.outcome, restart));
     }
     if (to === "installing" && from !== "armed" && from !== "awaiting-approval" && event !== "enrol") {
       const steps = await selectSteps(tx, id);

@@ -22,7 +22,7 @@ import {
   parseWipeSerials,
   type WipePermission,
 } from "./arm-request.ts";
-import { type ArmingDeps, arm, armable } from "./arming.ts";
+import { type ArmingDeps, arm, armable, notRestarted } from "./arming.ts";
 import { type ChangedBy, InstallationLife, type LifeDeps } from "./installation-life.ts";
 import { type InstallationView, type ViewSources, viewInstallations } from "./installation-view.ts";
 import { MAX_REASON_BYTES } from "./limits.ts";
@@ -72,7 +72,9 @@ export class Installations extends InstallationLife {
     const id = newUuid();
     if (reboot) {
       await store.read((db) => armable(db, { hostId, wish }, targetLink));
-      await orders.reboot(hostId, true);
+      await orders.reboot(hostId, true).catch((error: unknown) => {
+        throw notRestarted(error);
+      });
     }
     await store.write(async (tx) => {
       const { clusterId } = await arm(tx, this.#deps, { id, hostId, by: nameOf(caller), wish });

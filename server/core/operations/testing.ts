@@ -115,9 +115,9 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
       asked.push(`proceed ${id} ${done.join()}`.trim());
       real.proceed(id, done);
     },
-    cancel: (id, reason) => {
+    cancel: (id, reason, restart) => {
       asked.push(`cancel ${id}`);
-      real.cancel(id, reason);
+      real.cancel(id, reason, restart);
     },
   };
   const shared = {
