@@ -51,14 +51,19 @@ test("an entry is the bytes that UEFI 2.10 has for a file on a partition (§3.1.
   expect(parseLoadOption(ours)).toEqual({ description: "HPS", file: LOADER, network: false, builtIn: false });
 });
 
-test("a new entry goes last: the network stays before the disk where it was", () => {
+test("a new entry goes right behind the network where that is first, before disks that may start something too; else last", () => {
   const entries = new Map([
     [0, PXE],
     [1, DVD],
     [3, debian],
+    [4, PXE],
   ]);
-  const plan = planBootOrder({ order: [0, 3, 1], entries }, esp);
-  expect(plan).toEqual({ entry: { number: 2, value: ours }, order: [0, 3, 1, 2], remove: [] });
+  const plan = planBootOrder({ order: [0, 4, 3, 1], entries }, esp);
+  expect(plan).toEqual({ entry: { number: 2, value: ours }, order: [0, 4, 2, 3, 1], remove: [] });
+  expect(planBootOrder({ order: [3, 0, 4, 1], entries }, esp).order).toEqual([3, 0, 4, 1, 2]);
+  expect(planBootOrder({ order: [4, 0], entries }, esp).order).toEqual([4, 0, 2]);
+  const menu = new Map([...entries, [9, SHELL]]);
+  expect(planBootOrder({ order: [9, 4, 0, 3], entries: menu }, esp).order).toEqual([9, 4, 0, 2, 3]);
 });
 
 test("only what the firmware itself holds comes after it: an EFI shell never ends", () => {

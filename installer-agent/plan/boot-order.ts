@@ -21,16 +21,18 @@ export interface BootOrderPlan {
 
 /**
  * One entry for the disk that was installed. What the owner of the machine put in order stays so: a machine that starts
- * from the network first goes on to do so. Ours takes the place of an earlier one of ours, else the last, only before
- * programs of the firmware itself: an EFI shell never gives up, so nothing after it would ever start.
+ * from the network first goes on to do so. Ours takes the place of an earlier one of ours; else it comes right behind the
+ * network where that is first, because an older disk may start something too; else last, only before programs of the
+ * firmware itself: an EFI shell never gives up, so nothing after it would ever start.
  */
 export function planBootOrder({ order, entries }: BootVariables, esp: EfiPartition): BootOrderPlan {
   const options = new Map([...entries].map(([number, value]) => [number, parseLoadOption(value)]));
+  const has = (what: "builtIn" | "network") => (number: number) => options.get(number)?.[what] === true;
   const ours = [...options].filter(([, option]) => isOurs(option)).map(([number]) => number);
   const kept = order.find((number) => ours.includes(number)) ?? ours[0];
   const number = kept ?? freeNumber([...entries.keys(), ...order]);
   const value = encodeLoadOption(DESCRIPTION, esp, LOADER);
-  const wanted = placed(order, { number, ours, builtIn: (other) => options.get(other)?.builtIn === true });
+  const wanted = placed(order, { number, ours, builtIn: has("builtIn"), network: has("network") });
   return {
     ...(entries.get(number)?.equals(value) !== true && { entry: { number, value } }),
     ...(wanted.join() !== order.join() && { order: wanted }),
@@ -54,14 +56,24 @@ interface Place {
   readonly number: number;
   readonly ours: readonly number[];
   readonly builtIn: (number: number) => boolean;
+  readonly network: (number: number) => boolean;
 }
 
-function placed(order: readonly number[], { number, ours, builtIn }: Place): readonly number[] {
+function placed(order: readonly number[], { number, ours, builtIn, network }: Place): readonly number[] {
   const others = order.filter((other) => !ours.includes(other) && other !== number);
   const before = order.findIndex((other) => ours.includes(other));
   const last = others.findLastIndex((other) => !builtIn(other)) + 1;
-  const at = before === -1 ? last : before;
+  const fresh = behindNetwork(others, { builtIn, network }) ?? last;
+  const at = before === -1 ? fresh : before;
   return [...others.slice(0, at), number, ...others.slice(at)];
+}
+
+/** Behind the network entries that are the first in the order, menus of the firmware apart; undefined where they are not. */
+function behindNetwork(order: readonly number[], { builtIn, network }: Pick<Place, "builtIn" | "network">) {
+  const first = order.findIndex((number) => !builtIn(number));
+  const rest = order.findIndex((number, at) => at >= first && !network(number));
+  const behind = rest === -1 ? order.length : rest;
+  return first !== -1 && behind > first ? behind : undefined;
 }
 
 function freeNumber(taken: readonly number[]): number {
