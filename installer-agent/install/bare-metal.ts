@@ -3,7 +3,6 @@ import { BOOT_MAC_ARGUMENT, beaconUrl, kernelArgument } from "../../proto/config
 import type { Facts } from "../../proto/values/facts.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
 import { safeText } from "../../proto/values/safe-text.ts";
-import { describeError } from "../log.ts";
 import type { LogTail } from "../log-tail.ts";
 import type { Consoles } from "../system/consoles.ts";
 import { type BeaconOptions, runBeacon, sendBeacon } from "./beacon.ts";
@@ -42,7 +41,7 @@ export async function runOnBareMetal(options: InstallerOptions, metal: BareMetal
       signal,
     );
   } catch (error) {
-    situation.change({ problem: describeError(error), stopped: true, attached: false });
+    situation.ended(error);
     if (beacon !== undefined && !signal.aborted) await sendBeacon(beacon).catch(() => undefined);
     throw error;
   } finally {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { HpsError } from "../../proto/values/hps-error.ts";
 import { ConsoleTalk } from "./console-talk.ts";
 import { Situation } from "./situation.ts";
 
@@ -80,4 +81,17 @@ test("a machine that comes back to an installation that waits says so, and not w
   situation.held("image");
   situation.held(undefined);
   expect(situation.now.problem).toBe("no space left");
+});
+
+test("what hpsd has ended is not to be retried; any other end of the agent may be", () => {
+  const { situation, said } = talker();
+  situation.change({ host: "web01", doing: "image" });
+  said();
+  situation.ended(new HpsError("unavailable", "the network is gone"));
+  expect(said()).toEqual([
+    "STOPPED in step image: the network is gone",
+    "to go on: hpsctl installation retry web01; to give up: hpsctl installation cancel web01",
+  ]);
+  situation.ended(new HpsError("unauthenticated", "the installation is over", { details: { reason: "ended" } }));
+  expect(said()).toEqual(["image: the installation is over"]);
 });

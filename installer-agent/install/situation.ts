@@ -1,4 +1,6 @@
 import type { EventBody } from "../link/attach-messages.ts";
+import { verdictOn } from "../link/attach-verdict.ts";
+import { describeError } from "../log.ts";
 
 /** Where an installation stands, as someone who looks at the machine wants to know it. */
 export interface Standing {
@@ -56,6 +58,11 @@ export class Situation {
     if (step === undefined || this.#now.stopped) return;
     const problem = "this installation was interrupted or has failed before, and waits for an operator";
     this.change({ doing: step, problem, stopped: true });
+  }
+
+  /** The agent ends. What hpsd has ended is not to be retried. */
+  ended(why: unknown): void {
+    this.change({ problem: describeError(why), stopped: verdictOn(why) !== "over", attached: false });
   }
 
   /** What an event of the steps changes. */
