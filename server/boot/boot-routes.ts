@@ -61,11 +61,7 @@ function scriptOf(decision: BootDecision, mac: Mac, options: BootRoutesOptions):
     case "local-disk":
       return localDiskScript({ grubUrl: fileUrl(bootUrl, "grub.efi"), hostName: decision.hostName });
     case "wait":
-      return waitScript({
-        bootUrl,
-        reason: `${decision.hostName} is being installed already`,
-        waitSeconds: decision.seconds,
-      });
+      return waitScript({ bootUrl, reason: decision.reason, waitSeconds: decision.seconds });
     case "first-contact":
       return firstContactScript({ bootUrl, waitSeconds: FIRST_CONTACT_WAIT });
   }

@@ -88,6 +88,7 @@ test("the installer, with its claim as second archive", () => {
     imgfree
     :again
     sleep 10
+    ifconf --configurator dhcp netX || ifconf --configurator dhcp || goto again
     chain --replace --autofree http://10.77.0.1:7080/boot/v1/ipxe?mac=\${netX/mac} || goto again
     "
   `);
@@ -116,6 +117,7 @@ test("the disk, first contact, waiting and refusal", () => {
     echo It asks again until then.
     :again
     sleep 10
+    ifconf --configurator dhcp netX || ifconf --configurator dhcp || goto again
     chain --replace --autofree http://10.77.0.1:7080/boot/v1/first-contact?mac=\${netX/mac}&manufacturer=\${manufacturer:uristring}&product=\${product:uristring}&serial=\${serial:uristring}&asset=\${asset:uristring}&uuid=\${uuid}&platform=\${platform}&buildarch=\${buildarch} || goto again
     "
   `);
@@ -126,6 +128,7 @@ test("the disk, first contact, waiting and refusal", () => {
     echo HPS: the agent of web01 is still there. Asking again.
     :again
     sleep 10
+    ifconf --configurator dhcp netX || ifconf --configurator dhcp || goto again
     chain --replace --autofree http://10.77.0.1:7080/boot/v1/ipxe?mac=\${netX/mac} || goto again
     "
   `);

@@ -18,9 +18,18 @@ export function firstContactUrl(bootUrl: string): string {
 
 const script = (lines: readonly string[]) => `${["#!ipxe", ...lines].join("\n")}\n`;
 
-/** Waits, then asks for the script anew, for as long as it takes. */
+/**
+ * Waits, then asks for the script anew, for as long as it takes. iPXE renews no lease by itself, and a stranger's is short: each time it
+ * asks DHCP before, which also gives a machine that was let in meanwhile the address that is its own. An exchange that fails closes the
+ * card, and then `netX` is none: any card that answers will do.
+ */
 function askAgain(url: string, seconds: number): readonly string[] {
-  return [":again", `sleep ${Math.trunc(seconds)}`, `chain --replace --autofree ${url} || goto again`];
+  return [
+    ":again",
+    `sleep ${Math.trunc(seconds)}`,
+    "ifconf --configurator dhcp netX || ifconf --configurator dhcp || goto again",
+    `chain --replace --autofree ${url} || goto again`,
+  ];
 }
 
 /** One archive that the kernel unpacks, in order. */

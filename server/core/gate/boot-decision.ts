@@ -14,8 +14,8 @@ export type BootDecision =
     }
   /** The system on its own disk. */
   | { readonly kind: "local-disk"; readonly hostName: string }
-  /** Ask again: the agent of an earlier boot may still live. */
-  | { readonly kind: "wait"; readonly hostName: string; readonly seconds: number }
+  /** Ask again, and why. */
+  | { readonly kind: "wait"; readonly reason: string; readonly seconds: number }
   /** An unknown machine we gave an address to: may say what it is and wait to be approved. */
   | { readonly kind: "first-contact" };
 

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { parseHostName } from "../../../proto/values/host-name.ts";
 import { selectAudit } from "../../store/audit.ts";
+import { hostById } from "../../store/hosts.ts";
 import {
   ADDRESS,
   expectRefused,
@@ -9,6 +11,7 @@ import {
   OTHER_ADDRESS,
   OTHER_MAC,
   openGateRig,
+  ROOT,
   refusalCount,
 } from "./testing.ts";
 
@@ -72,7 +75,7 @@ test("while the agent of an earlier boot may live the machine waits; a silent ag
   await rig.arm();
   await rig.enrol(await rig.claim());
   const agent = rig.attach();
-  expect(await rig.boot()).toEqual({ kind: "wait", hostName: "web01", seconds: 15 });
+  expect(await rig.boot()).toEqual({ kind: "wait", reason: "web01 is being installed already", seconds: 15 });
   rig.time.now += 1_000;
   agent.seen(); // its last words were on the way
   rig.time.now += 15_000;
@@ -113,6 +116,26 @@ test("an unknown machine makes first contact within its window; the audit log he
   expect(await audited(rig, `mac:${OTHER_MAC}`)).toHaveLength(1);
   rig.time.now += 7 * MINUTE;
   await expectRefused(rig, rig.boot(stranger), "its time for a first contact is over");
+});
+
+test("a machine that was at the menu and is let in before it is armed is not sent away at once", async () => {
+  await using rig = await openGateRig();
+  rig.lease(OTHER_MAC, OTHER_ADDRESS);
+  const stranger = { mac: OTHER_MAC, address: OTHER_ADDRESS, neighbour: { mac: OTHER_MAC } };
+  expect(await rig.boot(stranger)).toEqual({ kind: "first-contact" });
+  const { clusterId = "" } = (await rig.store.read((db) => hostById(db, rig.hostId))) ?? {};
+  const { id } = await rig.core.hosts.create(ROOT, clusterId, {
+    ...{ name: parseHostName("web02"), macs: [OTHER_MAC], addresses: [], profile: "", tags: new Map() },
+    ...{ resume: "never", network: "dhcp" },
+  });
+  expect(await rig.boot(stranger)).toEqual({
+    kind: "wait",
+    reason: "web02 is known now and not armed yet",
+    seconds: 5,
+  });
+  await expectRefused(rig, rig.boot(stranger), "web02 is not armed");
+  await rig.core.installations.arm(ROOT, id, { image: "", wipeDiskSerials: [] });
+  expect(await rig.boot(stranger)).toMatchObject({ kind: "install", hostName: "web02" });
 });
 
 test("a host that asks on and on fills neither the audit log nor the table of claims", async () => {

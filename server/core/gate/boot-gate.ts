@@ -27,6 +27,8 @@ export interface BootAsk {
 const LEASE_GRACE_MS = 3_000;
 /** How soon a machine whose earlier agent may still live asks again. */
 const WAIT_SECONDS = 15;
+/** How soon a machine that was let in and is not armed yet asks again. */
+const ARM_SECONDS = 5;
 /** A word of the agent later than this after another boot of its host comes from another machine. */
 const LAST_WORDS_MS = 5_000;
 /** What a machine asked while its agent lived says nothing about a boot long after. */
@@ -45,6 +47,8 @@ export class BootGate {
   readonly #rebooting = new Map<string, number>();
   /** Unknown machines by MAC, known ones by host: what the audit log hears of them, and what they get. */
   readonly #greetings: Budget;
+  /** Unknown machines that were shown the menu. */
+  readonly #atMenu = new Set<Mac>();
   readonly #localBoots = new Budget(LOCAL_BOOTS);
   readonly #claims = new Budget(CLAIMS);
 
@@ -74,9 +78,19 @@ export class BootGate {
   /** It asks again and again while it waits; the audit log hears of it once a window. */
   async #greet(ask: BootAsk): Promise<void> {
     const { clock, store, audit } = this.#parts;
+    this.#remember(ask.mac);
     await this.#contacts.seen(ask.mac, ask.address, ask.inventory);
     if (!this.#greetings.spend(ask.mac, clock())) return;
     await store.write((tx) => audit.allowed(tx, actorOf(ask), { reason: "first contact of an unknown machine" }));
+  }
+
+  #remember(mac: Mac): void {
+    this.#atMenu.delete(mac);
+    this.#atMenu.add(mac);
+    for (const oldest of this.#atMenu) {
+      if (this.#atMenu.size <= MOST_KEYS) return;
+      this.#atMenu.delete(oldest);
+    }
   }
 
   async #bootKnown(ask: BootAsk, view: GateView): Promise<BootDecision> {
@@ -88,6 +102,9 @@ export class BootGate {
       case "refuse-frozen":
         throw await this.#refuse(ask, view, `${hostName} is frozen: two machines claimed it`);
       case "refuse-unarmed":
+        // It is let in by two words: one that asks between them would be refused, and leave the menu for good.
+        if (this.#atMenu.delete(ask.mac))
+          return { kind: "wait", reason: `${hostName} is known now and not armed yet`, seconds: ARM_SECONDS };
         throw await this.#refuse(
           ask,
           view,
@@ -105,12 +122,12 @@ export class BootGate {
   async #claimFor(ask: BootAsk, { hostId, hostName }: GateView): Promise<BootDecision> {
     const { store, clock, presence, settings } = this.#parts;
     const now = clock();
-    if (!this.#claims.spend(hostId, now)) return { kind: "wait", hostName, seconds: WAIT_SECONDS };
+    if (!this.#claims.spend(hostId, now)) return { kind: "wait", reason: busy(hostName), seconds: WAIT_SECONDS };
     const decided = await store.write(async (tx): Promise<BootDecision | { kind: "frozen"; view: GateView }> => {
       const view = await gateViewByMac(tx, ask.mac);
       // It was otherwise a moment ago: asked again, it gets the answer of now.
       const same = view?.installation !== undefined && view.hostId === hostId && takesMachines(view.installation, now);
-      if (!same) return { kind: "wait", hostName, seconds: 1 };
+      if (!same) return { kind: "wait", reason: busy(hostName), seconds: 1 };
       if (!presence.isGone(hostId, now)) return await this.#earlierAgentLives(tx, view, ask);
       this.#rebooting.delete(view.installation.id);
       await voidClaims(tx, view.installation.id, now, "newer claim");
@@ -138,7 +155,7 @@ export class BootGate {
   ): Promise<BootDecision | { kind: "frozen"; view: GateView }> {
     const { presence, clock, installations, audit } = this.#parts;
     const { hostId, hostName, installation } = view;
-    const wait: BootDecision = { kind: "wait", hostName, seconds: WAIT_SECONDS };
+    const wait: BootDecision = { kind: "wait", reason: busy(hostName), seconds: WAIT_SECONDS };
     if (installation === undefined) return wait;
     const askedAt = this.#rebooting.get(installation.id);
     const heardAt = presence.lastHeardAt(hostId) ?? 0;
@@ -165,6 +182,8 @@ export class BootGate {
     return await refusal(this.#parts.refusals, actorOf(ask), subject);
   }
 }
+
+const busy = (hostName: string) => `${hostName} is being installed already`;
 
 function actorOf(ask: BootAsk): AuditActor {
   return { actor: `mac:${ask.mac}`, action: "boot.script", address: ask.address };
