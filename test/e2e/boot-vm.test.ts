@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { AuditOutcome } from "../../proto/gen/hps/v1/audit_pb.ts";
 import { espVolumeId } from "../../proto/values/layout-ids.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
+import { filesAsked, routesAsked } from "../lab/boot-asks.ts";
 import { BOOTABLE_BYTES, diskSays, makeBootable } from "../lab/bootable-disk.ts";
 import { type HpsdRack, startHpsdRack } from "../lab/hpsd-rack.ts";
 import { startProgram } from "../lab/program.ts";
@@ -15,8 +16,6 @@ import { createVm, type Vm } from "../lab/vm/vm.ts";
 const MAC = "52:54:00:00:01:01";
 const OTHER_MAC = "52:54:00:00:01:02";
 const UP = /^the tiny installer is up\s/m;
-/** What gives scripts and nothing else. */
-const ASKING = ["/boot/v1/ipxe", "/boot/v1/first-contact"];
 const PATIENCE = { timeout: 900_000 };
 
 /** Without OVMF's own PXE it boots by HTTP. */
@@ -48,11 +47,6 @@ function finish(lab: HpsdRack, id: string): void {
   }
 }
 
-/** What the boot door was asked for, by route. */
-function routesAsked(lab: HpsdRack): ReadonlySet<string> {
-  return new Set([...lab.printed().matchAll(/"path":"([^"]+)","status":\d+/g)].map(([, path = ""]) => path));
-}
-
 test.each(["bios", "uefi"] as const)(
   "%s: an unknown machine gets the first-contact menu and nothing else, a refused one its incident, an armed one the installer, an installed one its disk",
   PATIENCE,
@@ -65,7 +59,7 @@ test.each(["bios", "uefi"] as const)(
     await vm.console.waitFor(new RegExp(`^MAC ${MAC} IP 10\\.77\\.0\\.1[01]\\d\\s`, "m"), await limit(1));
     const { contacts } = await lab.hps.hosts.listContacts({});
     expect(contacts).toMatchObject([{ mac: MAC }]);
-    expect([...routesAsked(lab)].filter((path) => !ASKING.includes(path))).toEqual([]);
+    expect(filesAsked(lab)).toEqual([]);
 
     // A NIC of a machine without an IPv6 router: a dot a second, of which there were eighteen.
     const dots = /Configuring \(net0 [0-9a-f:]+\)(\.+) ok/.exec(vm.console.text())?.[1] ?? expect.unreachable();

@@ -54,6 +54,14 @@ export class FollowedInstallation {
     return new FollowedInstallation(rack, vm, id);
   }
 
+  /** The one that this machine's host has now, from its first word on. */
+  static async newest(rack: InstallRack, vm: Vm): Promise<FollowedInstallation> {
+    const { installations } = await rack.hps.installations.listInstallations({ host: `lab/${vm.name}`, pageSize: 1 });
+    const [found] = installations;
+    if (found === undefined) throw new HpsError("not-found", `${vm.name} has had no installation`);
+    return new FollowedInstallation(rack, vm, found.id);
+  }
+
   /** The agent begins this step. */
   async starts(step: string): Promise<void> {
     await this.#find(`start the step ${step}`, (entry) => entry.kind === "started" && entry.step === step);

@@ -48,6 +48,11 @@ export const FAULTS = {
     done: "a machine with two disks, of which one holds data, is told by serial number to use the other",
     holds: "its system is written there; not a byte of the one that holds data is changed",
   },
+  "unknown-approved": {
+    done: "an unknown machine is switched on, and let in by `host approve` after its first lease is over; nobody touches it",
+    holds:
+      "the first-contact menu and nothing else before; then it boots the installer, whose fingerprint is approved, and the installation succeeds",
+  },
   "hpsd-power": {
     done: "hpsd's own machine loses its power while operators write; its disk keeps what was flushed and nothing else",
     holds: "nothing that hpsd acknowledged is lost, and its store is sound",
