@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { type InterfaceName, parseInterfaceName } from "../../proto/values/interface-name.ts";
 import { parseIpv4 } from "../../proto/values/ip-address.ts";
@@ -9,7 +9,10 @@ import type { DhcpEvent, Lease } from "../plan/dhcp-event.ts";
 import type { NetworkLink } from "../system/links.ts";
 import { type LinkEffects, Uplinks } from "./uplinks.ts";
 
-const stop = new AbortController();
+let stop = new AbortController();
+beforeEach(() => {
+  stop = new AbortController();
+});
 afterEach(() => stop.abort());
 
 const link = (index: number): NetworkLink => ({
@@ -74,4 +77,33 @@ test("all cards are tried at once; the one over which hpsd answers is the way to
   events.get(eth2)?.({ kind: "none", interface: eth2 });
   await expect.poll(() => done.slice(count)).toContain("drop eth2");
   expect(done.slice(count)).not.toContain("apply eth2 10.0.2.5");
+});
+
+test("two cards that get their addresses together tell the resolver one after the other, and both are tried", async () => {
+  const { effects } = rack();
+  const tried = new Set<InterfaceName>();
+  let told = 0;
+  let busy = false;
+  const uplinks = new Uplinks(
+    {
+      ...effects,
+      resolve: async () => {
+        if (busy) throw new Error("it is being written");
+        busy = true;
+        await sleep(10);
+        busy = false;
+        told += 1;
+        throw new Error("no space");
+      },
+      reach: async (lease) => {
+        tried.add(lease.interface);
+        return effects.reach(lease);
+      },
+    },
+    createLog("error", () => undefined),
+  );
+  void uplinks.run(stop.signal);
+  await uplinks.reached;
+  await expect.poll(() => [...tried].sort()).toEqual(["eth1", "eth2"]);
+  await expect.poll(() => told).toBe(3);
 });

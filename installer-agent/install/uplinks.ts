@@ -48,6 +48,8 @@ export class Uplinks {
   readonly #states = new Map<InterfaceName, State>();
   readonly #reached = Promise.withResolvers<void>();
   #preferred: InterfaceName | undefined;
+  /** One writes it at a time: cards get their addresses together. */
+  #resolver: Promise<void> = Promise.resolve();
 
   constructor(effects: LinkEffects, log: Log) {
     this.#effects = effects;
@@ -160,7 +162,15 @@ export class Uplinks {
     this.#reached.resolve();
   }
 
-  async #tellResolver(): Promise<void> {
+  /** A resolver that cannot be told keeps nobody from trying the addresses. */
+  #tellResolver(): Promise<void> {
+    this.#resolver = this.#resolver
+      .then(() => this.#writeResolver())
+      .catch((error: unknown) => this.#log.warn(`the name servers cannot be kept: ${describeError(error)}`));
+    return this.#resolver;
+  }
+
+  async #writeResolver(): Promise<void> {
     const states = [...this.#states.values()].sort(
       (a, b) => Number(b.link.name === this.#preferred) - Number(a.link.name === this.#preferred),
     );

@@ -17,11 +17,13 @@ export async function machineLinks(hpsd: URL, log: Log, signal: AbortSignal): Pr
   const run = async (script: string) => {
     await runTool(["sh", "-e", "-c", script], { signal, log: debug, limitMs: COMMAND_MS });
   };
-  // A route over a dead cable is none.
-  await writeFile("/proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown", "1").catch(() => undefined);
   return {
     list: () => listLinks(),
-    setUp: ({ name }) => run(`ip link set dev ${name} up`),
+    setUp: async ({ name }) => {
+      // A route over a dead cable is none. Said of each card: kernels such as Debian 12's do not heed what is said of `all`.
+      await writeFile(`/proc/sys/net/ipv4/conf/${name}/ignore_routes_with_linkdown`, "1").catch(() => undefined);
+      await run(`ip link set dev ${name} up`);
+    },
     hasCarrier: (name) => hasCarrier(name),
     speed: (name) => linkSpeed(name),
     dhcp: runDhcp,
