@@ -3,11 +3,10 @@ import type { Claim } from "../../proto/config/claim.ts";
 import type { Facts } from "../../proto/values/facts.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Log } from "../log.ts";
-import { firmwareLine, missingFirmware } from "../plan/firmware.ts";
 import { readFacts } from "../system/facts.ts";
-import { kernelLog } from "../system/kernel-log.ts";
 import { machineLinks } from "../system/link-effects.ts";
 import { listLinks } from "../system/links.ts";
+import { firmwareTeller } from "./firmware-teller.ts";
 import type { Situation } from "./situation.ts";
 import { Uplinks } from "./uplinks.ts";
 
@@ -36,12 +35,14 @@ export async function startMachine({ claim, situation, log }: MachineOptions, si
   const effects = await machineLinks(new URL(claim.https), log, signal);
   const uplinks = new Uplinks(effects, log);
   void uplinks.run(signal);
+  const tellFirmware = firmwareTeller(log);
   let isReached = false;
   const reached = uplinks.reached.then(() => {
     isReached = true;
   });
   while (!isReached) {
     await Promise.race([reached, sleep(REPORT_MS, undefined, { signal })]);
+    tellFirmware();
     if (isReached) break;
     const lines = await uplinks.report();
     situation.change({ problem: `hpsd at ${claim.https} cannot be reached: ${lines.join("; ")}` });
@@ -56,13 +57,13 @@ export async function waitForCard(log: Log, signal: AbortSignal): Promise<void> 
   const end = performance.now() + CARD_MS;
   while ((await listLinks()).length === 0) {
     if (performance.now() > end) {
+      firmwareTeller(log)();
       throw new HpsError("precondition", "no network card was found in this machine", {
         hint: "its driver is not in this installer, or misses its firmware: hpsctl installer-image build --firmware PACKAGE",
       });
     }
     await sleep(LOOK_MS, undefined, { signal });
   }
-  for (const missing of missingFirmware(kernelLog())) log.warn(firmwareLine(missing));
 }
 
 /** What the machine is, in a line. */
