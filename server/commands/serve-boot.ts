@@ -10,6 +10,7 @@ import { dhcpPlan } from "../core/hosts/host-plan.ts";
 import type { ComponentStatus } from "../core/system/status.ts";
 import type { LeaseEvent } from "../services/dnsmasq/lease-event.ts";
 import { startDnsmasq } from "../services/dnsmasq/start-dnsmasq.ts";
+import type { SentFile } from "../services/dnsmasq/tftp-line.ts";
 import { type NoRouter, openNoRouter } from "../services/no-router.ts";
 import type { ServiceState } from "../services/supervise.ts";
 import { fillTftpRoot } from "../services/tftp-root.ts";
@@ -50,12 +51,7 @@ export async function serveBoot(options: PlannerOptions): Promise<RunningBoot> {
   const dnsmasq = await startDnsmasq({
     plan: await planner.plan(await dhcpPlan(core.store)),
     stateDir: stateOfDnsmasq(config),
-    onLease: (event) => {
-      tellGate(core, event);
-      if (event.kind !== "del" && Date.now() - event.seenAt < JUST_NOW_MS) noRouter?.tell();
-    },
-    onState: (state) => tellState(log, state),
-    log: (line) => log.debug({ line }, "dnsmasq"),
+    ...hearing(options, noRouter),
   }).catch(async (error: unknown) => {
     noRouter?.close();
     server.close();
@@ -73,6 +69,19 @@ export async function serveBoot(options: PlannerOptions): Promise<RunningBoot> {
       server.closeAllConnections();
       server.close();
     },
+  };
+}
+
+/** Whom what dnsmasq says is for. */
+function hearing({ core, log }: PlannerOptions, noRouter: NoRouter | undefined) {
+  return {
+    onLease: (event: LeaseEvent) => {
+      tellGate(core, event);
+      if (event.kind !== "del" && Date.now() - event.seenAt < JUST_NOW_MS) noRouter?.tell();
+    },
+    onSent: ({ file, address }: SentFile) => core.gate.loaders.sent(file, address),
+    onState: (state: ServiceState) => tellState(log, state),
+    log: (line: string) => log.debug({ line }, "dnsmasq"),
   };
 }
 

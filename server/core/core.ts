@@ -7,13 +7,15 @@ import { AuditLog } from "./audit/audit-log.ts";
 import { Clusters } from "./clusters/clusters.ts";
 import { Room } from "./files/room.ts";
 import { pendingEnrolmentOf } from "./gate/approval.ts";
-import { type BeaconDeps, BeaconGate } from "./gate/beacon-gate.ts";
+import { BeaconGate } from "./gate/beacon-gate.ts";
 import { BootGate } from "./gate/boot-gate.ts";
 import { ClaimGate } from "./gate/claim-gate.ts";
 import { EnrolmentGate } from "./gate/enrolment-gate.ts";
 import { FileGate } from "./gate/file-gate.ts";
 import type { GateParts, GateSettings } from "./gate/gate-parts.ts";
+import type { LogKeeping } from "./gate/keep-lines.ts";
 import { LeaseTable } from "./gate/leases.ts";
+import { LoaderWatch } from "./gate/loader-watch.ts";
 import { Contacts } from "./hosts/contacts.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
@@ -102,7 +104,7 @@ export async function openCore(options: CoreOptions) {
     ...{ contacts, presence, installations, agents, shells, isAttached, orders, targetLink: settings.targetLink },
     gate: openGate({
       ...{ identity, presence, installations, contacts, settings, installers: files.installers },
-      beacons: { quota, bell },
+      logs: { quota, bell },
     }),
   };
 }
@@ -167,19 +169,21 @@ interface GateNeeds {
   readonly contacts: Contacts;
   readonly installers: Installers;
   readonly settings: CoreSettings;
-  readonly beacons: BeaconDeps;
+  readonly logs: LogKeeping;
 }
 
-function openGate({ identity, presence, installations, contacts, installers, settings, beacons }: GateNeeds) {
+function openGate({ identity, presence, installations, contacts, installers, settings, logs }: GateNeeds) {
   const leases = new LeaseTable(settings.contactWindow);
-  const parts: GateParts = { ...identity, presence, installations, installers, leases, settings };
+  const loaders = new LoaderWatch({ ...identity, leases }, logs);
+  const parts: GateParts = { ...identity, presence, installations, installers, leases, loaders, settings };
   return {
     leases,
+    loaders,
     parts,
     boot: new BootGate(parts, contacts),
     claims: new ClaimGate(parts),
     files: new FileGate(parts),
-    beacons: new BeaconGate(parts, beacons),
+    beacons: new BeaconGate(parts, logs),
     enrolment: new EnrolmentGate(parts),
   };
 }

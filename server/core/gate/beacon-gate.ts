@@ -3,14 +3,10 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { IpAddress } from "../../../proto/values/ip-address.ts";
 import type { Tx } from "../../store/database.ts";
 import { gateViewByMac } from "../../store/gate-view.ts";
-import { selectInstallation, updateInstallation } from "../../store/installations.ts";
-import { costOf } from "../../store/log-lines.ts";
-import type { Bell } from "../operations/bell.ts";
-import type { LogQuota } from "../operations/log-quota.ts";
-import { OperationRecord } from "../operations/operation-record.ts";
 import { type BeaconWords, linesOf } from "./beacon-lines.ts";
 import { Budget } from "./budget.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
+import { keepLines, type LogKeeping } from "./keep-lines.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
 
 /** An installer that is not attached says how it is. */
@@ -30,23 +26,18 @@ const BEACONS = { most: 12, everyMs: 60_000, keys: MOST_KEYS };
 const LINES = { most: 4_000, everyMs: 3_600_000, keys: MOST_KEYS };
 const MOST_REMEMBERED = 1_000;
 
-export interface BeaconDeps {
-  readonly quota: LogQuota;
-  readonly bell: Bell;
-}
-
 /** Takes beacons into the log of the installation that holds the sender's host. They change nothing else. */
 export class BeaconGate {
   readonly #parts: GateParts;
-  readonly #deps: BeaconDeps;
+  readonly #keeping: LogKeeping;
   readonly #beacons = new Budget(BEACONS);
   readonly #lines = new Budget(LINES);
   /** What each installation's last beacon said: the next one repeats most of it. */
   readonly #said = new Map<string, BeaconWords>();
 
-  constructor(parts: GateParts, deps: BeaconDeps) {
+  constructor(parts: GateParts, keeping: LogKeeping) {
     this.#parts = parts;
-    this.#deps = deps;
+    this.#keeping = keeping;
   }
 
   /** Throws `denied` with an incident id for a sender that no open installation waits for, `exhausted` for one that says too much. */
@@ -71,24 +62,11 @@ export class BeaconGate {
   }
 
   async #keep(tx: Tx, id: string, words: BeaconWords): Promise<void> {
-    const row = await selectInstallation(tx, id);
-    if (row?.outcome !== "open") return;
     const now = this.#parts.clock();
     const lines = linesOf(words, this.#said.get(id)).filter(() => this.#lines.spend(id, now));
     if (lines.length === 0) return;
-    const record = new OperationRecord(row, now);
-    const texts = lines.map((line) => Buffer.from(line));
-    for (const text of texts) record.log(BEACON_SOURCE, text);
-    await this.#deps.quota.makeRoom(
-      tx,
-      id,
-      texts.reduce((sum, { length }) => sum + costOf(length), 0),
-    );
-    await tx.batch([...record.take(tx, id), updateInstallation(tx, id, { lastLog: record.ends.lastLog })]);
-    tx.afterCommit(() => {
-      this.#remember(id, words);
-      this.#deps.bell.ring(id);
-    });
+    await keepLines(tx, { id, source: BEACON_SOURCE, lines }, { ...this.#keeping, now });
+    tx.afterCommit(() => this.#remember(id, words));
   }
 
   #remember(id: string, words: BeaconWords): void {

@@ -60,7 +60,8 @@ export class BootGate {
 
   /** Throws `denied` with an incident id when the sender is not the machine it says, or may have nothing. */
   async boot(ask: BootAsk): Promise<BootDecision> {
-    const { leases, clock, store, settings } = this.#parts;
+    const { leases, loaders, clock, store, settings } = this.#parts;
+    loaders.asked(ask.address);
     const isOurs = ask.neighbour === "elsewhere" || (ask.neighbour !== "absent" && ask.neighbour.mac === ask.mac);
     const lease = await leases.soonAbout(ask.address, ask.mac, isOurs ? (settings.leaseGrace ?? LEASE_GRACE_MS) : 0);
     const now = clock();

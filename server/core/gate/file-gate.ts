@@ -34,10 +34,11 @@ export class FileGate {
 
   /** What firmware loads before it can ask anything: also for an unknown machine, as long as it may make first contact. */
   async admitFirst(ask: FileAsk): Promise<void> {
-    const { clock, settings } = this.#parts;
+    const { clock, settings, loaders } = this.#parts;
     const { lease, doubt } = this.#sender(ask);
-    if (doubt === undefined && lease !== undefined && lease.seenAt + settings.contactWindow > clock()) return;
-    await this.#knownHost(ask);
+    const isNew = doubt === undefined && lease !== undefined && lease.seenAt + settings.contactWindow > clock();
+    if (!isNew) await this.#knownHost(ask);
+    loaders.sent(ask.file, ask.address);
   }
 
   /** The installation that wrote the disk which the sender's host is to boot now. Throws `denied` with an incident id when there is none. */

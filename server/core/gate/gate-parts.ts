@@ -11,6 +11,7 @@ import type { Installers } from "../installers/installers.ts";
 import type { Installations } from "../operations/installations.ts";
 import type { Presence } from "../presence/presence.ts";
 import type { LeaseTable } from "./leases.ts";
+import type { LoaderWatch } from "./loader-watch.ts";
 
 export interface GateSettings {
   /** Milliseconds. */
@@ -36,6 +37,7 @@ export interface GateParts {
   readonly authority: Authority;
   readonly certificates: Certificates;
   readonly leases: LeaseTable;
+  readonly loaders: Pick<LoaderWatch, "sent" | "asked">;
   readonly settings: GateSettings;
 }
 

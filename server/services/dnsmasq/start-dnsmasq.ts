@@ -10,6 +10,7 @@ import { parseLeaseFile, withoutLeases } from "./lease-file.ts";
 import { openLeasePipe } from "./lease-pipe.ts";
 import { endOrphan } from "./orphan.ts";
 import { type DnsmasqFiles, renderDnsmasq } from "./render-dnsmasq.ts";
+import { parseTftpLine, type SentFile } from "./tftp-line.ts";
 
 export interface DnsmasqOptions {
   readonly plan: DnsmasqPlan;
@@ -17,6 +18,8 @@ export interface DnsmasqOptions {
   readonly stateDir: string;
   /** Called in dnsmasq's order; at the start once for each lease that holds. The same lease may be told again. */
   readonly onLease: (event: LeaseEvent) => void;
+  /** A machine was sent a file by TFTP. */
+  readonly onSent?: (sent: SentFile) => void;
   readonly onState: (state: ServiceState) => void;
   readonly log: (line: string) => void;
   readonly program?: string;
@@ -176,6 +179,8 @@ class Runner {
   #onLine(line: string): void {
     this.#options.log(line);
     for (const waiter of [...this.#waiting]) if (waiter.line.test(line)) waiter.done(true);
+    const sent = parseTftpLine(line);
+    if (sent !== undefined) this.#options.onSent?.(sent);
     if (this.#plan.dhcp.mode !== "proxy") return;
     const event = parsePxeLine(line);
     if (event !== undefined) this.#tell(event);
