@@ -2,15 +2,20 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./runner/count-reporter.ts";
 import { FaultMatrix } from "./runner/fault-matrix.ts";
+import { LongestFirst } from "./runner/longest-first.ts";
 
 // What Node makes of a source file is kept: the programs and store threads that tests start by the hundred do not strip its types anew.
 process.env.NODE_COMPILE_CACHE ??= new URL("../node_modules/.cache/node", import.meta.url).pathname;
+
+/** Tests with virtual machines, each of which uses more than a processor for minutes. */
+const MACHINES = "test/{e2e,faults}/{boot-loader,boot-vm,install,install-*,vm}.test.ts";
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     // A limit, not an expectation: on a machine with other work a second is soon over.
     expect: { poll: { timeout: 10_000 } },
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", new CountReporter(), new FaultMatrix()],
     projects: [
       {
@@ -39,9 +44,25 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/{e2e,faults}/**/*.test.ts"],
+          exclude: [MACHINES],
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // They share nothing but the processors, and a good part of each is waiting.
+          maxWorkers: Math.min(availableParallelism(), 4),
+          sequence: { groupOrder: 1 },
+          setupFiles: ["test/runner/end-with-runner.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "machines",
+          include: [MACHINES],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          // Firmware, boot loaders and much of an installation use one processor of a guest's two.
+          maxWorkers: Math.min(availableParallelism(), 2),
+          sequence: { groupOrder: 2 }, // after the others: what has a limit by the clock is not measured beside guests
           setupFiles: ["test/runner/end-with-runner.ts"],
         },
       },
@@ -54,7 +75,7 @@ export default defineConfig({
           hookTimeout: 60 * 60_000,
           fileParallelism: false,
           setupFiles: ["test/runner/end-with-runner.ts"],
-          sequence: { groupOrder: 1 }, // after the others: what has a limit by the clock is not measured beside guests
+          sequence: { groupOrder: 3 },
         },
       },
     ],
