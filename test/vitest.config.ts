@@ -3,12 +3,10 @@ import { defineConfig } from "vitest/config";
 import { CountReporter } from "./runner/count-reporter.ts";
 import { FaultMatrix } from "./runner/fault-matrix.ts";
 import { LongestFirst } from "./runner/longest-first.ts";
+import { MACHINE_FILES } from "./runner/machine-files.ts";
 
 // What Node makes of a source file is kept: the programs and store threads that tests start by the hundred do not strip its types anew.
 process.env.NODE_COMPILE_CACHE ??= new URL("../node_modules/.cache/node", import.meta.url).pathname;
-
-/** Tests with virtual machines, each of which uses more than a processor for minutes. */
-const MACHINES = "test/{e2e,faults}/{boot-loader,boot-vm,install,install-*,vm}.test.ts";
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
@@ -44,7 +42,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/{e2e,faults}/**/*.test.ts"],
-          exclude: [MACHINES],
+          exclude: [MACHINE_FILES],
           testTimeout: 180_000,
           hookTimeout: 120_000,
           // They share nothing but the processors, and a good part of each is waiting.
@@ -57,7 +55,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "machines",
-          include: [MACHINES],
+          include: [MACHINE_FILES],
           testTimeout: 180_000,
           hookTimeout: 120_000,
           // Firmware, boot loaders and much of an installation use one processor of a guest's two.
