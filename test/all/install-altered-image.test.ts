@@ -1,28 +1,18 @@
-import { open, readdir, stat, truncate } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "vitest";
 import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { FollowedInstallation } from "../lab/followed-installation.ts";
+import { alterByte, cutInHalf, imageFile } from "../lab/image-damage.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
-import { plainMachine } from "../lab/power-cut.ts";
+import { expectNothingBootable, plainMachine } from "../lab/power-cut.ts";
 import { limit } from "../lab/vm/calibrate.ts";
 import type { Vm } from "../lab/vm/vm.ts";
 import { scenario } from "../runner/scenario.ts";
 
 const HOST = { name: "web01", mac: "52:54:00:00:05:01" };
-/** From power-on to an installer that waits, usually; and how long firmware looks at a disk. */
+/** From power-on to an installer that waits, usually. */
 const BOOT_SECONDS = 90;
-const DISK_SECONDS = 15;
 /** An agent with leave to work begins at once. */
 const QUIET_MS = 30_000;
-
-/** The image's file, as hpsd keeps it. */
-async function imageFile({ folder }: InstallRack): Promise<string> {
-  const images = join(folder, "state", "images");
-  const [name, ...more] = (await readdir(images)).filter((file) => /^[0-9a-f]{64}$/.test(file));
-  if (name === undefined || more.length > 0) throw new Error(`${images} holds not one image`);
-  return join(images, name);
-}
 
 /** Damages the image when the installation has passed all that hpsd and the machine look at beforehand; the step `image` fails and says which image it is. */
 async function expectFailure(rack: InstallRack, vm: Vm, damage: (file: string) => Promise<void>) {
@@ -36,33 +26,6 @@ async function expectFailure(rack: InstallRack, vm: Vm, damage: (file: string) =
   expect(steps.find(({ name }) => name === "image")?.reason).toContain(rack.image);
   await vm.console.waitFor(new RegExp(`STOPPED in step image: .*${rack.image}`), await limit(5));
   return installation;
-}
-
-/** Started from the disk alone, neither a boot loader's entry nor a kernel comes. */
-async function expectNothingBootable(vm: Vm): Promise<void> {
-  await vm.cutPower();
-  vm.change({ bootOrder: "disk-first" });
-  const from = await vm.powerOn();
-  await vm.setLink(0, false); // what the disk does not start, the network would
-  await vm.console.waitFor(/Booting from Hard Disk/, await limit(DISK_SECONDS), from);
-  await expect(vm.console.waitFor(/Linux version|login:|HPS: slot/, DISK_SECONDS * 1000, from)).rejects.toThrow(
-    "did not print",
-  );
-  await vm.cutPower();
-  vm.change({ bootOrder: "network-first" });
-}
-
-async function alterByte(file: string): Promise<void> {
-  await using handle = await open(file, "r+");
-  const at = Math.floor((await handle.stat()).size / 2);
-  const byte = Buffer.alloc(1);
-  await handle.read(byte, 0, 1, at);
-  byte.writeUInt8(byte.readUInt8() ^ 0x01);
-  await handle.write(byte, 0, 1, at);
-}
-
-async function cutInHalf(file: string): Promise<void> {
-  await truncate(file, Math.floor((await stat(file)).size / 2));
 }
 
 scenario("image-truncated", async () => {

@@ -1,9 +1,10 @@
 import { connect, createServer, type Socket } from "node:net";
 
-// A program for the server's namespace, `node cut-proxy.ts PORT TARGET-PORT reply|hold|late`, between a machine and hpsd on 10.77.0.1:
+// A program for the server's namespace, `node cut-proxy.ts PORT TARGET-PORT reply|hold|late|silent`, between a machine and hpsd on 10.77.0.1:
 //   reply  the first connection is cut when hpsd answers the request on it: what hpsd did is done, and its answer is lost
 //   hold   that answer is held for ever, and the connection stays
 //   late   whatever hpsd says arrives 3 s later; SIGUSR1 drops what is on its way, cuts all connections, and ends the delay
+//   silent nothing comes through, in either direction, until SIGUSR1
 // Prints `listening`, then `lost` when an answer was, and of how many pieces. TLS 1.3 without tickets: hpsd says nothing more between its handshake and an answer.
 
 const HOST = "10.77.0.1";
@@ -28,7 +29,7 @@ createServer((machine) => {
   let asked = false;
   machine.on("data", (chunk) => {
     asked ||= hpsdSpoke;
-    hpsd.write(chunk);
+    if (mode !== "silent") hpsd.write(chunk);
   });
   hpsd.on("data", (chunk) => {
     hpsdSpoke = true;

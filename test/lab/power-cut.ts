@@ -3,9 +3,12 @@ import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { FollowedInstallation } from "./followed-installation.ts";
 import type { InstallRack } from "./install-rack.ts";
 import { must } from "./run.ts";
+import { limit } from "./vm/calibrate.ts";
 import type { Vm } from "./vm/vm.ts";
 
 const GIB = 1024 ** 3;
+/** How long firmware looks at a disk, usually. */
+const DISK_SECONDS = 15;
 
 interface HostOptions {
   readonly name: string;
@@ -24,6 +27,20 @@ export async function plainMachine(rack: InstallRack, { name, mac, words = [] }:
 export async function expectInstalled(rack: InstallRack, name: string): Promise<void> {
   const look = async () => JSON.parse((await rack.hpsctl("host", "get", name, "-o", "json")).stdout);
   expect(await look()).toMatchObject({ state: "HOST_STATE_INSTALLED", attached: true });
+}
+
+/** Started from the disk alone, neither a boot loader's entry nor a kernel comes. */
+export async function expectNothingBootable(vm: Vm): Promise<void> {
+  await vm.cutPower();
+  vm.change({ bootOrder: "disk-first" });
+  const from = await vm.powerOn();
+  await vm.setLink(0, false); // what the disk does not start, the network would
+  await vm.console.waitFor(/Booting from Hard Disk/, await limit(DISK_SECONDS), from);
+  await expect(vm.console.waitFor(/Linux version|login:|HPS: slot/, DISK_SECONDS * 1000, from)).rejects.toThrow(
+    "did not print",
+  );
+  await vm.cutPower();
+  vm.change({ bootOrder: "network-first" });
 }
 
 /** Cuts the power when the step has begun (`image`: in its middle); shows that nothing goes on without a word, and all with one. */

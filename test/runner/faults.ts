@@ -53,6 +53,11 @@ export const FAULTS = {
     holds:
       "the first-contact menu and nothing else before; then it boots the installer, whose fingerprint is approved, and the installation succeeds",
   },
+  "log-kept": {
+    done: "hpsd's gRPC port answers nothing until the machine's beacon is heard; later the step `image` fails",
+    holds:
+      "step, reason and last lines of the agent that cannot attach are in the log; then all from its first second, while it works and after it failed",
+  },
   "hpsd-power": {
     done: "hpsd's own machine loses its power while operators write; its disk keeps what was flushed and nothing else",
     holds: "nothing that hpsd acknowledged is lost, and its store is sound",
