@@ -250,7 +250,7 @@ test("rescue arms without an image, and waits for the shell", async () => {
   expect(code).toBe(0);
   expect(armed).toMatchObject([{ host: "lab/web0001", rescue: true, image: "", window: { seconds: 7200n } }]);
   expect(err).toContain("the shell is there: hpsctl installer-shell lab/web0001\n");
-  expect(err).toContain("power on the machine");
+  expect(err).toContain("power it on");
   const told = await hpsctl(server, "host rescue lab/web0001 --watch --reboot");
   expect(told.err).toContain("lab/web0001: it restarts into the network now\n");
   expect(told.err).not.toContain("power on the machine");

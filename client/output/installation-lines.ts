@@ -32,6 +32,8 @@ const MARKS: Readonly<Record<number, readonly [string, Colour | undefined]>> = {
   [StepState.FAILED]: ["!", "red"],
 };
 
+const CUT_OFF = ["-", "yellow"] as const;
+
 const LONGEST_NAME = 24;
 
 /** One installation with all its steps. */
@@ -44,14 +46,27 @@ export function detailLines(installation: Installation, rateOf: RateOf, width: n
   return [
     line(title, width),
     ...next,
-    ...steps.map((step) => stepLine(step, longest, rateOf(installation, step.name), width)),
+    ...steps.map((step) => {
+      const rate = isUnderWay(installation, step) ? { rate: rateOf(installation, step.name) } : undefined;
+      return stepLine(step, longest, rate, width);
+    }),
   ];
 }
 
-function stepLine(step: Step, longest: number, rate: Rate | undefined, width: number): ScreenLine {
-  const [mark, colour] = MARKS[step.state] ?? ["?", undefined];
+/** One that was cut off stays as it was, and has neither rate nor time left. */
+function isUnderWay({ state }: Installation, step: Step): boolean {
+  return step.state === StepState.RUNNING && state === InstallationState.INSTALLING;
+}
+
+interface UnderWay {
+  readonly rate: Rate | undefined;
+}
+
+function stepLine(step: Step, longest: number, underWay: UnderWay | undefined, width: number): ScreenLine {
+  const isCutOff = step.state === StepState.RUNNING && underWay === undefined;
+  const [mark, colour] = isCutOff ? CUT_OFF : (MARKS[step.state] ?? ["?", undefined]);
   const name = `${mark} ${fitText(safeText(step.name), longest).padEnd(longest)}`;
-  const progress = step.state === StepState.RUNNING ? runningBehind(name, step, rate, width) : progressText(step);
+  const progress = underWay === undefined ? progressText(step) : runningBehind(name, step, underWay.rate, width);
   return line(joined([name, progress, step.reason]), width, colour);
 }
 
@@ -97,7 +112,7 @@ interface Overview {
 function overviewBlock(installation: Installation, { rateOf, longest, width }: Overview): readonly ScreenLine[] {
   const { cluster, host, steps, state, outcome, reason } = installation;
   const name = fitText(safeText(hostName({ cluster, name: host })), longest).padEnd(longest);
-  const step = steps.find((candidate) => candidate.state === StepState.RUNNING);
+  const step = steps.find((candidate) => isUnderWay(installation, candidate));
   const done = steps.filter((candidate) => candidate.state === StepState.SUCCEEDED).length;
   const count = steps.length === 0 ? "" : `${done}/${steps.length}`;
   const words = [name, installationStatus(installation).padEnd(12), count, step?.name ?? reason];
