@@ -28,7 +28,8 @@ scenario("log-kept", async () => {
   await vm.powerOn();
 
   const beacon = async () => (await logOf(rack)).filter((line) => line.startsWith("beacon: "));
-  const away = /^beacon: not attached, unauthenticated word from 10\.77\.0\.\d+: step attach: cannot reach 10\.77\.0\.1:7999: /;
+  const away =
+    /^beacon: not attached, unauthenticated word from 10\.77\.0\.\d+: step attach: cannot reach 10\.77\.0\.1:7999: /;
   await expect
     .poll(beacon, { timeout: await limit(BEACON_SECONDS), interval: 2_000 })
     .toContainEqual(expect.stringMatching(away));

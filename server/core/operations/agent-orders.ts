@@ -18,8 +18,8 @@ export function agentOrders(presence: Presence, hostIdentity: (hostId: string) =
     cancel: (hostId, reason, restart) => {
       presence.close(
         hostId,
-        new HpsError("unauthenticated", "the installation is over, and with it this certificate", {
-          hint: "stop; the host must be armed again to be installed",
+        new HpsError("unauthenticated", `the installation is over: ${reason}`, {
+          hint: "the host must be armed again to be installed",
           details: { reason: "ended", why: reason, ...(restart && { restart: "yes" }) },
         }),
       );
