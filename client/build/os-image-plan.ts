@@ -81,13 +81,15 @@ done
 rm -rf "$1/.hps-used" partial lock`;
 
 /**
- * The network by systemd-networkd and -resolved, which Debian installs switched off, or half of it. -resolved also put its own
- * resolv.conf there, by which nothing is found before the image runs: the scripts get this machine's.
+ * The network by systemd-networkd and -resolved, which Debian installs switched off, or half of it. Whoever asked for NetworkManager or
+ * ifupdown wants that one: two of them would both set up the same card. -resolved also put its own resolv.conf there, by which nothing
+ * is found before the image runs: the scripts get this machine's.
  */
 const SETTLE = `set -e
 cp -p "$MMDEBSTRAP_APT_CONFIG" "$1${APT}"
 cp -L --remove-destination /etc/resolv.conf "$1/etc/resolv.conf"
-chroot "$1" systemctl enable systemd-networkd.service systemd-resolved.service`;
+chroot "$1" systemctl enable systemd-resolved.service
+test -e "$1/usr/sbin/NetworkManager" || test -e "$1/sbin/ifup" || chroot "$1" systemctl enable systemd-networkd.service`;
 
 function runScript(name: string): string {
   return `set -e

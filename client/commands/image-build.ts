@@ -19,9 +19,9 @@ import { each } from "./options.ts";
 
 const HELP = `
 The image is plain Debian, made by mmdebstrap: a kernel with an initrd for any hardware Debian supports, systemd with its network
-and time services, and an SSH server. It holds no host name, machine id, SSH host keys, package lists or logs; root has no
-password. Packages come from this machine's own apt sources and are kept in ~/.cache/hps for the next time. SOURCE_DATE_EPOCH
-makes two builds from the same archive equal.
+and time services, and an SSH server; with --package network-manager or ifupdown, that one looks after the network. It holds no
+host name, machine id, SSH host keys, package lists or logs; root has no password. Packages come from this machine's own apt
+sources and are kept in ~/.cache/hps for the next time. SOURCE_DATE_EPOCH makes two builds from the same archive equal.
   hpsctl image build debian/web:12.1 --package nginx --ssh-key ~/.ssh/id_ed25519.pub --import
   hpsctl image build debian/base:12 --file motd:/etc/motd --script ./tune.sh --out base.tar.zst`;
 

@@ -14,7 +14,7 @@ const PATIENCE_MS = 40 * 60_000;
 /** hpsctl gives what it runs a minute to clean up. */
 const END_MS = 75_000;
 /** Of each kind so many are kept: the tests of a few branches. */
-const KEPT = 3;
+const KEPT = 6;
 
 /** Words of an image for any machine. Nobody reads manual pages in a lab. */
 export const GENERIC: readonly string[] = ["--slim"];

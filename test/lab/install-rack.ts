@@ -13,8 +13,8 @@ const IMPORT_MS = 10 * 60_000;
 const INTERRUPTED = 130;
 
 export interface InstallRackOptions extends Omit<HpsdRackOptions, "machines"> {
-  /** A plain Debian for virtual machines (default), for all there are (twice as large), or nothing to install. */
-  readonly image?: "virtual" | "generic" | "none";
+  /** A plain Debian for virtual machines (default), for all there are (twice as large), one of these words, or nothing to install. */
+  readonly image?: "virtual" | "generic" | "none" | readonly string[];
   /** Hears what the builds print, when something has to be built, and the imports. */
   readonly onOutput?: (text: string) => void;
 }
@@ -51,8 +51,7 @@ export async function startInstallRack(options: InstallRackOptions = {}): Promis
   const { image: wanted = "virtual", onOutput, ...hpsdOptions } = options;
   const told = onOutput === undefined ? {} : { onOutput };
   const set = await installerSet(told);
-  const words = wanted === "virtual" ? VIRTUAL : GENERIC;
-  const file = wanted === "none" ? undefined : await debianImage({ ...told, words });
+  const file = wanted === "none" ? undefined : await debianImage({ ...told, words: wordsOf(wanted) });
   const rack = await startHpsdRack({ ...hpsdOptions, machines: [] });
   try {
     const image = "debian/lab:1";
@@ -65,6 +64,11 @@ export async function startInstallRack(options: InstallRackOptions = {}): Promis
     await rack[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function wordsOf(image: "virtual" | "generic" | readonly string[]): readonly string[] {
+  if (typeof image !== "string") return image;
+  return image === "virtual" ? VIRTUAL : GENERIC;
 }
 
 function commandsOf(rack: HpsdRack, image: string): Pick<InstallRack, "addMachine" | "follow" | "arm"> {

@@ -40,6 +40,18 @@ export const FAULTS = {
     done: "a UEFI machine boots by HTTP, without PXE",
     holds: "iPXE is loaded by HTTP; the installation succeeds",
   },
+  "static-networkd": {
+    done: "`hpsctl install --network static`; the image has systemd-networkd",
+    holds:
+      "the installed system has the host's address, router and name server, finds names, and asks no DHCP server for anything",
+  },
+  "static-ifupdown": { done: "the same; the image has ifupdown", holds: "as above" },
+  "static-networkmanager": { done: "the same; the image has NetworkManager", holds: "as above" },
+  "dhcp-ifupdown": {
+    done: "`hpsctl install --network dhcp`; the image has ifupdown and a DHCP client",
+    holds: "the installed system asks for its address, has the one that is reserved for it, and finds names",
+  },
+  "dhcp-networkmanager": { done: "the same; the image has NetworkManager", holds: "as above" },
   "three-hosts": {
     done: "three machines are installed at once from one image",
     holds: "all succeed; names, machine-ids, SSH host keys and certificates all differ",
