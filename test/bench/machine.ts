@@ -33,7 +33,8 @@ export function describeMachine(): Machine {
 /** Of the code that runs; with `+` when files are changed since. */
 export function currentCommit(): string {
   const git = (...argv: string[]) => execFileSync("git", argv, { encoding: "utf8", cwd: import.meta.dirname }).trim();
-  const changed = git("status", "--porcelain", "--", ":/", ":!/test/bench/results", ":!/test/all/results", ":!/docs") !== "";
+  const changed =
+    git("status", "--porcelain", "--", ":/", ":!/test/bench/results", ":!/test/all/results", ":!/docs") !== "";
   return `${git("rev-parse", "--short", "HEAD")}${changed ? "+" : ""}`;
 }
 
