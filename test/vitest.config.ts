@@ -26,7 +26,7 @@ export default defineConfig({
             "test/{architecture,access}/*.test.ts",
             "test/{lab,runner}/**/*.test.ts",
           ],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           globalSetup: ["test/runner/temporary-folder.ts"],
           setupFiles: ["test/runner/keep-stores.ts"],
           // Files of one process share its modules: loading them anew took longer than most tests.
