@@ -73,10 +73,10 @@ test("an hpsd that is away is waited for; one that takes no ranges is read from 
 });
 
 test("a reader that is slow is not taken for a network that is", async () => {
-  const { read, lines } = await rig({ patienceMs: 500, idleMs: 300 });
+  const { read, lines } = await rig({ patienceMs: 1_000, idleMs: 1_000 });
   let length = 0;
   for await (const chunk of read(door.add(content))) {
-    if (length === 0) await sleep(1_000);
+    if (length === 0) await sleep(1_500);
     length += chunk.length;
   }
   expect(length).toBe(content.length);
