@@ -60,6 +60,10 @@ export const FAULTS = {
     done: "a machine with two disks, of which one holds data, is told by serial number to use the other",
     holds: "its system is written there; not a byte of the one that holds data is changed",
   },
+  "equal-uefi": {
+    done: "an image that holds one of everything is installed on a UEFI machine (on a BIOS: in `npm test`)",
+    holds: "the root on its disk equals the image entry by entry, but for what the installer owns",
+  },
   "unknown-approved": {
     done: "an unknown machine is switched on, and let in by `host approve` after its first lease is over; nobody touches it",
     holds:
