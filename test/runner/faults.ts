@@ -74,6 +74,11 @@ export const FAULTS = {
     holds:
       "step, reason and last lines of the agent that cannot attach are in the log; then all from its first second, while it works and after it failed",
   },
+  cancelled: {
+    done: "the installation is cancelled in the middle of the step `image`; in the next one the agent is killed while the restart is held",
+    holds:
+      "the machine says so and rests, and its disk starts nothing; the agent is started again and holds the machine too; `resume-reboot` restarts it, and that installation succeeds",
+  },
   "hpsd-power": {
     done: "hpsd's own machine loses its power while operators write; its disk keeps what was flushed and nothing else",
     holds: "nothing that hpsd acknowledged is lost, and its store is sound",
