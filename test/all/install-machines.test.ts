@@ -1,17 +1,11 @@
-import { createHash, randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
 import { expectInstalled } from "../lab/power-cut.ts";
-import { must } from "../lab/run.ts";
 import { reserveGuests } from "../lab/vm/slots.ts";
 import { scenario } from "../runner/scenario.ts";
 
 const GIB = 1024 ** 3;
-const DATA_BYTES = 64 * 1024 ** 2;
 const NAMES = ["web01", "web02", "web03"] as const;
 /** One line each: what must be no other machine's. */
 const OWN =
@@ -58,34 +52,4 @@ scenario("three-hosts", async () => {
   }
   const all = own.flat();
   expect(new Set(all).size).toBe(all.length);
-});
-
-scenario("two-disks", async () => {
-  const file = join(rack.folder, "data-disk");
-  await writeFile(file, randomBytes(DATA_BYTES));
-  await must(["mkfs.ext4", "-q", "-F", file]);
-  const before = createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
-  await using vm = await rack.addMachine({
-    name: "two01",
-    firmware: "bios",
-    disks: [
-      { bus: "virtio", file, serial: "data" },
-      { bus: "virtio", bytes: 24 * GIB, serial: "system" },
-    ],
-    nics: [{ mac: "52:54:00:00:09:11" }],
-    bootOrder: "network-first",
-  });
-  const installation = await FollowedInstallation.arm(rack, vm, { disk: "serial=system" });
-  await vm.powerOn();
-  // The firmware starts the first disk and no other: that the system was written is what this is about.
-  await installation.becomes(InstallationState.REBOOTING);
-  await vm.cutPower();
-  const after = createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
-  expect(after).toBe(before);
-  const table = await must(["sfdisk", "--json", vm.diskFile(1)]);
-  expect(JSON.parse(table).partitiontable.id.toLowerCase()).toBe(installation.id);
 });

@@ -56,9 +56,36 @@ export const FAULTS = {
     done: "three machines are installed at once from one image",
     holds: "all succeed; names, machine-ids, SSH host keys and certificates all differ",
   },
-  "two-disks": {
-    done: "a machine with two disks, of which one holds data, is told by serial number to use the other",
-    holds: "its system is written there; not a byte of the one that holds data is changed",
+  "two-disks-bios": {
+    done: "a BIOS machine whose other disk bears an older installation of HPS is told by serial number to use the empty one, which is the firmware's first",
+    holds:
+      "the new system comes up, from the network first and from the disk first; not a byte of the older disk is changed",
+  },
+  "two-disks-uefi": {
+    done: "the same with UEFI, from the network first with either disk before the other, and from the disk first with the new one before the older",
+    holds: "as above, by `grub.efi` and by the firmware's entry `HPS`",
+  },
+  "order-bios": {
+    done: "a BIOS host is switched on with the network first and with its disk first, twice each",
+    holds: "from the network first its system is up within twice the time from the disk first",
+  },
+  "order-uefi": { done: "the same with UEFI", holds: "as above" },
+  "boot-entry": {
+    done: "a UEFI host that was installed from the network first is switched on with its disk first",
+    holds: "the firmware starts the entry `HPS` that the installer wrote",
+  },
+  "again-bios": {
+    done: "a BIOS host whose system runs is to be installed again, with `--reboot` and without, then power-cycled",
+    holds:
+      "`--reboot` is refused, arms nothing and says what to do; without it hpsctl says `power-cycle it now`; from the network the installer comes",
+  },
+  "again-uefi": {
+    done: "a UEFI host whose system runs is installed again with `--reboot`, with its disk first and with the network first",
+    holds: "it restarts into the installer by itself; the new system comes up",
+  },
+  rescue: {
+    done: "`hpsctl host rescue` of an installed host, `lsblk` in its shell, then the rescue is cancelled",
+    holds: "not a byte of its disk is changed; restarted, its own system is back",
   },
   "equal-uefi": {
     done: "an image that holds one of everything is installed on a UEFI machine (on a BIOS: in `npm test`)",

@@ -24,6 +24,8 @@ test("the order of boot is one of devices, the network's or the disks' first, or
   expect(order({}).sort()).toEqual(["1 nic0", "2 nic1", "3 disk0", "4 disk1", "5 disk2"]);
   expect(order({ bootOrder: "disk-first" }).sort()).toEqual(["1 disk0", "2 disk1", "3 disk2", "4 nic0", "5 nic1"]);
   expect(order({ bootOrder: "firmware" })).toEqual([]);
+  expect(order({ diskOrder: [2, 0, 1] }).sort()).toEqual(["1 nic0", "2 nic1", "3 disk2", "4 disk0", "5 disk1"]);
+  expect(() => order({ diskOrder: [2, 0] })).toThrow("leaves out disk 1");
 });
 
 test("SATA disks take the controller's ports in order, commas are kept, sectors are as said", () => {

@@ -1,4 +1,5 @@
-import type { BootOrder, VmDisk, VmNic, VmOptions } from "./options.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { VmDisk, VmNic, VmOptions } from "./options.ts";
 
 /** What the planner is told of files and devices that were made beforehand. */
 export interface Made {
@@ -28,7 +29,7 @@ const NIC_MODEL = { virtio: "virtio-net-pci", e1000: "e1000", e1000e: "e1000e" }
 export function commandLine(options: Omit<VmOptions, "rack">, made: Made): readonly string[] {
   const disks = options.disks ?? [];
   const nics = options.nics ?? [];
-  const index = bootIndexes(options.bootOrder ?? "network-first", disks.length, nics.length);
+  const index = bootIndexes(options, disks.length, nics.length);
   return [
     ...["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-name", options.name ?? "vm"],
     ...machine(options, made),
@@ -143,13 +144,22 @@ function kernel({ kernel: direct }: Pick<VmOptions, "kernel">): readonly string[
 }
 
 /** What each device says of its place in the order of boot. */
-function bootIndexes(order: BootOrder, disks: number, nics: number) {
+function bootIndexes(options: Pick<VmOptions, "bootOrder" | "diskOrder">, disks: number, nics: number) {
+  const { bootOrder = "network-first", diskOrder = Array.from({ length: disks }, (_, at) => at) } = options;
   // From 1: a kernel that QEMU loads itself is 0.
-  const say = (index: number) => (order === "firmware" ? "" : `,bootindex=${index + 1}`);
+  const say = (index: number) => (bootOrder === "firmware" ? "" : `,bootindex=${index + 1}`);
+  const networkFirst = bootOrder === "network-first";
   return {
-    disk: (at: number) => say(order === "network-first" ? nics + at : at),
-    nic: (at: number) => say(order === "network-first" ? at : disks + at),
+    disk: (at: number) => say((networkFirst ? nics : 0) + placeOf(at, diskOrder)),
+    nic: (at: number) => say((networkFirst ? 0 : disks) + at),
   };
+}
+
+function placeOf(disk: number, order: readonly number[]): number {
+  const place = order.indexOf(disk);
+  if (place === -1)
+    throw new HpsError("invalid", `the order of the disks, ${order.join(", ")}, leaves out disk ${disk}`);
+  return place;
 }
 
 /** QEMU's option lists end a value at a comma, and take two for one. */

@@ -53,6 +53,8 @@ export interface VmOptions {
   readonly cpus?: number;
   /** Default: `network-first`. */
   readonly bootOrder?: BootOrder;
+  /** The disks, by their place in `disks`, as they come in that order; a BIOS calls the first one its first disk. Default: as they are. */
+  readonly diskOrder?: readonly number[];
   /** What its clock says when the power comes on, `2001-01-01T00:00:00` in UTC. Default: now. */
   readonly clock?: string;
   /** SMBIOS, system. */

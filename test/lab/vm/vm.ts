@@ -19,6 +19,9 @@ const POWERDOWN_SECONDS = 10;
 
 let machines = 0;
 
+/** What may be another from one power-on to the next. */
+export type VmChange = Partial<Pick<VmOptions, "clock" | "bootOrder" | "diskOrder" | "memory" | "cpus" | "kernel">>;
+
 interface Parts {
   readonly options: VmOptions;
   readonly folder: string;
@@ -64,7 +67,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Takes effect at the next power-on: another clock, boot order, memory, kernel. */
-  change(change: Partial<Pick<VmOptions, "clock" | "bootOrder" | "memory" | "cpus" | "kernel">>): void {
+  change(change: VmChange): void {
     this.#options = { ...this.#options, ...change };
   }
 
