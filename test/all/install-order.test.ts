@@ -18,7 +18,7 @@ const ORDERS = ["network-first", "disk-first"] as const;
 /** From power-on to the installer's shell, to a login prompt, to iPXE's script, usually. */
 const SHELL_SECONDS = 90;
 const LOGIN_SECONDS = 60;
-const SCRIPT_SECONDS = 30;
+const SCRIPT_SECONDS = 60;
 const RESET_SECONDS = 20;
 const EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
