@@ -8,6 +8,7 @@ type Benchmark = (argv: readonly string[]) => Promise<Measured>;
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   agents: async () => (await import("./agents.ts")).agents,
   unary: async () => (await import("./unary.ts")).unary,
+  install: async () => (await import("./install.ts")).install,
   start: async () => (await import("./start.ts")).start,
   unpack: async () => (await import("./unpack.ts")).unpack,
 };

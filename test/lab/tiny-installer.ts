@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { appendFile, copyFile, readFile, stat, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { formatInstallerSet, INSTALLER_FILES, INSTALLER_SET_FILE } from "../../proto/config/installer-set.ts";
 import { LOCAL_BOOT_CONFIG, LOCAL_BOOT_MODULES } from "../../proto/config/local-boot.ts";
 import type { HpsdRack } from "./hpsd-rack.ts";
+import { importInstallerFolder } from "./installer-folder.ts";
 import { labFolder } from "./janitor.ts";
 import { must } from "./run.ts";
 import { guestKernel, smallInitrd } from "./vm/boot-files.ts";
@@ -19,26 +18,21 @@ reboot -f
 `;
 
 /** Imports an installer that boots like the real one and installs nothing: its kernel is real, its initramfs only reports. */
-export async function importTinyInstaller({ hpsctl }: Pick<HpsdRack, "hpsctl">): Promise<void> {
+export async function importTinyInstaller(lab: Pick<HpsdRack, "hpsctl">): Promise<void> {
   const folder = await labFolder();
   const file = (name: string) => join(folder, name);
   await copyFile((await guestKernel()).kernel, file("kernel"));
   await smallInitrd(file("initrd.img"), SCRIPT);
-  // The kernel's UEFI stub puts the next archive right behind it, and looks for one at multiples of 4 alone.
-  await appendFile(file("initrd.img"), Buffer.alloc((4 - ((await stat(file("initrd.img"))).size % 4)) % 4));
+  await padInitrd(file("initrd.img"));
   await writeFile(file("tools.squashfs"), "none");
   await grubImage({ config: LOCAL_BOOT_CONFIG, modules: LOCAL_BOOT_MODULES, to: file("grub.efi") });
   for (const name of ["ipxe.efi", "undionly.kpxe"]) await copyFile(`/usr/lib/ipxe/${name}`, file(name));
-  const names = INSTALLER_FILES.filter((name) => name !== "firmware.img");
-  const files = await Promise.all(
-    names.map(async (name) => {
-      const bytes = await readFile(file(name));
-      return { name, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
-    }),
-  );
-  await writeFile(file(INSTALLER_SET_FILE), formatInstallerSet({ format: 1, version: "0.0.1", files }));
-  const done = await hpsctl("installer-image", "import", folder);
-  if (done.code !== 0) throw new Error(`importing the tiny installer: ${done.stderr}`);
+  await importInstallerFolder(lab, folder);
+}
+
+/** The kernel's UEFI stub puts the next archive right behind it, and looks for one at multiples of 4 alone. */
+export async function padInitrd(file: string): Promise<void> {
+  await appendFile(file, Buffer.alloc((4 - ((await stat(file)).size % 4)) % 4));
 }
 
 interface GrubImage {
