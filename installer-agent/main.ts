@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { readAgentConfig } from "../proto/config/agent-config.ts";
@@ -12,7 +11,7 @@ import { runHost } from "./host/host-agent.ts";
 import { runOnBareMetal } from "./install/bare-metal.ts";
 import { runInstaller } from "./install/installer.ts";
 import { waitForCard } from "./install/machine.ts";
-import { createLog, describeError, LOG_LEVELS, type LogLevel } from "./log.ts";
+import { createLog, describeError, LOG_LEVELS, type Log, type LogLevel } from "./log.ts";
 import { LogTail } from "./log-tail.ts";
 import { ShellSessions } from "./shell/shell-sessions.ts";
 import { setSystemClock } from "./system/clock.ts";
@@ -51,37 +50,49 @@ const program = new Command("hps-agent")
   .option("--bare-metal", "this machine is booted for this alone: bring up its network, speak on its consoles", false)
   .addOption(new Option("--log-level <level>", "what is written").choices([...LOG_LEVELS]).default("info"));
 
-const flags: Flags = program.parse().opts();
-const consoles = flags.bareMetal ? await Consoles.open() : undefined;
-const tail = new LogTail();
-const log = createLog(flags.logLevel, (line) => {
-  tail.push(line);
-  if (consoles === undefined) process.stderr.write(line);
-  else consoles.write(line);
-});
-const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.once(name, () => stop.abort(new HpsError("cancelled", `stopped by ${name}`)));
+// All in one function: the bundle is a script (see client/build/installer/agent-bundle.ts), and a script cannot wait at its top.
+void main(program.parse().opts());
+
+async function main(flags: Flags): Promise<never> {
+  const consoles = flags.bareMetal ? await Consoles.open() : undefined;
+  const tail = new LogTail();
+  const log = createLog(flags.logLevel, (line) => {
+    tail.push(line);
+    if (consoles === undefined) process.stderr.write(line);
+    else consoles.write(line);
+  });
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => stop.abort(new HpsError("cancelled", `stopped by ${name}`)));
+  }
+  try {
+    await run(flags, { consoles, tail, log }, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) fail(error, log);
+  }
+  log.info("stopped");
+  process.exit(0);
 }
 
-try {
-  await run(flags);
-} catch (error) {
-  if (!stop.signal.aborted) fail(error);
+/** How it speaks. */
+interface Voices {
+  /** Of a machine that is booted for this alone. */
+  readonly consoles: Consoles | undefined;
+  readonly tail: LogTail;
+  readonly log: Log;
 }
-log.info("stopped");
-process.exit(0);
 
-async function run({ mode, claim, setClock }: Flags): Promise<void> {
+async function run(flags: Flags, { consoles, tail, log }: Voices, signal: AbortSignal): Promise<void> {
+  const { mode, claim, setClock } = flags;
   const options: AgentOptions = {
     config: await readConfig(flags),
-    facts: await factsOf(flags),
+    facts: await factsOf(flags, log, signal),
     log,
     version: VERSION,
     shells: new ShellSessions(),
   };
   const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";
-  if (mode === "host") return runHost({ ...options, commandLine }, stop.signal);
+  if (mode === "host") return runHost({ ...options, commandLine }, signal);
   if (claim === undefined) throw new HpsError("invalid", "--claim is needed in mode installer");
   const clock = setClock ? { setClock: setSystemClock } : {};
   const installer = {
@@ -91,8 +102,8 @@ async function run({ mode, claim, setClock }: Flags): Promise<void> {
     claim: parseClaim(await textOf(claim)),
     built: BUILT,
   };
-  if (consoles === undefined) return runInstaller(installer, stop.signal);
-  return runOnBareMetal(installer, { consoles, tail, commandLine }, stop.signal);
+  if (consoles === undefined) return runInstaller(installer, signal);
+  return runOnBareMetal(installer, { consoles, tail, commandLine }, signal);
 }
 
 async function readConfig({ config, state, set, mode }: Flags) {
@@ -110,9 +121,9 @@ function given(folder: string | undefined): string | undefined {
   return folder === undefined ? undefined : resolve(folder);
 }
 
-async function factsOf({ facts, bareMetal }: Flags): Promise<Facts> {
+async function factsOf({ facts, bareMetal }: Flags, log: Log, signal: AbortSignal): Promise<Facts> {
   if (facts !== undefined) return parseFactsJson(await textOf(facts));
-  if (bareMetal) await waitForCard(log, stop.signal);
+  if (bareMetal) await waitForCard(log, signal);
   return readFacts();
 }
 
@@ -126,7 +137,7 @@ function append(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 
-function fail(error: unknown): never {
+function fail(error: unknown, log: Log): never {
   log.error(describeError(error));
   if (!(error instanceof HpsError) && error instanceof Error) log.debug(error.stack ?? error.name);
   process.exit(error instanceof HpsError ? ERROR_TABLE[error.code].exit : 1);

@@ -1,14 +1,13 @@
 /** Makes dist/: the programs as bundles, because Node strips no types under node_modules. */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type BuildOptions, build } from "esbuild";
-import { BUNDLE_OPTIONS } from "../client/build/installer/agent-bundle.ts";
+import { AGENT_OPTIONS, BUNDLE_OPTIONS, LAUNCHER_OPTIONS } from "../client/build/installer/agent-bundle.ts";
 
 const shared = { ...BUNDLE_OPTIONS, outdir: "dist" };
 
-/** One file each: hpsd finds store-worker.js beside its own code, and the agent travels alone. */
+/** One file each: hpsd finds store-worker.js beside its own code. */
 const WHOLE = {
   hpsd: "server/main.ts",
-  "hps-agent": "installer-agent/main.ts",
   "store-worker": "server/store/store-worker.ts",
 };
 
@@ -16,6 +15,10 @@ rmSync("dist", { recursive: true, force: true });
 // No hpsd made a claim before: an agent never sets a clock to less.
 const define = { HPS_BUILT: JSON.stringify(new Date().toISOString()) };
 await build({ ...shared, define, entryPoints: WHOLE });
+// The agent travels alone: its program, and what starts it.
+const agent = { ...AGENT_OPTIONS, define: { ...AGENT_OPTIONS.define, ...define }, outfile: "dist/hps-agent.cjs" };
+await build({ ...agent, entryPoints: ["installer-agent/main.ts"] });
+await build({ ...LAUNCHER_OPTIONS, entryPoints: ["installer-agent/launch.ts"], outfile: "dist/hps-agent.js" });
 // A command loads only its own part: `hpsctl --help` reads neither gRPC nor the contract.
 const parts: BuildOptions = { splitting: true, chunkNames: "hpsctl/[name]-[hash]" };
 await build({ ...shared, ...parts, entryPoints: { hpsctl: "client/main.ts", sdk: "client/sdk/connect.ts" } });

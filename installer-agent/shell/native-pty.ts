@@ -28,14 +28,22 @@ declare module "node-pty" {
 /** What an agent away from its packages has beside it. */
 const NATIVE_FILE = "./pty.node";
 
-// An optional package: where it could not be built, the agent does all but open terminals.
-const pty = await import("node-pty").catch(besideUs);
+const fromHere = createRequire(import.meta.url);
 
-function besideUs(cause: unknown): Pick<typeof import("node-pty"), "native"> | { native: undefined; cause: unknown } {
+type Pty = Pick<typeof import("node-pty"), "native"> | { readonly native: undefined; readonly cause: unknown };
+
+// An optional package: where it could not be built, the agent does all but open terminals.
+const pty = loadPty();
+
+function loadPty(): Pty {
   try {
-    return { native: createRequire(import.meta.url)(NATIVE_FILE) };
-  } catch {
-    return { native: undefined, cause };
+    return fromHere("node-pty");
+  } catch (cause) {
+    try {
+      return { native: fromHere(NATIVE_FILE) };
+    } catch {
+      return { native: undefined, cause };
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { BuildOptions, BuildResult } from "esbuild";
+import type { BuildOptions, BuildResult, OutputFile } from "esbuild";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 
 /** CommonJS packages inside an ES module bundle ask for these. */
@@ -26,13 +26,26 @@ export const BUNDLE_OPTIONS = {
   logLevel: "warning" as const,
 } satisfies BuildOptions;
 
+/** The agent's program, which its launcher runs: a script, for that is what V8 keeps compiled code of; as such it cannot wait at its top. */
+export const AGENT_OPTIONS = {
+  ...BUNDLE_OPTIONS,
+  format: "cjs" as const,
+  banner: { js: 'const hpsUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "hpsUrl" },
+} satisfies BuildOptions;
+
+/** What starts it. */
+export const LAUNCHER_OPTIONS = { ...BUNDLE_OPTIONS, banner: {} } satisfies BuildOptions;
+
 export interface AgentBundle {
-  readonly bytes: Uint8Array;
+  /** `hps-agent.cjs` and `hps-agent.js`, which starts it. */
+  readonly program: Uint8Array;
+  readonly launcher: Uint8Array;
   /** When it says it was built. */
   readonly built: string;
 }
 
-/** The agent as one file, from the sources at `root`. It says that it was built at `built`; not told, when its newest source was written. */
+/** The agent, from the sources at `root`. It says that it was built at `built`; not told, when its newest source was written. */
 export async function agentBundle(root: string, built: string | undefined): Promise<AgentBundle> {
   const { build } = await import("esbuild").catch((cause: unknown) => {
     throw new HpsError(
@@ -44,19 +57,19 @@ export async function agentBundle(root: string, built: string | undefined): Prom
       },
     );
   });
-  const options = {
-    ...BUNDLE_OPTIONS,
-    absWorkingDir: root,
-    entryPoints: ["installer-agent/main.ts"],
-    legalComments: "none" as const,
-    outfile: "hps-agent.js",
-    write: false as const,
-  };
+  const made = { absWorkingDir: root, legalComments: "none" as const, write: false as const };
+  const options = { ...AGENT_OPTIONS, ...made, entryPoints: ["installer-agent/main.ts"], outfile: "hps-agent.cjs" };
   const time = built ?? (await newestSource(build({ ...options, metafile: true }), root));
-  const { outputFiles } = await build({ ...options, define: { HPS_BUILT: JSON.stringify(time) } });
-  const [file] = outputFiles;
+  const define = { ...AGENT_OPTIONS.define, HPS_BUILT: JSON.stringify(time) };
+  const { outputFiles: program } = await build({ ...options, define });
+  const launch = { ...LAUNCHER_OPTIONS, ...made, outfile: "hps-agent.js" };
+  const { outputFiles: launcher } = await build({ ...launch, entryPoints: ["installer-agent/launch.ts"] });
+  return { program: contentOf(program), launcher: contentOf(launcher), built: time };
+}
+
+function contentOf([file]: readonly OutputFile[]): Uint8Array {
   if (file === undefined) throw new HpsError("internal", "esbuild gave no file");
-  return { bytes: file.contents, built: time };
+  return file.contents;
 }
 
 async function newestSource(made: Promise<BuildResult<{ metafile: true }>>, root: string): Promise<string> {

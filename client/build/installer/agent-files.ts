@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { EXECUTABLE, READABLE } from "../../../proto/tree/cpio.ts";
 import { NATIVE_FILE, nativeFilePath } from "../../../proto/tree/native/library.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { agentBundle } from "./agent-bundle.ts";
+import { type AgentBundle, agentBundle } from "./agent-bundle.ts";
+import { type CompileOrder, compiledProgram } from "./compiled-program.ts";
 import { stripped } from "./elf.ts";
 import type { StagedFile } from "./staged-file.ts";
 
@@ -30,12 +31,14 @@ export interface AgentParts {
   readonly built: string | undefined;
 }
 
-/** Node, the bundled agent and its native files: those that this hpsctl itself runs on. `built` is what a bundle made now says of its time. */
-export async function agentParts(asBuilt: string | undefined): Promise<AgentParts> {
-  const { bytes, built } = await bundle(asBuilt);
+/** Node, the bundled agent and its native files: those that this hpsctl itself runs on. `asBuilt` is what a bundle made now says of its time. */
+export async function agentParts(asBuilt: string | undefined, order: CompileOrder): Promise<AgentParts> {
+  const { program, launcher, built } = await bundle(asBuilt);
   const parts = [
     part("node", stripped(await readFile(process.execPath)), EXECUTABLE),
-    part("hps-agent.js", bytes, READABLE),
+    part("hps-agent.js", launcher, READABLE),
+    part("hps-agent.cjs", program, READABLE),
+    part("hps-agent.cache", await compiledProgram(program, order), READABLE),
     part(NATIVE_FILE, await readFile(nativeFilePath()), READABLE),
     part("pty.node", await readFile(nativeFile("node-pty/build/Release/pty.node", "pty.node")), READABLE),
   ];
@@ -53,12 +56,14 @@ export function agentPrograms(): readonly string[] {
 }
 
 /** Beside this program in the package; made from the sources in a checkout. */
-async function bundle(built: string | undefined): Promise<{ bytes: Uint8Array; built: string | undefined }> {
-  for (const name of ["./hps-agent.js", "../hps-agent.js"]) {
-    const file = join(import.meta.dirname, name);
-    if (existsSync(file)) return { bytes: await readFile(file), built: undefined };
+async function bundle(asBuilt: string | undefined): Promise<Omit<AgentBundle, "built"> & Pick<AgentParts, "built">> {
+  for (const folder of [".", ".."]) {
+    const file = (name: string) => join(import.meta.dirname, folder, name);
+    if (!existsSync(file("hps-agent.cjs"))) continue;
+    const [program, launcher] = [await readFile(file("hps-agent.cjs")), await readFile(file("hps-agent.js"))];
+    return { program, launcher, built: undefined };
   }
-  return agentBundle(join(import.meta.dirname, "../../.."), built);
+  return await agentBundle(join(import.meta.dirname, "../../.."), asBuilt);
 }
 
 function nativeFile(request: string, name: string): string {

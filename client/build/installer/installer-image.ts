@@ -58,7 +58,7 @@ export async function buildInstaller(order: InstallerOrder): Promise<InstallerSe
   const lock = order.lock === undefined ? undefined : parseLock(order.lock);
   const work = await mkdtemp(join(tmpdir(), "hps-installer-"));
   try {
-    const agent = await agentParts(lock?.built);
+    const agent = await agentParts(lock?.built, { work, place: order.place });
     if (lock !== undefined) checkAgent(lock, digestsOf(agent.parts));
     const packages = await choosePackages(order, lock);
     order.note(`unpacking ${packages.packages.length} packages`);
@@ -127,10 +127,10 @@ async function writeInstaller(build: Build): Promise<void> {
   note("the installer's own system");
   const [node, ...rest] = agentFiles(agent.parts);
   const parts: readonly InitrdPart[] = [
-    { name: "base", files: await baseSystem(agentPrograms(), build), level: 12 },
+    { name: "base", files: await baseSystem(agentPrograms(), build), level: 17 },
     { name: "drivers", files: driverFiles(join(work, "modules")), level: 12 },
     { name: "node", files: node === undefined ? [] : [node], level: 17 },
-    { name: "agent", files: rest, level: 12 },
+    { name: "agent", files: rest, level: 17 },
   ];
   await writeInitrd(join(set, "initrd.img"), parts, { ...build, cache: join(cache, "parts") });
 }
