@@ -162,7 +162,9 @@ test("a host whose system runs is restarted when told so, asked about on a termi
   expect((await reboots("install web0001 --image a:1 --no-reboot", { tty: true })).reboots).toEqual([false]);
   const off = await reboots("install web0001 --image a:1");
   expect(off.reboots).toEqual([false]);
-  expect(off.err).toContain("lab/web0001: its installed system still runs; power-cycle it now: ");
+  expect(off.err).toContain(
+    "lab/web0001: its installed system still runs: power-cycle it now, to boot from the network",
+  );
 });
 
 test("--watch follows several hosts at once; lines name them, the worst end is the exit code", async () => {

@@ -3,7 +3,7 @@ import type { Installation } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { hostName } from "../output/host-view.ts";
 import { INSTALLATION_VIEW } from "../output/installation-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
-import { whatNext } from "../output/what-next.ts";
+import { waitsForMachine, whatNext } from "../output/what-next.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { type ArmOptions, armWishOf, confirmWipe } from "./arm-options.ts";
 import type { Call } from "./call.ts";
@@ -77,8 +77,7 @@ function nextText({ installation, host, reboot }: Armed): string {
 }
 
 function powerCycle(installation: Installation): string {
-  const [next = ""] = whatNext(installation);
-  return `its installed system still runs; power-cycle it now: ${next}`;
+  return `its installed system still runs: ${waitsForMachine(installation, "power-cycle it now")}`;
 }
 
 function isRunning({ state, attached }: Host): boolean {

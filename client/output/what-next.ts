@@ -42,9 +42,10 @@ export function whatNext(installation: Installation): readonly string[] {
   }
 }
 
-function waitsForMachine({ windowEndTime }: Installation): string {
+/** What somebody at the machine has to do: `power it on`, or whatever starts it. */
+export function waitsForMachine({ windowEndTime }: Installation, start = "power it on"): string {
   const until = timeText(windowEndTime);
-  return `power it on, to boot from the network${until === "" ? "" : ` before ${until}`}`;
+  return `${start}, to boot from the network${until === "" ? "" : ` before ${until}`}`;
 }
 
 function waitsForApproval(host: string, { fingerprint, address, requestTime }: PendingEnrolment): readonly string[] {

@@ -89,7 +89,7 @@ describe("BIOS", () => {
     }
     const armed = await installAgain(host);
     expect(armed.stderr).toContain(
-      "bios01: its installed system still runs; power-cycle it now: power on the machine and let it boot from the network",
+      "bios01: its installed system still runs: power-cycle it now, to boot from the network before ",
     );
     expect(armed.code).toBe(0);
     const again = await FollowedInstallation.newest(rack, vm);
@@ -187,7 +187,7 @@ async function expectRescue(host: InstalledHost): Promise<void> {
   await host.switchOff();
   const before = await diskDigest(vm.diskFile(0));
   const rescue = await rack.follow(["host", "rescue", vm.name, "--watch"]);
-  await rescue.waitFor(/power on the machine and let it boot from the network/);
+  await rescue.waitFor(/power it on, to boot from the network/);
   vm.change({ bootOrder: "network-first" });
   await vm.powerOn();
   await rescue.waitFor(new RegExp(`the shell is there: hpsctl installer-shell ${vm.name}`), await limit(SHELL_SECONDS));
