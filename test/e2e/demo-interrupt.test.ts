@@ -11,9 +11,9 @@ const START_MS = 60_000;
 const END_MS = 20_000;
 /** As long as mmdebstrap may take to clean up after it was told, nobody kills it. */
 const MMDEBSTRAP = `#!/bin/sh
+trap 'kill $!; echo cleaned > "$RUNNING.cleaned"; exit 1' TERM
 sleep 600 &
 echo $! $$ > "$RUNNING.part" && mv "$RUNNING.part" "$RUNNING"
-trap 'kill $!; echo cleaned > "$RUNNING.cleaned"; exit 1' TERM
 wait
 `;
 

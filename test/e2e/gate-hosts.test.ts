@@ -28,6 +28,9 @@ test("first contact: an unknown machine is listed, added, gets its address; remo
 
   expect((await lab.hpsctl("host", "add", "web01", "--mac", WEB, "--address", "10.77.0.11")).code).toBe(0);
   await expect.poll(() => machine.dhcp(), { timeout: 20_000 }).toBe("10.77.0.11");
+  expect((await machine.ask({ agent: "curl/8" })).body).toContain(
+    "web01 is known now and not armed yet. Asking again.",
+  );
   expect((await machine.ask({ agent: "curl/8" })).body).toContain("web01 is not armed");
   expect(await stranger.dhcp({ requestAddress: "10.77.0.11" })).toMatch(DYNAMIC);
   expect((await lab.hpsctl("host", "contacts", "-o", "name")).stdout).not.toContain(WEB);
