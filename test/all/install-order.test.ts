@@ -190,7 +190,10 @@ async function expectRescue(host: InstalledHost): Promise<void> {
   await rescue.waitFor(/power it on, to boot from the network/);
   vm.change({ bootOrder: "network-first" });
   await vm.powerOn();
-  await rescue.waitFor(new RegExp(`the shell is there: hpsctl installer-shell lab/${vm.name}`), await limit(SHELL_SECONDS));
+  await rescue.waitFor(
+    new RegExp(`the shell is there: hpsctl installer-shell lab/${vm.name}`),
+    await limit(SHELL_SECONDS),
+  );
   expect(await rescue.ended).toBe(0);
   const { code, stdout, stderr } = await host.hpsctl("installer-shell", vm.name, "--", "lsblk");
   expect(stdout, stderr).toMatch(/^vda .*24G.*disk/m);
