@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { parseLoadOption } from "../../installer-agent/plan/efi-load-option.ts";
 import { HostState } from "../../proto/gen/hps/v1/host_pb.ts";
 import { InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
-import { diskDigest } from "../lab/disk-digest.ts";
+import { copyDisk, diskDigest } from "../lab/disk-digest.ts";
 import { FollowedInstallation } from "../lab/followed-installation.ts";
 import { type InstallRack, startInstallRack } from "../lab/install-rack.ts";
 import { InstalledHost } from "../lab/installed-host.ts";
@@ -68,7 +67,7 @@ describe("BIOS", () => {
   const machine = installed("bios", "52:54:00:00:0a:01");
   beforeAll(async () => {
     await machine().switchOff();
-    await copyFile(machine().vm.diskFile(0), olderDisk());
+    await copyDisk(machine().vm.diskFile(0), olderDisk());
   });
 
   scenario("order-bios", () => expectBothOrders(machine()));

@@ -1,9 +1,8 @@
-import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { espVolumeId, fileSystemId } from "../../proto/values/layout-ids.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
-import { diskDigest } from "./disk-digest.ts";
+import { copyDisk, diskDigest } from "./disk-digest.ts";
 import type { InstallRack } from "./install-rack.ts";
 import { InstalledHost } from "./installed-host.ts";
 import { must } from "./run.ts";
@@ -31,7 +30,7 @@ export interface BesideOlder {
 export async function expectNewSystem(rack: InstallRack, older: string, machine: BesideOlder): Promise<void> {
   const { name, mac, starts, ...rest } = machine;
   const file = join(rack.folder, `${name}-older`);
-  await copyFile(older, file);
+  await copyDisk(older, file);
   const before = await diskDigest(file);
   const disks = [
     { bus: "virtio", file, serial: "older" },

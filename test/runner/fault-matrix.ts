@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter, TestCase } from "vitest/node";
 import { currentCommit, describeMachine } from "../bench/machine.ts";
 import { FAULT_KEYS, FAULTS, type FaultKey, isFaultKey } from "./faults.ts";
 
@@ -22,7 +22,6 @@ export type FaultResults = Partial<Record<FaultKey, FaultResult>>;
 
 /** Keeps how each fault came out in `test/all/results`, and writes docs/fault-matrix.md from it. Rows that were not run now stay as they were. */
 export class FaultMatrix implements Reporter {
-  readonly #results: FaultResults = {};
   #commit = "";
 
   /** What the programs were when the run began: it takes hours. */
@@ -30,19 +29,15 @@ export class FaultMatrix implements Reporter {
     this.#commit = currentCommit();
   }
 
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    if (!modules.some(({ project }) => project.name === PROJECT)) return;
+  /** At once: a run takes hours, and may be ended before its end. */
+  onTestCaseResult(test: TestCase): void {
+    const { fault } = test.meta();
+    const { state } = test.result();
+    if (test.project.name !== PROJECT || !isFaultKey(fault) || (state !== "passed" && state !== "failed")) return;
+    const seconds = Math.round((test.diagnostic()?.duration ?? 0) / 1000);
+    const outcome = state === "passed" ? "holds" : "**does not hold**";
     const run = { date: new Date().toISOString().slice(0, 10), commit: this.#commit, machine: machineText() };
-    for (const module of modules) {
-      for (const test of module.children.allTests()) {
-        const { fault } = test.meta();
-        const { state } = test.result();
-        if (!isFaultKey(fault) || (state !== "passed" && state !== "failed")) continue;
-        const seconds = Math.round((test.diagnostic()?.duration ?? 0) / 1000);
-        this.#results[fault] = { outcome: state === "passed" ? "holds" : "**does not hold**", seconds, ...run };
-      }
-    }
-    const results = { ...readResults(), ...this.#results };
+    const results = { ...readResults(), [fault]: { outcome, seconds, ...run } } satisfies FaultResults;
     mkdirSync(new URL(".", RESULTS), { recursive: true });
     writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`);
     writeFileSync(PAGE, faultPage(results));
