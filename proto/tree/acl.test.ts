@@ -25,6 +25,7 @@ test.each([
   ["user::rw-,user:nobody-here:rwx", 'of "etc/x" names the user "nobody-here"'],
   ["user::rwz", "cannot be read at"],
   ["folk::rwx", "cannot be read at"],
+  ["valueOf", "cannot be read at"],
   ["mask:lisa:rwx", "cannot be read at"],
   ["user:4294967295:rwx", "beyond all bounds"],
 ])("%s is refused", (text, says) => {

@@ -24,16 +24,16 @@ const OTHER = 0x20;
 const NO_ID = 0xffff_ffff;
 const VERSION = 2;
 
-const TAGS: Readonly<Record<string, readonly [own: number, named?: number]>> = {
-  user: [USER_OBJECT, USER],
-  u: [USER_OBJECT, USER],
-  group: [GROUP_OBJECT, GROUP],
-  g: [GROUP_OBJECT, GROUP],
-  mask: [MASK],
-  m: [MASK],
-  other: [OTHER],
-  o: [OTHER],
-};
+const TAGS = new Map<string, readonly [own: number, named?: number]>([
+  ["user", [USER_OBJECT, USER]],
+  ["u", [USER_OBJECT, USER]],
+  ["group", [GROUP_OBJECT, GROUP]],
+  ["g", [GROUP_OBJECT, GROUP]],
+  ["mask", [MASK]],
+  ["m", [MASK]],
+  ["other", [OTHER]],
+  ["o", [OTHER]],
+]);
 
 /** The kernel's form of a list such as "user::rw-,user:lisa:rw-,group::r--,mask::rw-,other::r--"; `invalid` says what is wrong with the list of `path`. */
 export function aclBytes(text: ByteString, idOfName: IdOfName, path: ByteString): Buffer {
@@ -87,7 +87,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 
 function parseEntry(entry: string, idOfName: IdOfName): AclEntry {
   const [kind = "", name = "", flags = "", number] = entry.replace(/^default:/, "").split(":");
-  const [own, named] = TAGS[kind] ?? [];
+  const [own, named] = TAGS.get(kind) ?? [];
   const permissions = permissionsOf(flags);
   if (own === undefined || permissions === undefined) throw new WrongList(`cannot be read at ${quote(entry)}`);
   if (name === "") return { tag: own, permissions, id: NO_ID };
