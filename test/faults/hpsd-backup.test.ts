@@ -38,8 +38,9 @@ test("a backup of a busy hpsd makes it anew on an empty machine, and its agents 
   await until("something said", 10_000, () => agents.every(({ acknowledged }) => acknowledged > 20));
   const before = agents.map(({ acknowledged }) => acknowledged);
   expect(await hpsd.run("backup", copy)).toMatchObject({ code: 0, stdout: expect.stringMatching(/backed up/) });
+  const copied = agents.map(({ acknowledged }) => acknowledged);
   await until("more said", 10_000, () =>
-    agents.every((agent, index) => agent.acknowledged > (before[index] ?? 0) + 10),
+    agents.every((agent, index) => agent.acknowledged > (copied[index] ?? 0) + 10),
   );
   await hpsd.program().stop("SIGKILL");
   await rm(hpsd.state, { recursive: true });
