@@ -31,16 +31,17 @@ export interface ImageOptions extends ArtifactOptions {
   readonly words?: readonly string[];
 }
 
+interface InstallerOptions extends ArtifactOptions {
+  /** Packages of firmware. */
+  readonly firmware?: readonly string[];
+}
+
 /** The folder of an installer set of these sources, built by `hpsctl installer-image build` unless it was before. */
-export async function installerSet(options: ArtifactOptions = {}): Promise<string> {
-  const digest = await digestOf(["installer-agent", "client/build", "proto", "certs", "package-lock.json"], []);
-  return await artifact({
-    ...options,
-    kind: "installer",
-    digest,
-    suffix: "",
-    words: ["installer-image", "build", "--out"],
-  });
+export async function installerSet({ firmware = [], ...options }: InstallerOptions = {}): Promise<string> {
+  const more = firmware.flatMap((name) => ["--firmware", name]);
+  const digest = await digestOf(["installer-agent", "client/build", "proto", "certs", "package-lock.json"], more);
+  const build = ["installer-image", "build", ...more, "--out"];
+  return await artifact({ ...options, kind: "installer", digest, suffix: "", words: build });
 }
 
 /** The file of a plain Debian image, built by `hpsctl image build` unless it was before. */

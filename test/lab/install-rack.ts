@@ -1,5 +1,5 @@
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { debianImage, GENERIC, installerSet, VIRTUAL } from "./artifacts.ts";
+import { type ArtifactOptions, debianImage, GENERIC, installerSet, VIRTUAL } from "./artifacts.ts";
 import { type HpsdRack, type HpsdRackOptions, startHpsdRack } from "./hpsd-rack.ts";
 import { type Program, startProgram } from "./program.ts";
 import { must } from "./run.ts";
@@ -15,6 +15,8 @@ const INTERRUPTED = 130;
 export interface InstallRackOptions extends Omit<HpsdRackOptions, "machines"> {
   /** A plain Debian for virtual machines (default), for all there are (twice as large), one of these words, or nothing to install. */
   readonly image?: "virtual" | "generic" | "none" | readonly string[];
+  /** Makes the folder of an installer set; default: the usual one, `installerSet`. */
+  readonly installer?: (options: ArtifactOptions) => Promise<string>;
   /** Hears what the builds print, when something has to be built, and the imports. */
   readonly onOutput?: (text: string) => void;
 }
@@ -48,9 +50,9 @@ export interface MachineOptions extends Omit<VmOptions, "rack" | "name"> {
 
 /** Builds what was not built before, which takes minutes the first time. */
 export async function startInstallRack(options: InstallRackOptions = {}): Promise<InstallRack> {
-  const { image: wanted = "virtual", onOutput, ...hpsdOptions } = options;
+  const { image: wanted = "virtual", installer = installerSet, onOutput, ...hpsdOptions } = options;
   const told = onOutput === undefined ? {} : { onOutput };
-  const set = await installerSet(told);
+  const set = await installer(told);
   const file = wanted === "none" ? undefined : await debianImage({ ...told, words: wordsOf(wanted) });
   const rack = await startHpsdRack({ ...hpsdOptions, machines: [] });
   try {

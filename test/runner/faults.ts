@@ -52,6 +52,32 @@ export const FAULTS = {
     holds: "the installed system asks for its address, has the one that is reserved for it, and finds names",
   },
   "dhcp-networkmanager": { done: "the same; the image has NetworkManager", holds: "as above" },
+  "secure-boot": {
+    done: "a machine with Secure Boot on is told to boot from the network",
+    holds:
+      "its firmware refuses iPXE; the installation waits as before, its log says what to do, and nothing is written",
+  },
+  "secure-boot-signed": {
+    done: "the same, but iPXE and the kernel bear a signature that its firmware takes",
+    holds: "the step `configuration` fails and says that Secure Boot is on, on the console too; nothing is written",
+  },
+  "many-links": {
+    done: "a machine has a dead cable, one on which nobody answers, and two that lead to hpsd; all cards are known and one address is reserved",
+    holds:
+      "the installer attaches over one that works, says of the others what is wrong with them, and stays attached when either of the two loses its cable",
+  },
+  "firmware-missing": {
+    done: "a network card's driver asks for firmware that the installer does not have",
+    holds: "card, file and Debian's package are named on the console; the installer attaches over its other card",
+  },
+  firmware: {
+    done: "the same, with an installer that was built with that package",
+    holds: "the driver has its firmware, and the card gets an address",
+  },
+  undionly: {
+    done: "a BIOS loads `undionly.kpxe` by TFTP and runs it on its own PXE driver",
+    holds: "it boots the installer over that driver",
+  },
   "three-hosts": {
     done: "three machines are installed at once from one image",
     holds: "all succeed; names, machine-ids, SSH host keys and certificates all differ",

@@ -20,7 +20,7 @@ const CACHE = {
   none: "cache.direct=on,cache.no-flush=off",
   unsafe: "cache.direct=off,cache.no-flush=on",
 };
-const NIC_MODEL = { virtio: "virtio-net-pci", e1000: "e1000", e1000e: "e1000e" };
+const NIC_MODEL = { virtio: "virtio-net-pci", e1000: "e1000", e1000e: "e1000e", i82551: "i82551" };
 
 /**
  * QEMU's whole command line: the serial console on its standard input and output, QMP on file descriptor 3, the processors stopped
@@ -35,7 +35,7 @@ export function commandLine(options: Omit<VmOptions, "rack">, made: Made): reado
     ...machine(options, made),
     ...["-chardev", `stdio,id=console,signal=off,logfile=${escaped(made.consoleLog)},logappend=on`],
     ...["-serial", "chardev:console", "-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control", "-S"],
-    ...firmware(made),
+    ...firmware(made, options.secureBoot === true),
     ...(disks.some(({ bus }) => bus === "scsi") ? ["-device", "virtio-scsi-pci,id=scsi0"] : []),
     ...(disks.some(({ bus }) => bus === "usb") ? ["-device", "qemu-xhci,id=usb0"] : []),
     ...disks.flatMap((disk, at) =>
@@ -56,7 +56,7 @@ function machine(options: Omit<VmOptions, "rack">, made: Made): readonly string[
   // Without graphics SeaBIOS and iPXE write to the serial console.
   const screen = options.screen === true ? ["-vga", "std", "-display", "none"] : ["-vga", "none", "-display", "none"];
   return [
-    ...["-machine", "q35,graphics=off,vmport=off"],
+    ...["-machine", `q35,graphics=off,vmport=off${options.secureBoot === true ? ",smm=on" : ""}`],
     ...(made.accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"]),
     ...["-m", String(options.memory ?? 1024), "-smp", String(options.cpus ?? 2)],
     ...screen,
@@ -65,11 +65,13 @@ function machine(options: Omit<VmOptions, "rack">, made: Made): readonly string[
   ];
 }
 
-function firmware({ code, vars }: Made): readonly string[] {
+function firmware({ code, vars }: Made, secure: boolean): readonly string[] {
   if (code === undefined || vars === undefined) return [];
+  // Only in system management mode may the variables be written: that is what makes them the firmware's own.
+  const guard = secure ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : [];
   const flash = (unit: number, file: string, readonly: string) =>
     `if=pflash,format=raw,unit=${unit},readonly=${readonly},file=${escaped(file)}`;
-  return ["-drive", flash(0, code, "on"), "-drive", flash(1, vars, "off")];
+  return [...guard, "-drive", flash(0, code, "on"), "-drive", flash(1, vars, "off")];
 }
 
 interface DiskPlace {

@@ -27,7 +27,7 @@ export interface VmDisk {
 export interface VmNic {
   readonly mac: string;
   /** Default: `virtio`. */
-  readonly model?: "virtio" | "e1000" | "e1000e";
+  readonly model?: "virtio" | "e1000" | "e1000e" | "i82551";
   /**
    * `plugged` (default): in the rack's switch. `dead`: the guest sees no carrier until `setLink(index, true)`.
    * `nowhere`: the guest sees a carrier, and nobody answers.
@@ -45,6 +45,8 @@ export interface VmOptions {
   /** For messages and file names. Default: `vm`. */
   readonly name?: string;
   readonly firmware: "bios" | "uefi";
+  /** UEFI that starts nothing but what Microsoft or the lab's key (`secure-boot.ts`) signed. */
+  readonly secureBoot?: boolean;
   readonly disks?: readonly VmDisk[];
   readonly nics?: readonly VmNic[];
   /** In MiB. Default: 1024. */

@@ -14,6 +14,9 @@ import { reserveGuests, type Slots } from "./slots.ts";
 const OVMF = "/usr/share/OVMF";
 const CODE = `${OVMF}/OVMF_CODE_4M.fd`;
 const VARS = `${OVMF}/OVMF_VARS_4M.fd`;
+/** With the keys of Microsoft and of Debian's `snakeoil`, whose private half the package holds. */
+const SECURE_CODE = `${OVMF}/OVMF_CODE_4M.secboot.fd`;
+const SECURE_VARS = `${OVMF}/OVMF_VARS_4M.snakeoil.fd`;
 /** How long a guest takes to end by the power button, usually. */
 const POWERDOWN_SECONDS = 10;
 
@@ -178,13 +181,14 @@ export async function createVm(options: VmOptions, slots?: Slots): Promise<Vm> {
   const logs = process.env.HPS_LAB_LOGS ?? folder;
   await mkdir(logs, { recursive: true });
   const taps = await plugIn(options.rack, options.nics ?? []);
+  const secure = options.secureBoot === true;
   const made: Made = {
     accelerator,
     files: await makeDisks(folder, options.disks ?? []),
     taps,
     consoleLog: join(logs, `${options.name ?? "vm"}-${process.pid}-${machines}.console`),
-    ...(options.firmware === "uefi" ? { code: CODE, vars: join(folder, "vars.fd") } : {}),
+    ...(options.firmware === "uefi" ? { code: secure ? SECURE_CODE : CODE, vars: join(folder, "vars.fd") } : {}),
   };
-  if (made.vars !== undefined) await copyFile(VARS, made.vars);
+  if (made.vars !== undefined) await copyFile(secure ? SECURE_VARS : VARS, made.vars);
   return new Vm({ options, folder, made, slots: place, ownSlots: slots === undefined });
 }
