@@ -30,7 +30,7 @@ async function rescued(rack: InstallRack, nics: readonly VmNic[], kernel?: VmOpt
   });
   expect((await rack.hpsctl("host", "rescue", "links01")).code).toBe(0);
   await vm.powerOn();
-  await vm.console.waitFor(/HPS: step configuration: .*\n/, await limit(ATTACH_SECONDS));
+  await vm.console.waitFor(/HPS: step configuration .*\n/, await limit(ATTACH_SECONDS));
   return vm;
 }
 
