@@ -73,7 +73,7 @@ scenario("firmware", async () => {
   });
   await using vm = await rescued(rack, [{ mac: mac(1) }, { mac: mac(2), model: "i82551" }]);
   expect(await inShell(rack, `ls /lib/firmware/${UCODE}`)).toContain(UCODE);
-  const address = `for card in /sys/class/net/*; do grep -q ${mac(2)} $card/address && ip -4 addr show dev \${card##*/}; done`;
+  const address = `for card in /sys/class/net/*; do grep -q ${mac(2)} $card/address && ip -4 addr show dev \${card##*/}; done; true`;
   await expect
     .poll(() => inShell(rack, address), { timeout: await limit(LEASE_SECONDS), interval: 1_000 })
     .toContain("10.77.0.30/24");
