@@ -22,6 +22,8 @@ export const BUNDLE_OPTIONS = {
   banner: { js: PRELUDE },
   // Native code stays a package of its own; the bundler itself is not in the package.
   external: ["better-sqlite3", "node-pty", "esbuild"] as string[],
+  // Paths of packages are in the code: the same ones where node_modules is a link to another folder.
+  preserveSymlinks: true,
   legalComments: "linked" as const,
   logLevel: "warning" as const,
 } satisfies BuildOptions;
