@@ -15,8 +15,8 @@ const SCRYPT: ScryptCost = { N: 2 ** 14, r: 8, p: 5 };
 const SHORTEST_PASSPHRASE = 8;
 
 /**
- * PKCS#8 under PBES2 with scrypt (RFC 7914) and AES-256-CBC. Node's own export would do, but it derives the key with
- * 2048 rounds of PBKDF2, which a stolen root key file would not survive for long.
+ * The key as PEM, PKCS#8 under PBES2 with scrypt (RFC 7914) and AES-256-CBC, readable by openssl too. Node's own export would do, but it
+ * derives the key with 2048 rounds of PBKDF2, which a stolen root key file would not survive for long.
  */
 export function encryptedKeyPem(privateKey: KeyObject, passphrase: string, cost = SCRYPT): string {
   if (Buffer.byteLength(passphrase) < SHORTEST_PASSPHRASE) {

@@ -1,22 +1,24 @@
 import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
+import { encryptedKeyPem } from "./encrypted-key.ts";
 import { approvalFingerprint } from "./fingerprint.ts";
 import { keyIdentifier, makeKey, privateKeyPem, publicKeyDer, publicKeyDigest, readPrivateKeyPem } from "./key.ts";
 
 test("a key survives PEM, clear and under a passphrase", () => {
   const { privateKey, publicKey } = makeKey();
   for (const passphrase of [undefined, "correct horse", "Grüße, 世界"]) {
-    const read = readPrivateKeyPem(privateKeyPem(privateKey, passphrase), passphrase);
+    const pem = passphrase === undefined ? privateKeyPem(privateKey) : encryptedKeyPem(privateKey, passphrase);
+    const read = readPrivateKeyPem(pem, passphrase);
     expect(publicKeyDigest(createPublicKey(read))).toBe(publicKeyDigest(publicKey));
   }
 });
 
 test("an encrypted key opens with its passphrase only, and no passphrase may be short", () => {
-  const pem = privateKeyPem(makeKey().privateKey, "correct horse");
+  const pem = encryptedKeyPem(makeKey().privateKey, "correct horse");
   expect(pem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/);
   expect(() => readPrivateKeyPem(pem, "wrong horse")).toThrow(/passphrase does not open/);
   expect(() => readPrivateKeyPem(pem)).toThrow(/passphrase does not open/);
-  expect(() => privateKeyPem(makeKey().privateKey, "")).toThrow(/at least 8/);
+  expect(() => encryptedKeyPem(makeKey().privateKey, "")).toThrow(/at least 8/);
 });
 
 test("only P-256 keys are keys of ours", () => {

@@ -1,6 +1,5 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { HpsError } from "../proto/values/hps-error.ts";
-import { encryptedKeyPem } from "./encrypted-key.ts";
 
 /** A P-256 key and its public half. */
 export interface KeyPair {
@@ -19,9 +18,8 @@ export function makeKey(): KeyPair {
   return generateKeyPairSync("ec", { namedCurve: "P-256" });
 }
 
-/** The key as PEM, PKCS#8. A passphrase encrypts it (scrypt, AES-256), readable by openssl too. */
-export function privateKeyPem(privateKey: KeyObject, passphrase?: string): string {
-  if (passphrase !== undefined) return encryptedKeyPem(privateKey, passphrase);
+/** The key as PEM, PKCS#8, in clear; `encryptedKeyPem` has one under a passphrase. */
+export function privateKeyPem(privateKey: KeyObject): string {
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 

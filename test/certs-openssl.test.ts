@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { createIntermediate, createRoot } from "../certs/authority.ts";
 import { makeRequest, readRequest } from "../certs/csr.ts";
+import { encryptedKeyPem } from "../certs/encrypted-key.ts";
 import { makeKey, privateKeyPem, publicKeyDigest, readPrivateKeyPem } from "../certs/key.ts";
 import { certificatesBody, decodeCertificates, encodeCertificates } from "../certs/pkcs7.ts";
 import { DAY, makeChain, makePeer, PEERS } from "../certs/test-chain.ts";
@@ -141,7 +142,7 @@ test("openssl reads our PKCS#7 from DER and from the EST body, and we read opens
 
 test("openssl opens our encrypted key, and we open openssl's", async () => {
   const { privateKey } = makeKey();
-  const ours = await file("ours.key", privateKeyPem(privateKey, "correct horse"));
+  const ours = await file("ours.key", encryptedKeyPem(privateKey, "correct horse"));
   const clear = await openssl("pkey", "-in", ours, "-passin", "pass:correct horse");
   expect(clear).toBe(privateKeyPem(privateKey));
   await expect(openssl("pkey", "-in", ours, "-passin", "pass:wrong horse")).rejects.toThrow();

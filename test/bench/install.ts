@@ -19,9 +19,8 @@ const MEGABYTE = 1_000_000;
 const MEBI_IN_KB = 1024;
 
 export async function install(): Promise<Measured> {
-  await installerSet(); // what has to be built is built before a guest's place is taken
+  const set = await installerSet(); // built, when it has to be, before a guest's place is taken
   await using slots = await reserveGuests(1);
-  const set = await installerSet();
   await using rack = await startInstallRack();
   await using peer = await startHpsdRack({ machines: [] });
   await importBusyboxInstaller(peer, set);

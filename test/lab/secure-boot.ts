@@ -1,7 +1,7 @@
-import { cp, readFile, stat, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatInstallerSet, INSTALLER_SET_FILE, parseInstallerSet } from "../../proto/config/installer-set.ts";
-import { fileDigest } from "../../proto/flow/file-digest.ts";
+import { describeFiles } from "./installer-folder.ts";
 import { must } from "./run.ts";
 
 /** A key that OVMF's variables of a machine with `secureBoot` trust; public by intent: Debian's package `ovmf` holds both halves. */
@@ -20,12 +20,8 @@ export async function signedSet(set: string, into: string): Promise<string> {
   }
   const list = join(into, INSTALLER_SET_FILE);
   const made = parseInstallerSet(await readFile(list, "utf8"));
-  const files = await Promise.all(
-    made.files.map(async ({ name }) => {
-      const file = join(into, name);
-      return { name, size: (await stat(file)).size, sha256: await fileDigest(file) };
-    }),
-  );
+  const names = made.files.map(({ name }) => name);
+  const files = await describeFiles(into, names);
   await writeFile(list, formatInstallerSet({ ...made, files }));
   return into;
 }

@@ -5,6 +5,7 @@ import type { Tx } from "../../store/database.ts";
 import { gateViewByMac } from "../../store/gate-view.ts";
 import { type BeaconWords, linesOf } from "./beacon-lines.ts";
 import { Budget } from "./budget.ts";
+import { forgetOldest } from "./forget-oldest.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
 import { keepLines, type LogKeeping } from "./keep-lines.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
@@ -72,10 +73,7 @@ export class BeaconGate {
   #remember(id: string, words: BeaconWords): void {
     this.#said.delete(id);
     this.#said.set(id, words);
-    for (const [oldest] of this.#said) {
-      if (this.#said.size <= MOST_REMEMBERED) return;
-      this.#said.delete(oldest);
-    }
+    forgetOldest(this.#said, MOST_REMEMBERED);
   }
 }
 

@@ -9,6 +9,7 @@ import type { AuditActor } from "../audit/audit.ts";
 import type { Contacts } from "../hosts/contacts.ts";
 import { BOOT_RULES, type BootDecision, hostStateOf, isOverdue, takesMachines } from "./boot-decision.ts";
 import { Budget } from "./budget.ts";
+import { forgetOldest } from "./forget-oldest.ts";
 import { type GateParts, refusal } from "./gate-parts.ts";
 import { doubtAbout, type Neighbour } from "./sender.ts";
 
@@ -88,10 +89,7 @@ export class BootGate {
   #remember(mac: Mac): void {
     this.#atMenu.delete(mac);
     this.#atMenu.add(mac);
-    for (const oldest of this.#atMenu) {
-      if (this.#atMenu.size <= MOST_KEYS) return;
-      this.#atMenu.delete(oldest);
-    }
+    forgetOldest(this.#atMenu, MOST_KEYS);
   }
 
   async #bootKnown(ask: BootAsk, view: GateView): Promise<BootDecision> {
