@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { StartSessionSchema } from "../../../proto/gen/hps/v1/shell_pb.ts";
+import { CopyDirection, StartSessionSchema } from "../../../proto/gen/hps/v1/shell_pb.ts";
 import { parseShellStart } from "./shell-start.ts";
 
 function parse(start: MessageInitShape<typeof StartSessionSchema>) {
@@ -8,11 +8,17 @@ function parse(start: MessageInitShape<typeof StartSessionSchema>) {
 }
 
 test("without a command it is a terminal, with a size and a type in any case", () => {
-  expect(parse({})).toEqual({ command: [], terminal: { term: "xterm", rows: 24, columns: 80 }, reason: "" });
+  expect(parse({})).toEqual({
+    command: [],
+    terminal: { term: "xterm", rows: 24, columns: 80 },
+    reason: "",
+    environment: {},
+  });
   expect(parse({ term: "vt100", window: { rows: 5, columns: 6 }, reason: "why" })).toEqual({
     command: [],
     terminal: { term: "vt100", rows: 5, columns: 6 },
     reason: "why",
+    environment: {},
   });
 });
 
@@ -20,7 +26,17 @@ test("a command has no terminal, and its arguments are as they were", () => {
   expect(parse({ command: ["sh", "-c", "", "Ω"], term: "../x" })).toEqual({
     command: ["sh", "-c", "", "Ω"],
     reason: "",
+    environment: {},
   });
+});
+
+test("locale and colours go along, and a copy says where its archive is", () => {
+  const start = { command: ["tar", "x"], environment: { LANG: "C.UTF-8" } };
+  expect(parse({ ...start, copy: { direction: CopyDirection.TO_HOST } })).toMatchObject({
+    environment: { LANG: "C.UTF-8" },
+    copy: "to-host",
+  });
+  expect(parse({ ...start, copy: { direction: CopyDirection.FROM_HOST } })).toMatchObject({ copy: "from-host" });
 });
 
 test.each([
@@ -32,6 +48,10 @@ test.each([
   [{ command: Array.from({ length: 1025 }, () => "x") }, "1025 arguments"],
   [{ command: ["x".repeat(65_536)] }, "65537 bytes"],
   [{ reason: "x".repeat(1025) }, "reason"],
+  [{ environment: { PATH: "/tmp" } }, "PATH"],
+  [{ copy: { direction: CopyDirection.TO_HOST } }, "needs the command"],
+  [{ command: ["tar"], copy: {} }, "no direction"],
+  [{ command: ["tar"], copy: { direction: 3 as CopyDirection } }, "no direction"],
 ])("%j is refused", (start, message) => {
   expect(() => parse(start)).toThrow(message);
 });

@@ -1,5 +1,6 @@
-import type { StartSession } from "../../../proto/gen/hps/v1/shell_pb.ts";
+import { type Copy, CopyDirection, type StartSession } from "../../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { parseShellEnvironment, type ShellEnvironment } from "../../../proto/values/shell-environment.ts";
 import {
   parseTerminalType,
   parseWindowSize,
@@ -14,7 +15,13 @@ export interface ShellStart {
   /** Set when `command` is empty. */
   readonly terminal?: TerminalWish;
   readonly reason: string;
+  readonly environment: ShellEnvironment;
+  /** Set when `command` copies files: which of its streams is their archive. */
+  readonly copy?: CopyWish;
 }
+
+/** `to-host`: the archive is the command's standard input; `from-host`: its standard output. */
+export type CopyWish = "to-host" | "from-host";
 
 export interface TerminalWish extends WindowSize {
   readonly term: TerminalType;
@@ -31,13 +38,24 @@ const DEFAULT_WINDOW: WindowSize = { rows: 24, columns: 80 };
  * Checks the fields of a request beside its host. Arguments are UTF-8, because a proto string is: bytes that are not
  * go through the command's standard input.
  */
-export function parseShellStart({ command, term, window, reason }: StartSession): ShellStart {
+export function parseShellStart(start: StartSession): ShellStart {
+  const { command, term, window, reason } = start;
   if (reason.length > MAX_REASON) {
     throw new HpsError("invalid", `the reason has ${reason.length} characters, above ${MAX_REASON}`);
   }
-  if (command.length > 0) return { command: parseCommand(command), reason };
+  const environment = parseShellEnvironment(start.environment);
+  const copy = start.copy === undefined ? {} : { copy: parseCopy(start.copy, command) };
+  if (command.length > 0) return { command: parseCommand(command), reason, environment, ...copy };
   const size = parseWindowSize(window ?? DEFAULT_WINDOW);
-  return { command: [], terminal: { ...size, term: parseTerminalType(term === "" ? DEFAULT_TERM : term) }, reason };
+  const terminal = { ...size, term: parseTerminalType(term === "" ? DEFAULT_TERM : term) };
+  return { command: [], terminal, reason, environment };
+}
+
+function parseCopy({ direction }: Copy, command: readonly string[]): CopyWish {
+  if (command.length === 0) throw new HpsError("invalid", "a copy needs the command that does it");
+  if (direction === CopyDirection.TO_HOST) return "to-host";
+  if (direction === CopyDirection.FROM_HOST) return "from-host";
+  throw new HpsError("invalid", "the copy has no direction, or one this hpsd does not know");
 }
 
 function parseCommand(command: readonly string[]): readonly string[] {

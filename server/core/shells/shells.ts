@@ -198,6 +198,8 @@ function stoppingError(): HpsError {
 function notAttached(host: string): HpsError {
   return new HpsError("unavailable", `no agent of host ${host} is attached, so there is nothing to open a shell on`, {
     hint: "an agent attaches when the installer or the installed system has started",
+    // For programs: this one passes.
+    details: { attached: "no" },
   });
 }
 

@@ -20,10 +20,11 @@ const TERMINAL: ShellStart = {
   command: [],
   terminal: { term: parseTerminalType("xterm"), rows: 24, columns: 80 },
   reason: "disk is not found",
+  environment: {},
 };
 
 export function commandStart(...command: readonly string[]): ShellStart {
-  return { command, reason: "" };
+  return { command, reason: "", environment: {} };
 }
 
 type OpenShell = Parameters<ShellsDeps["presence"]["send"]>[1]["value"];

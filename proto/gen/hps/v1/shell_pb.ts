@@ -2,20 +2,20 @@
 // @generated from file hps/v1/shell.proto (package hps.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
 import type { EndOfInput, ShellExit, WindowSize } from "./agent_pb.ts";
 import { file_hps_v1_agent } from "./agent_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file hps/v1/shell.proto.
  */
 export const file_hps_v1_shell: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSK7AQoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAQgkKB21lc3NhZ2UibwoMU3RhcnRTZXNzaW9uEgwKBGhvc3QYASABKAkSDwoHY29tbWFuZBgCIAMoCRIMCgR0ZXJtGAMgASgJEiIKBndpbmRvdxgEIAEoCzISLmhwcy52MS5XaW5kb3dTaXplEg4KBnJlYXNvbhgFIAEoCSKRAQoTT3BlblNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAQgkKB21lc3NhZ2UisAIKB1Nlc3Npb24SCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIPCgdob3N0X2lkGAMgASgJEgwKBGhvc3QYBCABKAkSEAoIb3BlcmF0b3IYBSABKAkSDwoHY29tbWFuZBgGIAMoCRIOCgZyZWFzb24YByABKAkSLgoKc3RhcnRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWV4aXRfY29kZRgKIAEoBRISCgplbmRfcmVhc29uGAsgASgJEhcKD3JlY29yZGluZ19ieXRlcxgMIAEoAxIYChByZWNvcmRpbmdfZGlnZXN0GA0gASgJIiQKEUdldFNlc3Npb25SZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiYAoTTGlzdFNlc3Npb25zUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhEKCW9wZW5fb25seRgEIAEoCCJSChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIhCghzZXNzaW9ucxgBIAMoCzIPLmhwcy52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKqAgoMU2hlbGxTZXJ2aWNlEmUKC09wZW5TZXNzaW9uEhouaHBzLnYxLk9wZW5TZXNzaW9uUmVxdWVzdBobLmhwcy52MS5PcGVuU2Vzc2lvblJlc3BvbnNlIhnK2xgVCgEBEAIYAiIKc3RhcnQuaG9zdCgCKAEwARJQCgpHZXRTZXNzaW9uEhkuaHBzLnYxLkdldFNlc3Npb25SZXF1ZXN0Gg8uaHBzLnYxLlNlc3Npb24iFsrbGBIKAQEQARgCIgdzZXNzaW9uKAQSYQoMTGlzdFNlc3Npb25zEhsuaHBzLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaHC5ocHMudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSK7AQoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAQgkKB21lc3NhZ2Ui+wEKDFN0YXJ0U2Vzc2lvbhIMCgRob3N0GAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIiCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZRIOCgZyZWFzb24YBSABKAkSOgoLZW52aXJvbm1lbnQYBiADKAsyJS5ocHMudjEuU3RhcnRTZXNzaW9uLkVudmlyb25tZW50RW50cnkSGgoEY29weRgIIAEoCzIMLmhwcy52MS5Db3B5GjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIwCgRDb3B5EigKCWRpcmVjdGlvbhgBIAEoDjIVLmhwcy52MS5Db3B5RGlyZWN0aW9uIpEBChNPcGVuU2Vzc2lvblJlc3BvbnNlEiIKB3Nlc3Npb24YASABKAsyDy5ocHMudjEuU2Vzc2lvbkgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SABCCQoHbWVzc2FnZSKwAgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkiJAoRR2V0U2Vzc2lvblJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSJgChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEQoJb3Blbl9vbmx5GAQgASgIIlIKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiEKCHNlc3Npb25zGAEgAygLMg8uaHBzLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKmkKDUNvcHlEaXJlY3Rpb24SHgoaQ09QWV9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIaChZDT1BZX0RJUkVDVElPTl9UT19IT1NUEAESHAoYQ09QWV9ESVJFQ1RJT05fRlJPTV9IT1NUEAIyqgIKDFNoZWxsU2VydmljZRJlCgtPcGVuU2Vzc2lvbhIaLmhwcy52MS5PcGVuU2Vzc2lvblJlcXVlc3QaGy5ocHMudjEuT3BlblNlc3Npb25SZXNwb25zZSIZytsYFQoBARACGAIiCnN0YXJ0Lmhvc3QoAigBMAESUAoKR2V0U2Vzc2lvbhIZLmhwcy52MS5HZXRTZXNzaW9uUmVxdWVzdBoPLmhwcy52MS5TZXNzaW9uIhbK2xgSCgEBEAEYAiIHc2Vzc2lvbigEEmEKDExpc3RTZXNzaW9ucxIbLmhwcy52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * @generated from message hps.v1.OpenSessionRequest
@@ -102,6 +102,20 @@ export type StartSession = Message<"hps.v1.StartSession"> & {
    * @generated from field: string reason = 5;
    */
   reason: string;
+
+  /**
+   * LANG, LC_* and COLORTERM of who opens it; any other name, or a value that is none of a locale, is `invalid`.
+   *
+   * @generated from field: map<string, string> environment = 6;
+   */
+  environment: { [key: string]: string };
+
+  /**
+   * Set: `command` copies files.
+   *
+   * @generated from field: hps.v1.Copy copy = 8;
+   */
+  copy?: Copy | undefined;
 };
 
 /**
@@ -110,6 +124,25 @@ export type StartSession = Message<"hps.v1.StartSession"> & {
  */
 export const StartSessionSchema: GenMessage<StartSession> = /*@__PURE__*/
   messageDesc(file_hps_v1_shell, 1);
+
+/**
+ * Files on their way as a tar archive: recorded by name, size and SHA-256 of each, instead of by their first bytes.
+ *
+ * @generated from message hps.v1.Copy
+ */
+export type Copy = Message<"hps.v1.Copy"> & {
+  /**
+   * @generated from field: hps.v1.CopyDirection direction = 1;
+   */
+  direction: CopyDirection;
+};
+
+/**
+ * Describes the message hps.v1.Copy.
+ * Use `create(CopySchema)` to create a new message.
+ */
+export const CopySchema: GenMessage<Copy> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 2);
 
 /**
  * @generated from message hps.v1.OpenSessionResponse
@@ -154,7 +187,7 @@ export type OpenSessionResponse = Message<"hps.v1.OpenSessionResponse"> & {
  * Use `create(OpenSessionResponseSchema)` to create a new message.
  */
 export const OpenSessionResponseSchema: GenMessage<OpenSessionResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 2);
+  messageDesc(file_hps_v1_shell, 3);
 
 /**
  * @generated from message hps.v1.Session
@@ -237,7 +270,7 @@ export type Session = Message<"hps.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 3);
+  messageDesc(file_hps_v1_shell, 4);
 
 /**
  * @generated from message hps.v1.GetSessionRequest
@@ -254,7 +287,7 @@ export type GetSessionRequest = Message<"hps.v1.GetSessionRequest"> & {
  * Use `create(GetSessionRequestSchema)` to create a new message.
  */
 export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 4);
+  messageDesc(file_hps_v1_shell, 5);
 
 /**
  * @generated from message hps.v1.ListSessionsRequest
@@ -286,7 +319,7 @@ export type ListSessionsRequest = Message<"hps.v1.ListSessionsRequest"> & {
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 5);
+  messageDesc(file_hps_v1_shell, 6);
 
 /**
  * @generated from message hps.v1.ListSessionsResponse
@@ -308,7 +341,42 @@ export type ListSessionsResponse = Message<"hps.v1.ListSessionsResponse"> & {
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 6);
+  messageDesc(file_hps_v1_shell, 7);
+
+/**
+ * @generated from enum hps.v1.CopyDirection
+ */
+export const CopyDirection = {
+  /**
+   * @generated from enum value: COPY_DIRECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The command's standard input is the archive and nothing else.
+   *
+   * @generated from enum value: COPY_DIRECTION_TO_HOST = 1;
+   */
+  TO_HOST: 1,
+
+  /**
+   * Its standard output is.
+   *
+   * @generated from enum value: COPY_DIRECTION_FROM_HOST = 2;
+   */
+  FROM_HOST: 2,
+} as const;
+
+/**
+ * @generated from enum hps.v1.CopyDirection
+ */
+export type CopyDirection = (typeof CopyDirection)[keyof typeof CopyDirection] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.CopyDirection.
+ */
+export const CopyDirectionSchema: GenEnum<CopyDirection> = /*@__PURE__*/
+  enumDesc(file_hps_v1_shell, 0);
 
 /**
  * Recorded shell sessions on installers and hosts, through hpsd.
