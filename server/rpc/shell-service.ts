@@ -6,7 +6,7 @@ import type { CallContext, Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
-import type { ShellInput, ShellSession } from "../core/shells/shell-session.ts";
+import type { Participant, ShellInput } from "../core/shells/participant.ts";
 import { parseShellStart } from "../core/shells/shell-start.ts";
 import type { Shells } from "../core/shells/shells.ts";
 import { firstMessage } from "./first-message.ts";
@@ -49,13 +49,13 @@ async function* openSession(
   const { message } = await firstMessage(messages);
   if (message.case !== "start") throw new HpsError("invalid", "the first message does not start a session");
   const host = await access.host(caller, message.value.host);
-  const session = await shells.open(caller, host.id, parseShellStart(message.value), signal);
-  const leave = () => session.operatorLeft(whyGone(signal));
+  const participant = await shells.open(caller, host.id, parseShellStart(message.value), signal);
+  const leave = () => participant.leave(whyGone(signal));
   signal.addEventListener("abort", leave, { once: true });
   try {
-    yield { message: { case: "session" as const, value: sessionMessage(session.row) } };
-    void readInput(session, messages);
-    for await (const output of session.toOperator) yield { message: output };
+    yield { message: { case: "session" as const, value: sessionMessage(participant.session) } };
+    void readInput(participant, messages);
+    for await (const output of participant.output) yield { message: output };
   } finally {
     signal.removeEventListener("abort", leave);
     leave();
@@ -69,17 +69,17 @@ function whyGone({ reason }: AbortSignal): string {
 }
 
 /** A stream that ends without saying so is the end of input too. */
-async function readInput(session: ShellSession, messages: AsyncIterator<OpenSessionRequest>): Promise<void> {
+async function readInput(participant: Participant, messages: AsyncIterator<OpenSessionRequest>): Promise<void> {
   let ended = false;
   try {
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
       const input = inputOf(next.value);
       ended ||= input.case === "endOfInput";
-      await session.fromOperator(input);
+      await participant.send(input);
     }
-    if (!ended) await session.fromOperator({ case: "endOfInput", value: create(EndOfInputSchema) });
+    if (!ended) await participant.send({ case: "endOfInput", value: create(EndOfInputSchema) });
   } catch (error) {
-    session.refuseOperator(error instanceof HpsError ? error : new HpsError("internal", "the session broke"));
+    participant.refuse(error instanceof HpsError ? error : new HpsError("internal", "the session broke"));
   }
 }
 
@@ -89,7 +89,7 @@ function inputOf({ message }: OpenSessionRequest): ShellInput {
   return message;
 }
 
-type SessionRow = ShellSession["row"];
+type SessionRow = Participant["session"];
 
 /** What ssh answers when a program did not end by itself. */
 const NO_CODE = 255;

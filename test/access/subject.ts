@@ -145,7 +145,7 @@ async function openShells(
     const start = parseShellStart(create(StartSessionSchema, { command: ["true"], reason: "test" }));
     core.shells.open(ROOT, hostId, start, cancel.signal).then(
       // The first thing the agent's end is sent.
-      (open) => open.fromOperator({ case: "input", value: Buffer.from("typed") }),
+      (open) => open.send({ case: "input", value: Buffer.from("typed") }),
       () => undefined,
     );
   }

@@ -1,21 +1,14 @@
 import { BoundedQueue } from "../../../proto/flow/bounded-queue.ts";
-import type { ServeShellRequest, ServeShellResponse, ShellExit } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import type { ShellExit } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseSignal, parseWindowSize } from "../../../proto/values/terminal.ts";
+import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionRow } from "../../store/sessions.ts";
+import type { OperatorOutput, Participant, ShellInput, ShellOutput } from "./participant.ts";
 import type { Recorder } from "./recorder.ts";
 import type { FileDigest } from "./recording-file.ts";
 import { type Outcome, operatorExit, outcomeOf } from "./session-outcome.ts";
 import { Traffic } from "./traffic.ts";
-
-/** What goes to the program. */
-export type ShellInput = Exclude<ServeShellResponse["message"], { case: undefined }>;
-/** What comes from it. */
-export type ShellOutput = Exclude<ServeShellRequest["message"], { case: undefined } | { case: "session" }>;
-/** What the operator is sent. */
-export type OperatorOutput =
-  | Exclude<ShellOutput, { case: "exit" }>
-  | { readonly case: "exit"; readonly value: Pick<ShellExit, "code" | "signal" | "reason"> };
 
 /** Of each direction; with what is on its way, a session stays far below 4 MiB. */
 const CAPACITY = 512 * 1024;
@@ -35,12 +28,14 @@ export interface ShellSessionOptions {
   readonly onEnd: (session: ShellSession, ending: SessionEnding) => Promise<void>;
 }
 
-/** One session while it is open: the agent's end, the recording, the operator's end. */
+/** One session while it is open: the agent's end, the recording, and the operator who takes part. */
 export class ShellSession {
   readonly row: SessionRow;
   readonly recorder: Recorder;
+  /** The operator who began it. */
+  readonly owner: Participant;
   readonly toAgent = new BoundedQueue<ShellInput>({ capacity: CAPACITY, sizeOf: sizeOfPiece });
-  readonly toOperator = new BoundedQueue<OperatorOutput>({ capacity: CAPACITY, sizeOf: sizeOfPiece });
+  readonly #toOwner = new BoundedQueue<OperatorOutput>({ capacity: CAPACITY, sizeOf: sizeOfPiece });
   readonly #onEnd: ShellSessionOptions["onEnd"];
   readonly #traffic: Traffic;
   readonly #served = Promise.withResolvers<void>();
@@ -56,11 +51,17 @@ export class ShellSession {
     this.#onEnd = onEnd;
     this.#traffic = new Traffic({ hashed: row.command.length > 0 });
     this.#served.promise.catch(() => undefined);
+    this.owner = {
+      ...{ id: newUuid(), session: row, output: this.#toOwner },
+      send: async (input) => await this.#fromOwner(input),
+      leave: (reason) => this.#ownerLeft(reason),
+      refuse: (error) => this.#refuseOwner(error),
+    };
   }
 
   /** Bytes held here now, in both directions. */
   get bufferedBytes(): number {
-    return this.toAgent.size + this.toOperator.size + this.#inFlight;
+    return this.toAgent.size + this.#toOwner.size + this.#inFlight;
   }
 
   /** Resolves when the agent is there; rejects when the session ends before. */
@@ -68,8 +69,8 @@ export class ShellSession {
     return this.#served.promise;
   }
 
-  /** Resolves when the operator has been told all, or is gone. */
-  get operatorGone(): Promise<void> {
+  /** Resolves when everybody who takes part has been told all, or is gone. */
+  get allGone(): Promise<void> {
     return this.#left.promise;
   }
 
@@ -80,18 +81,7 @@ export class ShellSession {
     this.#served.resolve();
   }
 
-  /** Resolves when there is room for more. `invalid` for what no session takes. */
-  async fromOperator(message: ShellInput): Promise<void> {
-    if (message.case === "input") {
-      checkPiece(message.value, "input");
-      this.#traffic.count("input", message.value);
-    }
-    if (message.case === "signal") parseSignal(message.value);
-    if (message.case === "window") await this.recorder.resize(parseWindowSize(message.value));
-    await this.#hold(message, async () => await this.toAgent.put(message));
-  }
-
-  /** Resolves when it is recorded and the operator's end has room for more. `invalid` for a piece that is too large. */
+  /** Resolves when it is recorded and the participant has room for more. `invalid` for a piece that is too large. */
   async fromAgent(message: ShellOutput): Promise<void> {
     if (message.case === "exit") {
       await this.end(outcomeOf(message.value));
@@ -101,23 +91,31 @@ export class ShellSession {
     await this.#hold(message, async () => await this.#record(message));
   }
 
-  /** The operator is told all, or is gone. Ends the session when it is not over. */
-  operatorLeft(reason: string): void {
-    void this.toOperator.return();
-    this.#left.resolve();
-    void this.end({ code: null, signal: 0, reason });
-  }
-
-  /** Ends the operator's call with this error, and the session. */
-  refuseOperator(error: HpsError): void {
-    this.toOperator.end(error);
-    void this.end({ code: null, signal: 0, reason: error.message });
-  }
-
   /** The first end counts. Resolves when recording, row and audit are written; the operator is told after that. */
   end(outcome: Outcome): Promise<void> {
     this.#ending ??= this.#finish(outcome);
     return this.#ending;
+  }
+
+  async #fromOwner(message: ShellInput): Promise<void> {
+    if (message.case === "input") {
+      checkPiece(message.value, "input");
+      this.#traffic.count("input", message.value);
+    }
+    if (message.case === "signal") parseSignal(message.value);
+    if (message.case === "window") await this.recorder.resize(parseWindowSize(message.value));
+    await this.#hold(message, async () => await this.toAgent.put(message));
+  }
+
+  #ownerLeft(reason: string): void {
+    void this.#toOwner.return();
+    this.#left.resolve();
+    void this.end({ code: null, signal: 0, reason });
+  }
+
+  #refuseOwner(error: HpsError): void {
+    this.#toOwner.end(error);
+    void this.end({ code: null, signal: 0, reason: error.message });
   }
 
   async #finish(outcome: Outcome): Promise<void> {
@@ -128,13 +126,13 @@ export class ShellSession {
     const recording = await this.recorder.finish({ code: outcome.code, reason: outcome.reason, traffic });
     const reason = outcome.reason || (this.recorder.refusal?.message ?? "");
     await this.#onEnd(this, { ...outcome, reason, recording, traffic });
-    void this.#tellOperator(operatorExit({ ...outcome, reason }));
+    void this.#tellOwner(operatorExit({ ...outcome, reason }));
   }
 
-  async #tellOperator(value: Pick<ShellExit, "code" | "signal" | "reason">): Promise<void> {
+  async #tellOwner(value: Pick<ShellExit, "code" | "signal" | "reason">): Promise<void> {
     await this.#notice();
-    await this.toOperator.put({ case: "exit", value });
-    this.toOperator.end();
+    await this.#toOwner.put({ case: "exit", value });
+    this.#toOwner.end();
   }
 
   /** Nothing goes to the operator that is not recorded first. */
@@ -150,7 +148,7 @@ export class ShellSession {
       return;
     }
     await this.#notice();
-    await this.toOperator.put({ case: kind, value });
+    await this.#toOwner.put({ case: kind, value });
   }
 
   /** Under best-effort, once, as soon as something is shown that is not recorded. */
@@ -159,7 +157,7 @@ export class ShellSession {
     this.#noticed = true;
     const isTerminal = this.row.command.length === 0;
     const text = isTerminal ? "\r\n*** NOT RECORDED ***\r\n" : "*** NOT RECORDED ***\n";
-    await this.toOperator.put({ case: isTerminal ? "output" : "errorOutput", value: Buffer.from(text) });
+    await this.#toOwner.put({ case: isTerminal ? "output" : "errorOutput", value: Buffer.from(text) });
   }
 
   async #hold(message: ShellInput | ShellOutput, step: () => Promise<unknown>): Promise<void> {

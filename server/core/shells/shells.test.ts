@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { EndOfInputSchema, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { Shells } from "./shells.ts";
-import { commandStart, exit, openShellsRig, output, readOperator } from "./testing.ts";
+import { commandStart, exit, openShellsRig, output, readAll } from "./testing.ts";
 
 function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -21,10 +21,10 @@ test("a terminal session: what the operator got is what is recorded, row and aud
   await using rig = await openShellsRig();
   const session = await rig.open();
   expect(rig.asked).toEqual([{ session: session.row.id, command: [], term: "xterm", rows: 24, columns: 80 }]);
-  const reading = readOperator(session);
+  const reading = readAll(session.owner);
   await session.fromAgent(output("h\u00e9"));
   await session.fromAgent(output(Uint8Array.of(0xf0, 0x9f)));
-  await session.fromOperator({ case: "window", value: create(WindowSizeSchema, { rows: 30, columns: 90 }) });
+  await session.owner.send({ case: "window", value: create(WindowSizeSchema, { rows: 30, columns: 90 }) });
   await session.fromAgent(output(Uint8Array.of(0x98, 0x80, 0xff)));
   await session.fromAgent(exit(7));
   const { messages, bytes } = await reading;
@@ -67,7 +67,7 @@ test("what the operator is sent is in the recording already, at the moment it co
   const raw = path.join(rig.folder, `${session.row.id}.raw`);
   let shown = 0;
   const reading = (async () => {
-    for await (const { value } of session.toOperator) {
+    for await (const { value } of session.owner.output) {
       if (value instanceof Uint8Array) shown += value.length;
       expect(statSync(raw).size).toBeGreaterThanOrEqual(shown);
     }
@@ -75,7 +75,7 @@ test("what the operator is sent is in the recording already, at the moment it co
   for (let count = 0; count < 20; count += 1) await session.fromAgent(output(randomBytes(1000)));
   await session.fromAgent(exit(0));
   await reading;
-  session.operatorLeft("");
+  session.owner.leave("");
   expect(shown).toBe(20_000);
 });
 
@@ -83,8 +83,8 @@ test("a command session: bytes and digests of each direction, the first 64 kB of
   await using rig = await openShellsRig();
   const noise = randomBytes(100_000);
   const session = await rig.open(commandStart("tar", "x"));
-  const reading = readOperator(session);
-  await session.fromOperator({ case: "input", value: noise.subarray(0, 10) });
+  const reading = readAll(session.owner);
+  await session.owner.send({ case: "input", value: noise.subarray(0, 10) });
   await session.fromAgent(output(noise.subarray(0, 60_000)));
   await session.fromAgent(output(noise.subarray(60_000)));
   await session.fromAgent({ case: "errorOutput", value: noise.subarray(0, 20) });
@@ -119,7 +119,7 @@ test("a slow operator holds the agent back, and what is held stays bounded", asy
   const held = rig.shells.bufferedBytes.get(session.row.id) ?? 0;
   expect(held).toBeGreaterThan(256 * 1024);
   expect(held).toBeLessThan(1024 * 1024);
-  const { bytes } = await readOperator(session);
+  const { bytes } = await readAll(session.owner);
   await flood;
   expect(bytes.length).toBe(400 * 64 * 1024);
   expect(rig.shells.bufferedBytes.size).toBe(0);
@@ -130,12 +130,12 @@ test("a program that does not read holds the operator back", async () => {
   const session = await rig.open();
   let sent = 0;
   void (async () => {
-    for (; sent < 400; sent += 1) await session.fromOperator({ case: "input", value: new Uint8Array(64 * 1024) });
+    for (; sent < 400; sent += 1) await session.owner.send({ case: "input", value: new Uint8Array(64 * 1024) });
   })();
   await rest();
   expect(sent).toBeLessThan(20);
   expect(rig.shells.bufferedBytes.get(session.row.id)).toBeLessThan(1024 * 1024);
-  session.operatorLeft("the operator went away");
+  session.owner.leave("the operator went away");
   await session.end({ code: null, signal: 0, reason: "" });
   expect(await rig.shells.get(session.row.id)).toMatchObject({ exitCode: null, endReason: "the operator went away" });
 });
@@ -147,7 +147,7 @@ test.each([
 ] as const)("an operator's %s out of bounds is refused", async (_what, message) => {
   await using rig = await openShellsRig();
   const session = await rig.open();
-  await expect(session.fromOperator(message)).rejects.toMatchObject({ code: "invalid" });
+  await expect(session.owner.send(message)).rejects.toMatchObject({ code: "invalid" });
 });
 
 test("strict: without a recording there is no session", async () => {
@@ -161,7 +161,7 @@ test("strict: without a recording there is no session", async () => {
 test("best-effort: the operator first sees that nothing is recorded, and the audit log says so", async () => {
   await using rig = await openShellsRig({ folder: "/dev/null/no-such-folder", recording: "best-effort" });
   const session = await rig.open();
-  const reading = readOperator(session);
+  const reading = readAll(session.owner);
   await session.fromAgent(output("secret"));
   await session.fromAgent(exit(0));
   const { bytes } = await reading;
@@ -219,17 +219,17 @@ test("so many on a host, so many in all; an ended one makes room", async () => {
 test("the agent's stream ends when the session does", async () => {
   await using rig = await openShellsRig();
   const session = await rig.open();
-  await session.fromOperator({ case: "endOfInput", value: create(EndOfInputSchema) });
+  await session.owner.send({ case: "endOfInput", value: create(EndOfInputSchema) });
   expect(await session.toAgent.next()).toMatchObject({ value: { case: "endOfInput" } });
   const next = session.toAgent.next();
-  session.operatorLeft("the operator went away");
+  session.owner.leave("the operator went away");
   expect(await next).toMatchObject({ done: true });
 });
 
 test("a stop tells the operator, and leaves no session open", async () => {
   await using rig = await openShellsRig();
   const session = await rig.open();
-  const reading = readOperator(session);
+  const reading = readAll(session.owner);
   await rig.shells.stop(5000);
   expect((await reading).messages).toEqual([
     { case: "exit", value: { code: 255, signal: 0, reason: "hpsd is stopping" } },

@@ -6,6 +6,7 @@ import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionQuery, SessionRow } from "../../store/sessions.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import type { Caller } from "../identity/principal.ts";
+import type { Participant } from "./participant.ts";
 import { digestOfRecording, Recorder } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
 import { SessionRecords, type SessionRecordsDeps } from "./session-records.ts";
@@ -69,7 +70,7 @@ export class Shells {
    * A session on a host the caller may enter: recorded, audited, served by the host's agent. `signal` is the operator's
    * call. Errors: `unavailable` when no agent is attached or nothing can be recorded, `exhausted`, `deadline`.
    */
-  async open(caller: Caller, hostId: string, start: ShellStart, signal: AbortSignal): Promise<ShellSession> {
+  async open(caller: Caller, hostId: string, start: ShellStart, signal: AbortSignal): Promise<Participant> {
     if (this.#stopping) throw stoppingError();
     if (!this.#deps.presence.isAttached(hostId)) throw notAttached((await this.#records.hostOf(hostId)).host);
     const free = this.#slots.take(hostId);
@@ -77,7 +78,7 @@ export class Shells {
       free();
       throw error;
     });
-    const leave = () => session.operatorLeft("the operator went away");
+    const leave = () => session.owner.leave("the operator went away");
     signal.addEventListener("abort", leave, { once: true });
     try {
       if (signal.aborted) leave();
@@ -86,7 +87,7 @@ export class Shells {
     } finally {
       signal.removeEventListener("abort", leave);
     }
-    return session;
+    return session.owner;
   }
 
   /** The end of the agent of that host, which `Access` has let in. Once; `not-found` when the session is over. */
@@ -126,7 +127,7 @@ export class Shells {
     const { message } = stoppingError();
     const ended = [...this.#sessions.values()].map(async (session) => {
       await session.end({ code: null, signal: 0, reason: message });
-      await session.operatorGone;
+      await session.allGone;
     });
     await settlesWithin(Promise.all(ended), graceMs);
   }

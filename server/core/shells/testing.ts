@@ -12,7 +12,8 @@ import { Audit } from "../audit/audit.ts";
 import { Changes } from "../changes/changes.ts";
 import { operatorCaller } from "../testing/callers.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
-import type { OperatorOutput, ShellSession } from "./shell-session.ts";
+import type { OperatorOutput, Participant } from "./participant.ts";
+import type { ShellSession } from "./shell-session.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { Shells, type ShellsDeps } from "./shells.ts";
 
@@ -38,6 +39,7 @@ export interface ShellsRig extends AsyncDisposable {
   readonly errors: unknown[];
   /** What was sent to the agent. */
   readonly asked: OpenShell[];
+  /** The session, once the agent serves it; its `owner` is the operator. */
   readonly open: (start?: ShellStart, signal?: AbortSignal) => Promise<ShellSession>;
   readonly file: (session: ShellSession, extension: string) => Promise<Buffer>;
   readonly audit: () => ReturnType<typeof selectAudit>;
@@ -56,7 +58,9 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const folder = options.folder ?? path.join(home, "sessions");
   const errors: unknown[] = [];
   const asked: OpenShell[] = [];
-  const { agent = async (id, shells) => void shells.serve(id), attached = true, recording = "strict" } = options;
+  const served = new Map<string, ShellSession>();
+  const serve = async (id: string) => void served.set(id, shells.serve(id));
+  const { agent = serve, attached = true, recording = "strict" } = options;
   const presence = {
     isAttached: () => attached,
     send: async (host: string, { value }: { readonly value: OpenShell }) => {
@@ -72,8 +76,12 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const shells = new Shells(deps);
   return {
     ...{ store, deps, shells, hostId, folder, errors, asked },
-    open: async (start = TERMINAL, signal = new AbortController().signal) =>
-      await shells.open(operatorCaller("operator"), hostId, start, signal),
+    open: async (start = TERMINAL, signal = new AbortController().signal) => {
+      const { session } = await shells.open(operatorCaller("operator"), hostId, start, signal);
+      const found = served.get(session.id);
+      if (found === undefined) throw new Error("no agent serves the session");
+      return found;
+    },
     file: async (session, extension) => await readFile(path.join(folder, `${session.row.id}.${extension}`)),
     audit: async () => await store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 100 })),
     [Symbol.asyncDispose]: async () => {
@@ -92,11 +100,11 @@ export function exit(code: number, signal = 0) {
   return { case: "exit" as const, value: create(ShellExitSchema, { code, signal }) };
 }
 
-/** All the operator is sent, and its bytes. */
-export async function readOperator(session: ShellSession): Promise<{ messages: OperatorOutput[]; bytes: Buffer }> {
+/** All a participant is sent, and its bytes. */
+export async function readAll(participant: Participant): Promise<{ messages: OperatorOutput[]; bytes: Buffer }> {
   const messages: OperatorOutput[] = [];
-  for await (const message of session.toOperator) messages.push(message);
+  for await (const message of participant.output) messages.push(message);
   const bytes = Buffer.concat(messages.flatMap(({ value }) => (value instanceof Uint8Array ? [value] : [])));
-  session.operatorLeft("");
+  participant.leave("");
   return { messages, bytes };
 }
