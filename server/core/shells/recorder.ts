@@ -8,6 +8,13 @@ import { digestOfFile, type FileDigest } from "./recording-file.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { TerminalRecording } from "./terminal-recording.ts";
 
+interface RecorderOf {
+  readonly folder: string;
+  readonly mode: RecordingMode;
+  readonly id: string;
+  readonly command: readonly string[];
+}
+
 const NOTHING: FileDigest = { bytes: 0, digest: "" };
 
 /** A session's recording under one of the two rules for what happens when it fails. */
@@ -18,6 +25,7 @@ export class Recorder {
   #recording: Recording | undefined;
   #failure: unknown;
   #finished = false;
+  #outputBytes = 0;
 
   private constructor(mode: RecordingMode, look: () => Promise<FileDigest>) {
     this.#mode = mode;
@@ -31,14 +39,45 @@ export class Recorder {
     start: ShellStart,
   ): Promise<Recorder> {
     const { folder, mode } = options;
-    const recorder = new Recorder(mode, async () => await digestOfRecording(folder, session.id, start.command));
-    await recorder.#keep(async () => {
+    const { terminal, recordInput = false } = start;
+    return await Recorder.#over({ folder, mode, id: session.id, command: start.command }, async () => {
       await makeFolder(folder);
-      recorder.#recording = await (start.terminal === undefined
-        ? CommandRecording.create(folder, session, start.command)
-        : TerminalRecording.create(folder, session, start.terminal));
+      return terminal === undefined
+        ? await CommandRecording.create(folder, session, start)
+        : await TerminalRecording.create(folder, session, { ...terminal, recordInput });
+    });
+  }
+
+  /**
+   * Goes on with the recording of a session that an earlier hpsd left open. What it holds is made whole first: a torn last
+   * line goes, and of a terminal's two files the raw one counts. `outputBytes` then says what the agent sends next.
+   */
+  static async reopen(
+    options: { readonly folder: string; readonly mode: RecordingMode },
+    { id, command, startedAt }: Pick<RecordedSession, "id" | "startedAt"> & Pick<ShellStart, "command">,
+    now: number,
+  ): Promise<Recorder> {
+    const { folder } = options;
+    return await Recorder.#over({ ...options, id, command }, async () =>
+      command.length > 0
+        ? await CommandRecording.reopen(folder, id)
+        : await TerminalRecording.reopen(folder, { id, startedAt }, now),
+    );
+  }
+
+  static async #over({ folder, mode, id, command }: RecorderOf, open: () => Promise<Recording>): Promise<Recorder> {
+    const recorder = new Recorder(mode, async () => await digestOfRecording(folder, id, command));
+    await recorder.#keep(async () => {
+      const recording = await open();
+      recorder.#recording = recording;
+      recorder.#outputBytes = recording.outputBytes;
     });
     return recorder;
+  }
+
+  /** Of the session's output that is recorded, or need not be: what the agent may forget. */
+  get outputBytes(): number {
+    return this.#outputBytes;
   }
 
   /** All so far is in the recording. */
@@ -59,6 +98,16 @@ export class Recorder {
   /** Resolves when the bytes are recorded, or need not be. Under `strict` throws `unavailable`, always from then on. */
   async output(kind: OutputKind, bytes: Uint8Array): Promise<void> {
     await this.#keep(async (recording) => await recording?.output(kind, bytes));
+    this.#outputBytes += bytes.length;
+  }
+
+  /** What is typed or sent: recorded when the session was begun so, else nothing of it is kept. */
+  async input(bytes: Uint8Array): Promise<void> {
+    await this.#keep(async (recording) => await recording?.input(bytes));
+  }
+
+  async mark(label: string): Promise<void> {
+    await this.#keep(async (recording) => await recording?.mark(label));
   }
 
   async resize(size: WindowSize): Promise<void> {

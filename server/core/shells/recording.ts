@@ -15,9 +15,17 @@ export interface RecordedEnd {
 
 /** What is kept of one session. A failure rejects, and then nothing more may be shown. */
 export interface Recording {
+  /** Size of its files. */
+  readonly bytes: number;
+  /** Of the terminal's output: the offset of what comes next. 0 for a command, which nobody resumes. */
+  readonly outputBytes: number;
   /** Resolves when it is in the file. */
   output(kind: OutputKind, bytes: Uint8Array): Promise<void>;
+  /** What is typed or sent; kept only when the session was begun so. */
+  input(bytes: Uint8Array): Promise<void>;
   resize(size: WindowSize): Promise<void>;
+  /** A moment a viewer may want to find: who joined, a link that was lost. */
+  mark(label: string): Promise<void>;
   /** Durable when it resolves. Call once, also after a failure: it closes the files. */
   finish(end: RecordedEnd): Promise<FileDigest>;
 }

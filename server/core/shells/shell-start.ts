@@ -18,6 +18,8 @@ export interface ShellStart {
   readonly environment: ShellEnvironment;
   /** Set when `command` copies files: which of its streams is their archive. */
   readonly copy?: CopyWish;
+  /** What is typed or sent is recorded too. */
+  readonly recordInput?: boolean;
 }
 
 /** `to-host`: the archive is the command's standard input; `from-host`: its standard output. */
