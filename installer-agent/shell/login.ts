@@ -1,7 +1,6 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import type { TerminalType } from "../../proto/values/terminal.ts";
 
 /** Best first; the initramfs has only the last. */
 const SHELLS: readonly (readonly [string, ...string[]])[] = [
@@ -22,10 +21,10 @@ export function loginShell(isProgram: (file: string) => boolean = isExecutable):
 }
 
 /** What a login as this user has in its environment, and nothing of the agent's own. */
-export function loginEnvironment(shell: string, home: string, term?: TerminalType): Readonly<Record<string, string>> {
+export function loginEnvironment(shell: string, home: string): Readonly<Record<string, string>> {
   const { username } = userInfo();
   const user = { HOME: home, USER: username, LOGNAME: username, SHELL: shell };
-  return { ...user, PATH, LANG: "C.UTF-8", ...(term !== undefined && { TERM: term }) };
+  return { ...user, PATH, LANG: "C.UTF-8" };
 }
 
 /** The user's home, or the root where there is none. */

@@ -1,3 +1,4 @@
+import { parseShellEnvironment } from "../../proto/values/shell-environment.ts";
 import { parseTerminalType, parseWindowSize } from "../../proto/values/terminal.ts";
 import { startCommand } from "./command.ts";
 import { loginEnvironment, loginShell } from "./login.ts";
@@ -14,16 +15,17 @@ export interface ShellRequest {
   readonly term: string;
   readonly rows: number;
   readonly columns: number;
+  /** LANG, LC_*, COLORTERM. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A login shell on a terminal, or the command with pipes. Throws HpsError when it cannot be started. */
 export async function startProgram(request: ShellRequest, options: ShellOptions): Promise<Program> {
   const { home, ...limits } = options;
   const shell = loginShell();
-  const { command, rows, columns } = request;
-  if (command.length > 0) {
-    return await startCommand({ argv: command, env: loginEnvironment(shell[0], home), cwd: home, limits });
-  }
-  const env = loginEnvironment(shell[0], home, parseTerminalType(request.term));
+  const { command, rows, columns, environment = {} } = request;
+  const login = { ...loginEnvironment(shell[0], home), ...parseShellEnvironment(environment) };
+  if (command.length > 0) return await startCommand({ argv: command, env: login, cwd: home, limits });
+  const env = { ...login, TERM: parseTerminalType(request.term) };
   return openTerminal({ argv: shell, env, cwd: home, size: parseWindowSize({ rows, columns }), limits });
 }

@@ -18,8 +18,7 @@ export function serveShell({ access, shells }: ServeShellDeps): Handler<typeof A
   return async function* (requests, { principal: caller, signal }) {
     const messages = requests[Symbol.asyncIterator]();
     const { message } = await firstMessage(messages);
-    if (message.case !== "session") throw new HpsError("invalid", "the first message names no session");
-    const { id } = await access.session(caller, parseUuid(message.value));
+    const { id } = await access.session(caller, parseUuid(sessionOf(message)));
     const session = shells.serve(id);
     const gone = () => endOf(session, "the agent went away");
     signal.addEventListener("abort", gone, { once: true });
@@ -33,13 +32,22 @@ export function serveShell({ access, shells }: ServeShellDeps): Handler<typeof A
   };
 }
 
+function sessionOf(message: ServeShellRequest["message"]): string {
+  if (message.case === "session") return message.value;
+  if (message.case === "resume") return message.value.session;
+  throw new HpsError("invalid", "the first message names no session");
+}
+
 async function readOutput(session: ShellSession, messages: AsyncIterator<ServeShellRequest>): Promise<void> {
   try {
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
       const { message } = next.value;
       if (message.case === undefined) continue;
-      if (message.case === "session") throw new HpsError("invalid", "a second session in one stream");
-      await session.fromAgent(message);
+      if (message.case === "session" || message.case === "resume") {
+        throw new HpsError("invalid", "a second session in one stream");
+      }
+      if (message.case === "inputTaken") session.toAgent.inputTaken(message.value);
+      else await session.fromAgent(message);
     }
     endOf(session, "the agent went away");
   } catch (error) {

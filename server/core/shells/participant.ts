@@ -3,9 +3,9 @@ import type { HpsError } from "../../../proto/values/hps-error.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 
 /** What goes to the program. */
-export type ShellInput = Exclude<ServeShellResponse["message"], { case: undefined }>;
+export type ShellInput = Exclude<ServeShellResponse["message"], { case: undefined } | { case: "recorded" }>;
 /** What comes from it. */
-export type ShellOutput = Exclude<ServeShellRequest["message"], { case: undefined } | { case: "session" }>;
+export type ShellOutput = Extract<ServeShellRequest["message"], { case: "output" | "errorOutput" | "exit" }>;
 /** What a participant is sent. */
 export type OperatorOutput =
   | Exclude<ShellOutput, { case: "exit" }>

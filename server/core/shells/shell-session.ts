@@ -4,13 +4,14 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseSignal, parseWindowSize } from "../../../proto/values/terminal.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionRow } from "../../store/sessions.ts";
+import { AgentFeed } from "./agent-feed.ts";
 import type { OperatorOutput, Participant, ShellInput, ShellOutput } from "./participant.ts";
 import type { Recorder } from "./recorder.ts";
 import type { FileDigest } from "./recording-file.ts";
 import { type Outcome, operatorExit, outcomeOf } from "./session-outcome.ts";
 import { Traffic } from "./traffic.ts";
 
-/** Of each direction; with what is on its way, a session stays far below 4 MiB. */
+/** With what is on its way and what waits for the agent, a session stays far below 4 MiB. */
 const CAPACITY = 512 * 1024;
 /** The largest piece either side sends. */
 const MAX_PIECE_BYTES = 256 * 1024;
@@ -34,7 +35,7 @@ export class ShellSession {
   readonly recorder: Recorder;
   /** The operator who began it. */
   readonly owner: Participant;
-  readonly toAgent = new BoundedQueue<ShellInput>({ capacity: CAPACITY, sizeOf: sizeOfPiece });
+  readonly toAgent = new AgentFeed();
   readonly #toOwner = new BoundedQueue<OperatorOutput>({ capacity: CAPACITY, sizeOf: sizeOfPiece });
   readonly #onEnd: ShellSessionOptions["onEnd"];
   readonly #traffic: Traffic;
@@ -42,6 +43,7 @@ export class ShellSession {
   readonly #left = Promise.withResolvers<void>();
   #isServed = false;
   #inFlight = 0;
+  #recorded = 0;
   #noticed = false;
   #ending: Promise<void> | undefined;
 
@@ -147,6 +149,8 @@ export class ShellSession {
       await this.end({ code: null, signal: 0, reason: error instanceof HpsError ? error.message : "recording failed" });
       return;
     }
+    this.#recorded += value.length;
+    if (this.row.command.length === 0) this.toAgent.recorded(this.#recorded);
     await this.#notice();
     await this.#toOwner.put({ case: kind, value });
   }

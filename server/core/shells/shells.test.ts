@@ -20,7 +20,10 @@ async function rest(): Promise<void> {
 test("a terminal session: what the operator got is what is recorded, row and audit tell the rest", async () => {
   await using rig = await openShellsRig();
   const session = await rig.open();
-  expect(rig.asked).toEqual([{ session: session.row.id, command: [], term: "xterm", rows: 24, columns: 80 }]);
+  const window = { term: "xterm", rows: 24, columns: 80 };
+  expect(rig.asked).toEqual([
+    { session: session.row.id, command: [], ...window, environment: { LANG: "de_CH.UTF-8" } },
+  ]);
   const reading = readAll(session.owner);
   await session.fromAgent(output("h\u00e9"));
   await session.fromAgent(output(Uint8Array.of(0xf0, 0x9f)));

@@ -156,10 +156,11 @@ export class Shells {
     return session;
   }
 
-  async #awaitAgent(session: ShellSession, { command, terminal }: ShellStart): Promise<void> {
+  async #awaitAgent(session: ShellSession, start: ShellStart): Promise<void> {
     const { row } = session;
+    const { command, terminal, environment } = start;
     const window = { term: terminal?.term ?? "", rows: terminal?.rows ?? 0, columns: terminal?.columns ?? 0 };
-    const value = { session: row.id, command: [...command], ...window };
+    const value = { session: row.id, command: [...command], ...window, environment };
     const opened = Promise.all([this.#deps.presence.send(row.hostId, { case: "openShell", value }), session.served]);
     try {
       if (!(await settlesWithin(opened, this.#limits.serveMs))) throw notServed(row.host);

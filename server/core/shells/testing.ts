@@ -21,7 +21,7 @@ const TERMINAL: ShellStart = {
   command: [],
   terminal: { term: parseTerminalType("xterm"), rows: 24, columns: 80 },
   reason: "disk is not found",
-  environment: {},
+  environment: { LANG: "de_CH.UTF-8" },
 };
 
 export function commandStart(...command: readonly string[]): ShellStart {

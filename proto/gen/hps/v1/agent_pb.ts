@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/agent.proto.
  */
 export const file_hps_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUi8QIKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SABCBwoFZXZlbnQiFQoEUGxhbhINCgVzdGVwcxgBIAMoCSIbCgtTdGVwU3RhcnRlZBIMCgRzdGVwGAEgASgJIkcKDFN0ZXBQcm9ncmVzcxIMCgRzdGVwGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMSDAoEdW5pdBgEIAEoCSIdCg1TdGVwU3VjY2VlZGVkEgwKBHN0ZXAYASABKAkiKgoKU3RlcEZhaWxlZBIMCgRzdGVwGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIKCghGaW5pc2hlZCJoCgxBZ2VudExvZ0xpbmUSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoDBIOCgZzb3VyY2UYBCABKAkiMgoNQ29tbWFuZFJlc3VsdBISCgpjb21tYW5kX2lkGAEgASgJEg0KBWVycm9yGAIgASgJIpcBCg5BdHRhY2hSZXNwb25zZRIiCgd3ZWxjb21lGAEgASgLMg8uaHBzLnYxLldlbGNvbWVIABIyCg9hY2tub3dsZWRnZW1lbnQYAiABKAsyFy5ocHMudjEuQWNrbm93bGVkZ2VtZW50SAASIgoHY29tbWFuZBgDIAEoCzIPLmhwcy52MS5Db21tYW5kSABCCQoHbWVzc2FnZSKdAgoHV2VsY29tZRIPCgdob3N0X2lkGAEgASgJEhQKDGluc3RhbGxhdGlvbhgCIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLc2VydmVyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgFIAEoAxISCgpkb25lX3N0ZXBzGAYgAygJEg8KB3Byb2NlZWQYByABKAgSFgoOc2VydmVyX3ZlcnNpb24YCCABKAkSFQoNcmVib290X3BhdXNlZBgJIAEoCBIQCghmaW5pc2hlZBgKIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMirQIKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIAEIJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIloKCU9wZW5TaGVsbBIPCgdzZXNzaW9uGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIMCgRyb3dzGAQgASgFEg8KB2NvbHVtbnMYBSABKAUiBwoFUmVuZXciDQoLUGF1c2VSZWJvb3QiDgoMUmVzdW1lUmVib290IhkKBlJlYm9vdBIPCgduZXR3b3JrGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyKLAQoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkiQwoMU3RvcmFnZU9yZGVyEgwKBGRpc2sYASABKAkSFwoPcm9vdF9zaXplX2J5dGVzGAIgASgDEgwKBHdpcGUYAyABKAgieAoMTmV0d29ya09yZGVyEiEKBG1vZGUYASABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSCwoDbWFjGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgdnYXRld2F5GAQgASgJEhQKDG5hbWVfc2VydmVycxgFIAMoCSJQChtJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QSFAoMaW5zdGFsbGF0aW9uGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwiOQocSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCSJ+ChFTZXJ2ZVNoZWxsUmVxdWVzdBIRCgdzZXNzaW9uGAEgASgJSAASEAoGb3V0cHV0GAIgASgMSAASFgoMZXJyb3Jfb3V0cHV0GAMgASgMSAASIQoEZXhpdBgEIAEoCzIRLmhwcy52MS5TaGVsbEV4aXRIAEIJCgdtZXNzYWdlIjkKCVNoZWxsRXhpdBIMCgRjb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoBRIOCgZyZWFzb24YAyABKAkilAEKElNlcnZlU2hlbGxSZXNwb25zZRIPCgVpbnB1dBgBIAEoDEgAEioKDGVuZF9vZl9pbnB1dBgCIAEoCzISLmhwcy52MS5FbmRPZklucHV0SAASJAoGd2luZG93GAMgASgLMhIuaHBzLnYxLldpbmRvd1NpemVIABIQCgZzaWduYWwYBCABKAVIAEIJCgdtZXNzYWdlIgwKCkVuZE9mSW5wdXQiKwoKV2luZG93U2l6ZRIMCgRyb3dzGAEgASgFEg8KB2NvbHVtbnMYAiABKAUqdQoLSW1hZ2VGb3JtYXQSHAoYSU1BR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQSU1BR0VfRk9STUFUX1RBUhABEhkKFUlNQUdFX0ZPUk1BVF9UQVJfWlNURBACEhcKE0lNQUdFX0ZPUk1BVF9UQVJfWFoQAypbCgtOZXR3b3JrTW9kZRIcChhORVRXT1JLX01PREVfVU5TUEVDSUZJRUQQABIVChFORVRXT1JLX01PREVfREhDUBABEhcKE05FVFdPUktfTU9ERV9TVEFUSUMQAjKNAwoMQWdlbnRTZXJ2aWNlEkcKBkF0dGFjaBIVLmhwcy52MS5BdHRhY2hSZXF1ZXN0GhYuaHBzLnYxLkF0dGFjaFJlc3BvbnNlIgrK2xgGCgICAxgBKAEwARJhChBHZXRDb25maWd1cmF0aW9uEh8uaHBzLnYxLkdldENvbmZpZ3VyYXRpb25SZXF1ZXN0GhUuaHBzLnYxLkNvbmZpZ3VyYXRpb24iFcrbGBEKAgIDGAEiB2hvc3RfaWQoAhJ8ChRJc3N1ZUhvc3RDZXJ0aWZpY2F0ZRIjLmhwcy52MS5Jc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QaJC5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZSIZytsYFQoBAhgBIgxpbnN0YWxsYXRpb24oAxJTCgpTZXJ2ZVNoZWxsEhkuaHBzLnYxLlNlcnZlU2hlbGxSZXF1ZXN0GhouaHBzLnYxLlNlcnZlU2hlbGxSZXNwb25zZSIKytsYBgoCAgMYASgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUi8QIKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SABCBwoFZXZlbnQiFQoEUGxhbhINCgVzdGVwcxgBIAMoCSIbCgtTdGVwU3RhcnRlZBIMCgRzdGVwGAEgASgJIkcKDFN0ZXBQcm9ncmVzcxIMCgRzdGVwGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMSDAoEdW5pdBgEIAEoCSIdCg1TdGVwU3VjY2VlZGVkEgwKBHN0ZXAYASABKAkiKgoKU3RlcEZhaWxlZBIMCgRzdGVwGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIKCghGaW5pc2hlZCJoCgxBZ2VudExvZ0xpbmUSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoDBIOCgZzb3VyY2UYBCABKAkiMgoNQ29tbWFuZFJlc3VsdBISCgpjb21tYW5kX2lkGAEgASgJEg0KBWVycm9yGAIgASgJIpcBCg5BdHRhY2hSZXNwb25zZRIiCgd3ZWxjb21lGAEgASgLMg8uaHBzLnYxLldlbGNvbWVIABIyCg9hY2tub3dsZWRnZW1lbnQYAiABKAsyFy5ocHMudjEuQWNrbm93bGVkZ2VtZW50SAASIgoHY29tbWFuZBgDIAEoCzIPLmhwcy52MS5Db21tYW5kSABCCQoHbWVzc2FnZSKdAgoHV2VsY29tZRIPCgdob3N0X2lkGAEgASgJEhQKDGluc3RhbGxhdGlvbhgCIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLc2VydmVyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgFIAEoAxISCgpkb25lX3N0ZXBzGAYgAygJEg8KB3Byb2NlZWQYByABKAgSFgoOc2VydmVyX3ZlcnNpb24YCCABKAkSFQoNcmVib290X3BhdXNlZBgJIAEoCBIQCghmaW5pc2hlZBgKIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMirQIKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIAEIJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIvABCglPcGVuU2hlbGwSDwoHc2Vzc2lvbhgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSDAoEcm93cxgEIAEoBRIPCgdjb2x1bW5zGAUgASgFEjcKC2Vudmlyb25tZW50GAYgAygLMiIuaHBzLnYxLk9wZW5TaGVsbC5FbnZpcm9ubWVudEVudHJ5EicKBGhvbGQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgcKBVJlbmV3Ig0KC1BhdXNlUmVib290Ig4KDFJlc3VtZVJlYm9vdCIZCgZSZWJvb3QSDwoHbmV0d29yaxgBIAEoCCIqChdHZXRDb25maWd1cmF0aW9uUmVxdWVzdBIPCgdob3N0X2lkGAEgASgJIs4DCg1Db25maWd1cmF0aW9uEg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEg8KB2NsdXN0ZXIYAyABKAkSDgoGZG9tYWluGAQgASgJEgwKBG1hY3MYBSADKAkSEQoJYWRkcmVzc2VzGAYgAygJEg8KB3Byb2ZpbGUYByABKAkSLQoEdGFncxgIIAMoCzIfLmhwcy52MS5Db25maWd1cmF0aW9uLlRhZ3NFbnRyeRINCgVpbWFnZRgJIAEoCRIZChF3aXBlX2Rpc2tfc2VyaWFscxgKIAMoCRIUCgxpbnN0YWxsYXRpb24YCyABKAkSKQoMaW1hZ2Vfc291cmNlGAwgASgLMhMuaHBzLnYxLkltYWdlU291cmNlEiEKBXRvb2xzGA0gASgLMhIuaHBzLnYxLkZpbGVTb3VyY2USJQoHc3RvcmFnZRgOIAEoCzIULmhwcy52MS5TdG9yYWdlT3JkZXISJQoHbmV0d29yaxgPIAEoCzIULmhwcy52MS5OZXR3b3JrT3JkZXISDgoGcmVzY3VlGBAgASgIGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjAKCkZpbGVTb3VyY2USDgoGZGlnZXN0GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMiiwEKC0ltYWdlU291cmNlEiAKBGZpbGUYASABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIjCgZmb3JtYXQYAiABKA4yEy5ocHMudjEuSW1hZ2VGb3JtYXQSFQoNY29udGVudF9ieXRlcxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDEg0KBWxhY2tzGAUgAygJIkMKDFN0b3JhZ2VPcmRlchIMCgRkaXNrGAEgASgJEhcKD3Jvb3Rfc2l6ZV9ieXRlcxgCIAEoAxIMCgR3aXBlGAMgASgIIngKDE5ldHdvcmtPcmRlchIhCgRtb2RlGAEgASgOMhMuaHBzLnYxLk5ldHdvcmtNb2RlEgsKA21hYxgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSDwoHZ2F0ZXdheRgEIAEoCRIUCgxuYW1lX3NlcnZlcnMYBSADKAkiUAobSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0EhQKDGluc3RhbGxhdGlvbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgMIjkKHElzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2USGQoRY2VydGlmaWNhdGVfY2hhaW4YASABKAkivAEKEVNlcnZlU2hlbGxSZXF1ZXN0EhEKB3Nlc3Npb24YASABKAlIABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEiUKBnJlc3VtZRgFIAEoCzITLmhwcy52MS5SZXN1bWVTaGVsbEgAEhUKC2lucHV0X3Rha2VuGAYgASgESABCCQoHbWVzc2FnZSJfCgtSZXN1bWVTaGVsbBIPCgdzZXNzaW9uGAEgASgJEhQKDGZpcnN0X29mZnNldBgCIAEoBBITCgtuZXh0X29mZnNldBgDIAEoBBIUCgxpbnB1dF9vZmZzZXQYBCABKAQiOQoJU2hlbGxFeGl0EgwKBGNvZGUYASABKAUSDgoGc2lnbmFsGAIgASgFEg4KBnJlYXNvbhgDIAEoCSKoAQoSU2VydmVTaGVsbFJlc3BvbnNlEg8KBWlucHV0GAEgASgMSAASKgoMZW5kX29mX2lucHV0GAIgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYAyABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgEIAEoBUgAEhIKCHJlY29yZGVkGAUgASgESABCCQoHbWVzc2FnZSIMCgpFbmRPZklucHV0IisKCldpbmRvd1NpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFKnUKC0ltYWdlRm9ybWF0EhwKGElNQUdFX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEElNQUdFX0ZPUk1BVF9UQVIQARIZChVJTUFHRV9GT1JNQVRfVEFSX1pTVEQQAhIXChNJTUFHRV9GT1JNQVRfVEFSX1haEAMqWwoLTmV0d29ya01vZGUSHAoYTkVUV09SS19NT0RFX1VOU1BFQ0lGSUVEEAASFQoRTkVUV09SS19NT0RFX0RIQ1AQARIXChNORVRXT1JLX01PREVfU1RBVElDEAIyjQMKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSFS5ocHMudjEuQXR0YWNoUmVxdWVzdBoWLmhwcy52MS5BdHRhY2hSZXNwb25zZSIKytsYBgoCAgMYASgBMAESYQoQR2V0Q29uZmlndXJhdGlvbhIfLmhwcy52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBoVLmhwcy52MS5Db25maWd1cmF0aW9uIhXK2xgRCgICAxgBIgdob3N0X2lkKAISfAoUSXNzdWVIb3N0Q2VydGlmaWNhdGUSIy5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0GiQuaHBzLnYxLklzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2UiGcrbGBUKAQIYASIMaW5zdGFsbGF0aW9uKAMSUwoKU2VydmVTaGVsbBIZLmhwcy52MS5TZXJ2ZVNoZWxsUmVxdWVzdBoaLmhwcy52MS5TZXJ2ZVNoZWxsUmVzcG9uc2UiCsrbGAYKAgIDGAEoATABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
 
 /**
  * What a machine says of itself.
@@ -824,6 +824,20 @@ export type OpenShell = Message<"hps.v1.OpenShell"> & {
    * @generated from field: int32 columns = 5;
    */
   columns: number;
+
+  /**
+   * LANG, LC_*, COLORTERM of who opened it; the agent refuses others with `invalid`.
+   *
+   * @generated from field: map<string, string> environment = 6;
+   */
+  environment: { [key: string]: string };
+
+  /**
+   * How long a terminal waits to be resumed when its stream is lost, then it is ended; unset: 5 min.
+   *
+   * @generated from field: google.protobuf.Duration hold = 7;
+   */
+  hold?: Duration | undefined;
 };
 
 /**
@@ -1211,7 +1225,7 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
    */
   message: {
     /**
-     * First message, once: the session this stream serves.
+     * First message, once: the session this stream serves, from its beginning.
      *
      * @generated from field: string session = 1;
      */
@@ -1241,6 +1255,23 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
      */
     value: ShellExit;
     case: "exit";
+  } | {
+    /**
+     * First message, once, in the place of `session`: a terminal whose stream was lost goes on.
+     *
+     * @generated from field: hps.v1.ResumeShell resume = 5;
+     */
+    value: ResumeShell;
+    case: "resume";
+  } | {
+    /**
+     * Bytes of input, from the session's beginning, that the program was given. hpsd sends on while less than 256 KiB are
+     * beyond it, so that nothing else is ever stuck behind input that nobody reads.
+     *
+     * @generated from field: uint64 input_taken = 6;
+     */
+    value: bigint;
+    case: "inputTaken";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1250,6 +1281,48 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
  */
 export const ServeShellRequestSchema: GenMessage<ServeShellRequest> = /*@__PURE__*/
   messageDesc(file_hps_v1_agent, 34);
+
+/**
+ * Offsets count bytes from the session's beginning. hpsd answers with `recorded`, from where the agent sends again; NOT_FOUND
+ * when the session is over. Any other error of a terminal's stream leaves the session as it is, to be resumed; a stream that
+ * hpsd ends without an error is the session's end.
+ *
+ * @generated from message hps.v1.ResumeShell
+ */
+export type ResumeShell = Message<"hps.v1.ResumeShell"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * The agent still has the output from here…
+   *
+   * @generated from field: uint64 first_offset = 2;
+   */
+  firstOffset: bigint;
+
+  /**
+   * … to here: so much the program has written.
+   *
+   * @generated from field: uint64 next_offset = 3;
+   */
+  nextOffset: bigint;
+
+  /**
+   * Bytes of input that have arrived, read by the program or not; what was sent beyond is lost.
+   *
+   * @generated from field: uint64 input_offset = 4;
+   */
+  inputOffset: bigint;
+};
+
+/**
+ * Describes the message hps.v1.ResumeShell.
+ * Use `create(ResumeShellSchema)` to create a new message.
+ */
+export const ResumeShellSchema: GenMessage<ResumeShell> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 35);
 
 /**
  * @generated from message hps.v1.ShellExit
@@ -1282,7 +1355,7 @@ export type ShellExit = Message<"hps.v1.ShellExit"> & {
  * Use `create(ShellExitSchema)` to create a new message.
  */
 export const ShellExitSchema: GenMessage<ShellExit> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 35);
+  messageDesc(file_hps_v1_agent, 36);
 
 /**
  * @generated from message hps.v1.ServeShellResponse
@@ -1319,6 +1392,15 @@ export type ServeShellResponse = Message<"hps.v1.ServeShellResponse"> & {
      */
     value: number;
     case: "signal";
+  } | {
+    /**
+     * Bytes of a terminal's output, from the session's beginning, that are recorded: the agent need not keep them. While it
+     * keeps 256 KiB it reads no more.
+     *
+     * @generated from field: uint64 recorded = 5;
+     */
+    value: bigint;
+    case: "recorded";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1327,7 +1409,7 @@ export type ServeShellResponse = Message<"hps.v1.ServeShellResponse"> & {
  * Use `create(ServeShellResponseSchema)` to create a new message.
  */
 export const ServeShellResponseSchema: GenMessage<ServeShellResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 36);
+  messageDesc(file_hps_v1_agent, 37);
 
 /**
  * @generated from message hps.v1.EndOfInput
@@ -1340,7 +1422,7 @@ export type EndOfInput = Message<"hps.v1.EndOfInput"> & {
  * Use `create(EndOfInputSchema)` to create a new message.
  */
 export const EndOfInputSchema: GenMessage<EndOfInput> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 37);
+  messageDesc(file_hps_v1_agent, 38);
 
 /**
  * @generated from message hps.v1.WindowSize
@@ -1362,7 +1444,7 @@ export type WindowSize = Message<"hps.v1.WindowSize"> & {
  * Use `create(WindowSizeSchema)` to create a new message.
  */
 export const WindowSizeSchema: GenMessage<WindowSize> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 38);
+  messageDesc(file_hps_v1_agent, 39);
 
 /**
  * @generated from enum hps.v1.ImageFormat
