@@ -1,12 +1,14 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { type AuditEvent, AuditOutcome } from "../../proto/gen/hps/v1/audit_pb.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseTimeOrAgo } from "../../proto/values/time.ts";
-import { AUDIT_VIEW } from "../output/audit-view.ts";
+import { AUDIT_VERDICT_VIEW, AUDIT_VIEW } from "../output/audit-view.ts";
 import { exactJson } from "../output/exact-json.ts";
-import { printList } from "../output/print.ts";
+import { printList, printOne } from "../output/print.ts";
 import { formatTable } from "../output/table.ts";
 import { write } from "../output/terminal.ts";
+import { timeText } from "../output/words.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { hostReference } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
@@ -17,7 +19,36 @@ import { wholeNumber } from "./whole-number.ts";
 
 export const addAuditCommands: AddCommands = (group, tools) => {
   options(group.command("ls", { isDefault: true }).description("list events, newest first")).action(tools.run(list));
+  group
+    .command("verify")
+    .description("check that no event was altered, added or taken away, and print the digest that says so")
+    .option("--head <digest>", "also check that the log goes on from this one, kept from an earlier verify")
+    .action(tools.run(verify));
 };
+
+/** It reads the whole log: it takes what it takes. Exit code 13 when the chain is broken or the head is not in it. */
+async function verify(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const { head = "" } = call.options<{ head?: string }>();
+  const verdict = await hps.audit.verifyAuditLog({ headDigest: head }, call.stream);
+  await printOne(call, AUDIT_VERDICT_VIEW, verdict);
+  const [first] = verdict.breaks;
+  if (first !== undefined) {
+    throw new HpsError(
+      "data-loss",
+      `the audit log was altered: event ${first.sequence} does not continue the one before`,
+      {
+        hint: `look at the events around it: hpsctl audit ls --until ${timeText(first.time)} -o wide`,
+      },
+    );
+  }
+  if (head !== "" && verdict.foundSequence === 0n) {
+    throw new HpsError("data-loss", `no event of the audit log has the digest ${head}`, {
+      hint: "the log was altered or replaced since it was seen, or retention has removed that event",
+    });
+  }
+  return 0;
+}
 
 function options(command: Command): Command {
   return command

@@ -4,6 +4,7 @@ import type { HpsStore, Tx } from "../store/database.ts";
 import { createGroupCommit } from "../store/group-commit.ts";
 import type { Clock } from "./audit/audit.ts";
 import { AuditLog } from "./audit/audit-log.ts";
+import { AuditVerifier } from "./audit/audit-verifier.ts";
 import { Clusters } from "./clusters/clusters.ts";
 import { Room } from "./files/room.ts";
 import { pendingEnrolmentOf } from "./gate/approval.ts";
@@ -99,6 +100,7 @@ export async function openCore(options: CoreOptions) {
     ...identity,
     ...files,
     auditLog: new AuditLog(store, audit.written),
+    auditVerifier: new AuditVerifier(store),
     clusters: new Clusters(identity),
     hosts: openHosts(identity, presence),
     ...{ contacts, presence, installations, agents, shells, isAttached, orders, targetLink: settings.targetLink },

@@ -5,10 +5,13 @@ import {
   AuditOutcome,
   type AuditService,
   type ListAuditEventsRequest,
+  type VerifyAuditLogResponseSchema,
 } from "../../proto/gen/hps/v1/audit_pb.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
+import { parseDigest } from "../../proto/values/digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { AuditLog, AuditPage } from "../core/audit/audit-log.ts";
+import type { AuditVerdict, AuditVerifier } from "../core/audit/audit-verifier.ts";
 import type { Access, VisibleClusters } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { wordOf } from "./fields.ts";
@@ -19,9 +22,10 @@ const OUTCOMES = { allowed: AuditOutcome.ALLOWED, refused: AuditOutcome.REFUSED 
 interface Deps {
   readonly access: Access;
   readonly auditLog: AuditLog;
+  readonly auditVerifier: AuditVerifier;
 }
 
-export function auditService({ access, auditLog }: Deps): Handlers<typeof AuditService, Caller> {
+export function auditService({ access, auditLog, auditVerifier }: Deps): Handlers<typeof AuditService, Caller> {
   return {
     listAuditEvents: async (request, { principal: caller }) => {
       const clusters = await access.visible(caller, request.cluster);
@@ -35,6 +39,11 @@ export function auditService({ access, auditLog }: Deps): Handlers<typeof AuditS
       const after = request.afterSequence;
       if (after > BigInt(Number.MAX_SAFE_INTEGER)) throw new HpsError("out-of-range", `no audit event ${after} exists`);
       for await (const event of auditLog.watch(clusters, Number(after), signal)) yield messageOf(event);
+    },
+
+    verifyAuditLog: async ({ headDigest }, { signal }) => {
+      const wanted = headDigest === "" ? "" : parseDigest(headDigest);
+      return verdictMessage(await auditVerifier.verify(wanted, signal));
     },
   };
 }
@@ -55,6 +64,18 @@ function messageOf(event: Event): MessageInitShape<typeof AuditEventSchema> {
     reason,
     incident,
     details: { ...details },
+  };
+}
+
+function verdictMessage(verdict: AuditVerdict): MessageInitShape<typeof VerifyAuditLogResponseSchema> {
+  const { events, first, last, head, breaks, found } = verdict;
+  return {
+    events: BigInt(events),
+    firstSequence: BigInt(first),
+    lastSequence: BigInt(last),
+    headDigest: head,
+    breaks: breaks.map(({ sequence, at }) => ({ sequence: BigInt(sequence), time: timestampFromMs(at) })),
+    foundSequence: BigInt(found),
   };
 }
 

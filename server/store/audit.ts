@@ -1,3 +1,4 @@
+import { cutAuditChain } from "./audit-chain.ts";
 import type { Db, Tx } from "./database.ts";
 
 /** One decision or change: who, what, on whom, from where, outcome, why. */
@@ -17,13 +18,6 @@ interface AuditRow {
 }
 
 export type NewAuditRow = Omit<AuditRow, "sequence">;
-
-export async function insertAudit(tx: Tx, { clusterId, details, ...row }: NewAuditRow): Promise<void> {
-  await tx
-    .insertInto("audit")
-    .values({ ...row, cluster_id: clusterId, details_json: JSON.stringify(details) })
-    .execute();
-}
 
 /** What to list: of these clusters (`all` includes what belongs to none), narrowed by each field that is set. */
 export interface AuditQuery {
@@ -65,7 +59,7 @@ export async function selectAudit(db: Db, query: AuditQuery): Promise<AuditRecor
     query.after === undefined
       ? select.orderBy("audit.sequence", "desc")
       : select.where("audit.sequence", ">", query.after).orderBy("audit.sequence", "asc");
-  return (await select.execute()).map(({ cluster_id, details_json, cluster, ...row }) => ({
+  return (await select.execute()).map(({ cluster_id, details_json, cluster, digest: _, ...row }) => ({
     ...row,
     clusterId: cluster_id,
     cluster: cluster ?? "",
@@ -91,17 +85,22 @@ export interface AuditRetention {
   readonly batch: number;
 }
 
-/** Forgets the oldest, but never the very newest, so that numbers are never given twice. Answers how many went. */
+/**
+ * Forgets the oldest, but never the very newest, so that numbers are never given twice. Only from the old end on, so that
+ * what is left is one chain: an event that a wrong clock put years ahead stays until it is one of too many. How many went.
+ */
 export async function pruneAudit(tx: Tx, { before, keep, batch }: AuditRetention): Promise<number> {
   const { last } = await auditBounds(tx);
-  const some = tx.selectFrom("audit").select("sequence").where("sequence", "<", last).limit(batch);
-  // Two statements, because each has its index; an "or" of both would read the whole table when nothing is to go.
-  const old = some.where("at", "<", before).orderBy("at");
-  const surplus = some.where("sequence", "<=", last - keep).orderBy("sequence");
-  let pruned = 0;
-  for (const which of [old, surplus]) {
-    const { numDeletedRows } = await tx.deleteFrom("audit").where("sequence", "in", which).executeTakeFirstOrThrow();
-    pruned += Number(numDeletedRows);
-  }
-  return pruned;
+  const oldest = await tx
+    .selectFrom("audit")
+    .select(["sequence", "at", "digest"])
+    .where("sequence", "<", last)
+    .orderBy("sequence")
+    .limit(batch)
+    .execute();
+  const kept = oldest.findIndex(({ at, sequence }) => at >= before && sequence > last - keep);
+  const gone = kept === -1 ? oldest : oldest.slice(0, kept);
+  const end = gone.at(-1);
+  if (end !== undefined) await cutAuditChain(tx, end);
+  return gone.length;
 }

@@ -2,6 +2,7 @@ import type { Migration } from "./migrate.ts";
 import { openStore, type Store } from "./open-store.ts";
 import { first } from "./schema/0001-first/first.ts";
 import { firstInstall } from "./schema/0002-first-install/first-install.ts";
+import { auditChain } from "./schema/0003-audit-chain/audit-chain.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -16,6 +17,7 @@ export type Tx = Writer<Tables>;
 export const MIGRATIONS: readonly Migration[] = [
   { name: "0001-first", up: first },
   { name: "0002-first-install", up: firstInstall },
+  { name: "0003-audit-chain", up: auditChain },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { auditBounds, insertAudit, type NewAuditRow, pruneAudit, selectAudit } from "./audit.ts";
+import { auditBounds, type NewAuditRow, pruneAudit, selectAudit } from "./audit.ts";
+import { cutAuditChain, insertAudit, selectAuditChain, selectAuditHead } from "./audit-chain.ts";
 import { changeBounds, insertChange, pruneChanges, selectChanges } from "./changes.ts";
 import { clusterById, countIn, deleteCluster, insertCluster, selectClusters, updateCluster } from "./clusters.ts";
 import { compileForPostgres } from "./compile-for-postgres.ts";
@@ -48,6 +49,9 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
     selectAudit(tx, { clusters: ["c"], from: 1, to: 2, actor: "a", outcome: "refused", before: 3, limit: 1 }),
   "selectAudit, followed": (tx) => selectAudit(tx, { clusters: "all", after: 3, limit: 1 }),
   auditBounds,
+  selectAuditHead,
+  selectAuditChain: (tx) => selectAuditChain(tx, 1, 1),
+  cutAuditChain: (tx) => cutAuditChain(tx, { sequence: 1, digest: "sha256:0" }),
   pruneAudit: (tx) => pruneAudit(tx, { before: 1, keep: 1, batch: 1 }),
   insertChange: (tx) => insertChange(tx, 1, { kind: "host", objectId: "h", clusterId: null, deleted: false }),
   selectChanges: (tx) => selectChanges(tx, 0, 1),

@@ -26,6 +26,7 @@ AuditService/ListAuditEvents              U  U   U   U   U   U   D   D   D   D  
 AuditService/ListAuditEvents of all       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
 AuditService/WatchAuditEvents             U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 AuditService/WatchAuditEvents of all      U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+AuditService/VerifyAuditLog               U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok
 
 ClusterService/GetCluster                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ClusterService/ListClusters               U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok

@@ -149,6 +149,11 @@ export const AUDIT_ROWS: readonly Row[] = [
     shows: isOfSubject,
     isPast: ({ target }, { subject }) => target === subject.extra,
   }),
+  row(audit.verifyAuditLog, {
+    request: () => ({}),
+    shows: ({ headDigest, lastSequence }, { rig }) =>
+      headDigest !== "" && lastSequence === BigInt(Number(rig.book.value("SELECT max(sequence) FROM audit"))),
+  }),
 ];
 
 const { SERVING } = HealthCheckResponse_ServingStatus;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { insertAudit, type NewAuditRow } from "../../store/audit.ts";
+import type { NewAuditRow } from "../../store/audit.ts";
+import { insertAudit } from "../../store/audit-chain.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
 import { Wakes } from "../changes/wakes.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";

@@ -12,6 +12,7 @@ import { RpcServer } from "../../../proto/rpc/rpc-server.ts";
 import { makeAuthority, makeLeaf } from "../../../proto/rpc/testing/certificates.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseVersion } from "../../../proto/values/version.ts";
+import { AuditVerifier } from "../../core/audit/audit-verifier.ts";
 import { type Caller, EVERYWHERE, type Role } from "../../core/identity/principal.ts";
 import { type ArmRequest, parseArmRequest } from "../../core/operations/arm-request.ts";
 import { systemStatus } from "../../core/system/status.ts";
@@ -93,7 +94,7 @@ function addServices(server: RpcServer<Caller>, inventory: Inventory): void {
   const components = [() => ({ name: "store", health: "ok", reason: "" }) as const];
   const sources = { version, startedAt: 1_000, components, agents: () => attached.values() };
   server.add(ClusterService, clusterService({ access, clusters }));
-  server.add(AuditService, auditService({ access, auditLog }));
+  server.add(AuditService, auditService({ access, auditLog, auditVerifier: new AuditVerifier(inventory.store) }));
   server.add(SystemService, systemService({ access, status: (visible) => systemStatus(sources, visible) }));
   const arm = async (_: Caller, hostId: string, request: ArmRequest, options: object) => ({
     hostId,

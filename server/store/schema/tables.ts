@@ -1,4 +1,5 @@
 import type { Generated } from "kysely";
+import type { AuditAnchorTable, AuditTable, ChangeTable } from "./record-tables.ts";
 
 /**
  * Every table of hpsd. Times are UTC milliseconds; ids are UUIDv7 text; flags are 0 or 1; `*_json` is JSON text.
@@ -26,6 +27,7 @@ export interface Tables {
   contact: ContactTable;
   session: SessionTable;
   audit: AuditTable;
+  audit_anchor: AuditAnchorTable;
   change: ChangeTable;
 }
 
@@ -286,29 +288,4 @@ interface SessionTable {
   end_reason: string;
   recording_bytes: number;
   recording_digest: string;
-}
-
-interface AuditTable {
-  sequence: Generated<number>;
-  at: number;
-  actor: string;
-  action: string;
-  target: string;
-  cluster_id: string | null;
-  address: string;
-  outcome: "allowed" | "refused";
-  reason: string;
-  incident: string;
-  details_json: string;
-}
-
-/** The ordered feed that every watch reads. Written in the transaction of the change itself. */
-interface ChangeTable {
-  sequence: Generated<number>;
-  at: number;
-  kind: "cluster" | "host" | "installation" | "operator" | "certificate" | "session" | "contact";
-  object_id: string;
-  cluster_id: string | null;
-  /** 1 when the object is gone. */
-  deleted: number;
 }

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/audit.proto.
  */
 export const file_hps_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvYXVkaXQucHJvdG8SBmhwcy52MSLEAgoKQXVkaXRFdmVudBIQCghzZXF1ZW5jZRgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGdGFyZ2V0GAUgASgJEg8KB2NsdXN0ZXIYBiABKAkSDwoHYWRkcmVzcxgHIAEoCRIlCgdvdXRjb21lGAggASgOMhQuaHBzLnYxLkF1ZGl0T3V0Y29tZRIOCgZyZWFzb24YCSABKAkSEAoIaW5jaWRlbnQYCiABKAkSMAoHZGV0YWlscxgLIAMoCzIfLmhwcy52MS5BdWRpdEV2ZW50LkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKGAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgGIAEoCRIOCgZ0YXJnZXQYByABKAkSEAoIaW5jaWRlbnQYCCABKAkSJQoHb3V0Y29tZRgJIAEoDjIULmhwcy52MS5BdWRpdE91dGNvbWUiVgoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USIgoGZXZlbnRzGAEgAygLMhIuaHBzLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkIKF1dhdGNoQXVkaXRFdmVudHNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMqYwoMQXVkaXRPdXRjb21lEh0KGUFVRElUX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVBVURJVF9PVVRDT01FX0FMTE9XRUQQARIZChVBVURJVF9PVVRDT01FX1JFRlVTRUQQAjLdAQoMQXVkaXRTZXJ2aWNlEmoKD0xpc3RBdWRpdEV2ZW50cxIeLmhwcy52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0Gh8uaHBzLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEmEKEFdhdGNoQXVkaXRFdmVudHMSHy5ocHMudjEuV2F0Y2hBdWRpdEV2ZW50c1JlcXVlc3QaEi5ocHMudjEuQXVkaXRFdmVudCIWytsYEgoBARABGAIiB2NsdXN0ZXIoATABYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChJocHMvdjEvYXVkaXQucHJvdG8SBmhwcy52MSLEAgoKQXVkaXRFdmVudBIQCghzZXF1ZW5jZRgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGdGFyZ2V0GAUgASgJEg8KB2NsdXN0ZXIYBiABKAkSDwoHYWRkcmVzcxgHIAEoCRIlCgdvdXRjb21lGAggASgOMhQuaHBzLnYxLkF1ZGl0T3V0Y29tZRIOCgZyZWFzb24YCSABKAkSEAoIaW5jaWRlbnQYCiABKAkSMAoHZGV0YWlscxgLIAMoCzIfLmhwcy52MS5BdWRpdEV2ZW50LkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKGAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgGIAEoCRIOCgZ0YXJnZXQYByABKAkSEAoIaW5jaWRlbnQYCCABKAkSJQoHb3V0Y29tZRgJIAEoDjIULmhwcy52MS5BdWRpdE91dGNvbWUiVgoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USIgoGZXZlbnRzGAEgAygLMhIuaHBzLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkIKF1dhdGNoQXVkaXRFdmVudHNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiLAoVVmVyaWZ5QXVkaXRMb2dSZXF1ZXN0EhMKC2hlYWRfZGlnZXN0GAEgASgJIqgBChZWZXJpZnlBdWRpdExvZ1Jlc3BvbnNlEg4KBmV2ZW50cxgBIAEoAxIWCg5maXJzdF9zZXF1ZW5jZRgCIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAMgASgDEhMKC2hlYWRfZGlnZXN0GAQgASgJEiIKBmJyZWFrcxgFIAMoCzISLmhwcy52MS5BdWRpdEJyZWFrEhYKDmZvdW5kX3NlcXVlbmNlGAYgASgDIkgKCkF1ZGl0QnJlYWsSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqYwoMQXVkaXRPdXRjb21lEh0KGUFVRElUX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVBVURJVF9PVVRDT01FX0FMTE9XRUQQARIZChVBVURJVF9PVVRDT01FX1JFRlVTRUQQAjK7AgoMQXVkaXRTZXJ2aWNlEmoKD0xpc3RBdWRpdEV2ZW50cxIeLmhwcy52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0Gh8uaHBzLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEmEKEFdhdGNoQXVkaXRFdmVudHMSHy5ocHMudjEuV2F0Y2hBdWRpdEV2ZW50c1JlcXVlc3QaEi5ocHMudjEuQXVkaXRFdmVudCIWytsYEgoBARABGAIiB2NsdXN0ZXIoATABElwKDlZlcmlmeUF1ZGl0TG9nEh0uaHBzLnYxLlZlcmlmeUF1ZGl0TG9nUmVxdWVzdBoeLmhwcy52MS5WZXJpZnlBdWRpdExvZ1Jlc3BvbnNlIgvK2xgHCgEBEAEYA2IGcHJvdG8z", [file_google_protobuf_timestamp, file_hps_v1_access]);
 
 /**
  * @generated from message hps.v1.AuditEvent
@@ -200,6 +200,97 @@ export const WatchAuditEventsRequestSchema: GenMessage<WatchAuditEventsRequest> 
   messageDesc(file_hps_v1_audit, 3);
 
 /**
+ * @generated from message hps.v1.VerifyAuditLogRequest
+ */
+export type VerifyAuditLogRequest = Message<"hps.v1.VerifyAuditLogRequest"> & {
+  /**
+   * `sha256:…` that an earlier verification answered; empty when none is asked for.
+   *
+   * @generated from field: string head_digest = 1;
+   */
+  headDigest: string;
+};
+
+/**
+ * Describes the message hps.v1.VerifyAuditLogRequest.
+ * Use `create(VerifyAuditLogRequestSchema)` to create a new message.
+ */
+export const VerifyAuditLogRequestSchema: GenMessage<VerifyAuditLogRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_audit, 4);
+
+/**
+ * @generated from message hps.v1.VerifyAuditLogResponse
+ */
+export type VerifyAuditLogResponse = Message<"hps.v1.VerifyAuditLogResponse"> & {
+  /**
+   * @generated from field: int64 events = 1;
+   */
+  events: bigint;
+
+  /**
+   * 0 and 0 when there is none. Retention removes the oldest; the first one kept still says what it continues.
+   *
+   * @generated from field: int64 first_sequence = 2;
+   */
+  firstSequence: bigint;
+
+  /**
+   * @generated from field: int64 last_sequence = 3;
+   */
+  lastSequence: bigint;
+
+  /**
+   * Of the newest event: whoever keeps it elsewhere can show later that nothing up to it was altered.
+   *
+   * @generated from field: string head_digest = 4;
+   */
+  headDigest: string;
+
+  /**
+   * Where an event does not continue the one before, oldest first, at most 20; empty when the chain is whole.
+   *
+   * @generated from field: repeated hps.v1.AuditBreak breaks = 5;
+   */
+  breaks: AuditBreak[];
+
+  /**
+   * The event that has the digest asked for; 0 when none has.
+   *
+   * @generated from field: int64 found_sequence = 6;
+   */
+  foundSequence: bigint;
+};
+
+/**
+ * Describes the message hps.v1.VerifyAuditLogResponse.
+ * Use `create(VerifyAuditLogResponseSchema)` to create a new message.
+ */
+export const VerifyAuditLogResponseSchema: GenMessage<VerifyAuditLogResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_audit, 5);
+
+/**
+ * @generated from message hps.v1.AuditBreak
+ */
+export type AuditBreak = Message<"hps.v1.AuditBreak"> & {
+  /**
+   * @generated from field: int64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message hps.v1.AuditBreak.
+ * Use `create(AuditBreakSchema)` to create a new message.
+ */
+export const AuditBreakSchema: GenMessage<AuditBreak> = /*@__PURE__*/
+  messageDesc(file_hps_v1_audit, 6);
+
+/**
  * @generated from enum hps.v1.AuditOutcome
  */
 export const AuditOutcome = {
@@ -255,6 +346,16 @@ export const AuditService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchAuditEventsRequestSchema;
     output: typeof AuditEventSchema;
+  },
+  /**
+   * Computes the chain of digests through all events anew: see docs/recordings.md for what it proves. One at a time.
+   *
+   * @generated from rpc hps.v1.AuditService.VerifyAuditLog
+   */
+  verifyAuditLog: {
+    methodKind: "unary";
+    input: typeof VerifyAuditLogRequestSchema;
+    output: typeof VerifyAuditLogResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hps_v1_audit, 0);
