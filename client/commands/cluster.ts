@@ -1,5 +1,6 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
-import { Admission, type Cluster } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { Admission, type ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { CLUSTER_VIEW } from "../output/cluster-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
 import { enumNumber } from "../output/words.ts";
@@ -9,6 +10,7 @@ import { confirm } from "./confirm.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands, Tools } from "./group.ts";
 import { choice, type WatchOption, withWatch, withYes } from "./options.ts";
+import { type ShellPolicyOptions, shellPolicyOf, withShellPolicy } from "./shell-policy-options.ts";
 
 export const addClusterCommands: AddCommands = (group, tools) => {
   withWatch(group.command("ls").description("list clusters")).action(tools.run(list));
@@ -18,7 +20,7 @@ export const addClusterCommands: AddCommands = (group, tools) => {
 
 function addWriters(group: Command, tools: Tools): void {
   const settings = (command: Command) =>
-    command
+    withShellPolicy(command)
       .option("--domain <domain>", "DNS domain of its hosts")
       .addOption(
         choice("--admission <kind>", "armed: the claim of an armed host is enough; approve: an operator compares", [
@@ -34,7 +36,7 @@ function addWriters(group: Command, tools: Tools): void {
   );
 }
 
-interface Settings {
+interface Settings extends ShellPolicyOptions {
   readonly domain?: string;
   readonly admission?: string;
   readonly description?: string;
@@ -64,7 +66,7 @@ async function add(call: Call): Promise<number> {
 async function edit(call: Call): Promise<number> {
   const hps = await call.connect();
   const fields = fieldsOf(call.options<Settings>());
-  const request = { cluster: { name: call.operand(0), ...fields }, updateMask: { paths: Object.keys(fields) } };
+  const request = { cluster: { name: call.operand(0), ...fields }, updateMask: { paths: pathsOf(fields) } };
   await printOne(call, CLUSTER_VIEW, await hps.clusters.updateCluster(request, call.once));
   return 0;
 }
@@ -78,13 +80,27 @@ async function remove(call: Call): Promise<number> {
   return 0;
 }
 
+type Fields = MessageInitShape<typeof ClusterSchema>;
+
 /** Those fields alone that were given. */
-function fieldsOf({ domain, admission, description }: Settings): Partial<Pick<Cluster, keyof Settings>> {
+function fieldsOf({ domain, admission, description, ...rest }: Settings): Fields {
+  const shellPolicy = shellPolicyOf(rest);
   return {
     ...(domain !== undefined && { domain }),
     ...(admission !== undefined && { admission: admissionOf(admission) }),
     ...(description !== undefined && { description }),
+    ...(shellPolicy !== undefined && { shellPolicy }),
   };
+}
+
+/** As a mask names them; of the shells' terms one by one, so that the others stay. */
+function pathsOf({ shellPolicy, ...fields }: Fields): string[] {
+  const policy = Object.keys(shellPolicy ?? {}).map((field) => `shellPolicy.${field}`);
+  return [...Object.keys(fields), ...policy].map(snakeCase);
+}
+
+function snakeCase(path: string): string {
+  return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function admissionOf(word: string): Admission {

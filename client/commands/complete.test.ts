@@ -21,6 +21,7 @@ test("groups, their commands, options and choices", async () => {
       "image",
       "cluster",
       "session",
+      "grant",
       "operator",
       "cert",
       "audit",

@@ -53,6 +53,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import("./session.ts")).addSessionCommands,
   },
   {
+    name: "grant",
+    summary: "who else may enter or watch shells",
+    load: async () => (await import("./grant.ts")).addGrantCommands,
+  },
+  {
     name: "operator",
     summary: "people and programs that may use hpsd",
     load: async () => (await import("./operator.ts")).addOperatorCommands,

@@ -1,4 +1,6 @@
-import { AdmissionSchema, type Cluster, ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import { AdmissionSchema, type Cluster, ClusterSchema, ShellAccessSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { formatDuration } from "../../proto/values/duration.ts";
 import { protoJson, type View } from "./print.ts";
 import { enumWord, timeText } from "./words.ts";
 
@@ -11,8 +13,28 @@ export const CLUSTER_VIEW: View<Cluster> = {
     { title: "DOMAIN", text: ({ domain }) => domain },
     { title: "ADMISSION", text: ({ admission }) => enumWord(AdmissionSchema, admission) },
     { title: "DESCRIPTION", text: ({ description }) => description },
+    { title: "SHELLS", wide: true, text: ({ shellPolicy }) => shellPolicyText(shellPolicy) },
     { title: "CREATED", wide: true, text: ({ createTime }) => timeText(createTime) },
     { title: "UPDATED", wide: true, text: ({ updateTime }) => timeText(updateTime) },
     { title: "ID", wide: true, text: ({ id }) => id },
   ],
 };
+
+/** In few words what is asked of a shell: `grant, reason, approval, 8h, idle 30m`. */
+function shellPolicyText(policy: Cluster["shellPolicy"]): string {
+  if (policy === undefined) return "";
+  const words = [
+    enumWord(ShellAccessSchema, policy.access),
+    policy.reasonRequired && "reason",
+    policy.approvalRequired && "approval",
+    policy.timeLimit && limitText(policy.timeLimit),
+    policy.idleLimit && `idle ${limitText(policy.idleLimit)}`,
+    policy.recordInput && "input recorded",
+    policy.strictRecording && "strict",
+  ];
+  return words.filter(Boolean).join(", ");
+}
+
+function limitText(duration: Duration): string {
+  return formatDuration(durationMs(duration));
+}

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { AuditEvent, ListAuditEventsRequestSchema } from "../../proto/gen/hps/v1/audit_pb.ts";
 import type { Cluster } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import type { Grant, ListGrantsRequestSchema } from "../../proto/gen/hps/v1/grant_pb.ts";
 import type { Contact, Host, ListHostsRequestSchema } from "../../proto/gen/hps/v1/host_pb.ts";
 import type { Certificate, ListCertificatesRequestSchema, Operator } from "../../proto/gen/hps/v1/identity_pb.ts";
 import type { Image, ListImagesRequestSchema } from "../../proto/gen/hps/v1/image_pb.ts";
@@ -35,6 +36,11 @@ export interface Lists {
     request?: MessageInitShape<typeof ListSessionsRequestSchema>,
     options?: CallOptions,
   ) => Listing<Session>;
+  /** Newest first. */
+  readonly listGrants: (
+    request?: MessageInitShape<typeof ListGrantsRequestSchema>,
+    options?: CallOptions,
+  ) => Listing<Grant>;
   readonly listOperators: (options?: CallOptions) => Listing<Operator>;
   readonly listCertificates: (
     request?: MessageInitShape<typeof ListCertificatesRequestSchema>,
@@ -53,7 +59,7 @@ interface Page {
 }
 
 export function lists(services: Services): Lists {
-  const { clusters, hosts, shells, identity, audit } = services;
+  const { clusters, hosts, shells, grants, identity, audit } = services;
   return {
     listClusters: (options) =>
       pages(
@@ -75,6 +81,11 @@ export function lists(services: Services): Lists {
       pages(
         (page) => shells.listSessions({ ...request, ...page }, options),
         (answer) => answer.sessions,
+      ),
+    listGrants: (request, options) =>
+      pages(
+        (page) => grants.listGrants({ ...request, ...page }, options),
+        (answer) => answer.grants,
       ),
     ...identityLists(identity),
     listAuditEvents: (request, options) =>

@@ -1,5 +1,6 @@
 import { AuditService } from "../../proto/gen/hps/v1/audit_pb.ts";
 import { ClusterService } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { GrantService } from "../../proto/gen/hps/v1/grant_pb.ts";
 import { HostService } from "../../proto/gen/hps/v1/host_pb.ts";
 import { IdentityService } from "../../proto/gen/hps/v1/identity_pb.ts";
 import { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
@@ -16,6 +17,7 @@ export interface Services {
   readonly installations: Client<typeof InstallationService>;
   readonly images: Client<typeof ImageService>;
   readonly installers: Client<typeof InstallerService>;
+  readonly grants: Client<typeof GrantService>;
   readonly shells: Client<typeof ShellService>;
   readonly identity: Client<typeof IdentityService>;
   readonly audit: Client<typeof AuditService>;
@@ -29,6 +31,7 @@ export function servicesOf(channel: Channel): Services {
     installations: client(InstallationService, channel),
     images: client(ImageService, channel),
     installers: client(InstallerService, channel),
+    grants: client(GrantService, channel),
     shells: client(ShellService, channel),
     identity: client(IdentityService, channel),
     audit: client(AuditService, channel),

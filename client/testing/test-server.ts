@@ -9,6 +9,7 @@ import { privateKeyPem } from "../../certs/key.ts";
 import { makeChain, makePeer, PEERS, type TestChain, type TestPeer } from "../../certs/test-chain.ts";
 import { AuditService } from "../../proto/gen/hps/v1/audit_pb.ts";
 import { ClusterService } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { GrantService } from "../../proto/gen/hps/v1/grant_pb.ts";
 import { type Host, HostSchema, HostService } from "../../proto/gen/hps/v1/host_pb.ts";
 import { IdentityService } from "../../proto/gen/hps/v1/identity_pb.ts";
 import { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
@@ -27,6 +28,7 @@ export interface TestHandlers {
   readonly installations?: Partial<Handlers<typeof InstallationService>>;
   readonly images?: Partial<Handlers<typeof ImageService>>;
   readonly installers?: Partial<Handlers<typeof InstallerService>>;
+  readonly grants?: Partial<Handlers<typeof GrantService>>;
   readonly shells?: Partial<Handlers<typeof ShellService>>;
   readonly identity?: Partial<Handlers<typeof IdentityService>>;
   readonly audit?: Partial<Handlers<typeof AuditService>>;
@@ -69,6 +71,7 @@ export async function startTestServer(
   add(rpc, InstallationService, handlers.installations);
   add(rpc, ImageService, handlers.images);
   add(rpc, InstallerService, handlers.installers);
+  add(rpc, GrantService, handlers.grants);
   add(rpc, ShellService, handlers.shells);
   add(rpc, IdentityService, { ...whoAmI, ...handlers.identity });
   add(rpc, AuditService, handlers.audit);

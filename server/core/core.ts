@@ -32,6 +32,7 @@ import type { InstallationHooks } from "./operations/installation-life.ts";
 import { Installations } from "./operations/installations.ts";
 import { LogQuota } from "./operations/log-quota.ts";
 import { Presence } from "./presence/presence.ts";
+import { Grants } from "./shells/grants.ts";
 import type { RecordingMode } from "./shells/recording.ts";
 import { Shells } from "./shells/shells.ts";
 
@@ -102,6 +103,7 @@ export async function openCore(options: CoreOptions) {
     auditLog: new AuditLog(store, audit.written),
     auditVerifier: new AuditVerifier(store),
     clusters: new Clusters(identity),
+    grants: new Grants(identity),
     hosts: openHosts(identity, presence),
     ...{ contacts, presence, installations, agents, shells, isAttached, orders, targetLink: settings.targetLink },
     gate: openGate({

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Admission, ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { Admission, ClusterSchema, ShellAccess } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { addTestImage } from "../core/testing/test-rows.ts";
 import { allPages } from "./testing/collect.ts";
 import { type InventoryRig, startInventoryRig } from "./testing/inventory-rig.ts";
@@ -43,6 +43,33 @@ test("a cluster is made, read, changed and deleted; each is audited and noted", 
   });
   expect(await rig.inventory.changes.last()).toBe(3);
   expect(rig.inventory.incidents).toEqual([]);
+});
+
+test("what a cluster asks of shells: nothing at first, then field by field, and never undone unsaid", async () => {
+  await using rig = await withLab();
+  const nothing = { access: ShellAccess.ROLE, reasonRequired: false, approvalRequired: false, recordInput: false };
+  expect(rig.lab.shellPolicy).toMatchObject({ ...nothing, strictRecording: false });
+  expect([rig.lab.shellPolicy?.timeLimit, rig.lab.shellPolicy?.idleLimit]).toEqual([undefined, undefined]);
+  const set = async (shellPolicy: object | undefined, ...paths: string[]) => {
+    const cluster = { name: "lab", ...(shellPolicy && { shellPolicy }) };
+    return (await rig.clusters.updateCluster({ cluster, updateMask: { paths } }, rig.root)).shellPolicy;
+  };
+  const hours = { seconds: 8n * 3600n };
+  await set({ access: ShellAccess.GRANT, timeLimit: hours }, "shell_policy.access", "shell_policy.time_limit");
+  const now = await set({ reasonRequired: true }, "shell_policy.reason_required");
+  expect(now).toMatchObject({ access: ShellAccess.GRANT, reasonRequired: true, timeLimit: hours });
+  const old = { ...LAB, name: "lab" };
+  const all = await rig.clusters.updateCluster({ cluster: old, updateMask: { paths: ["*"] } }, rig.root);
+  expect(all.shellPolicy).toMatchObject({ access: ShellAccess.GRANT, reasonRequired: true });
+  for (const seconds of [-1n, 8n * 86_400n]) {
+    const wrong = set({ idleLimit: { seconds } }, "shell_policy.idle_limit");
+    await expect(wrong).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining("1 s to 7 d") });
+  }
+  const word = set(Object.assign({}, { access: 99 }), "shell_policy.access");
+  await expect(word).rejects.toMatchObject({ code: "invalid" });
+  expect(await set({}, "shell_policy")).toMatchObject({ ...nothing, strictRecording: false });
+  const [event] = (await rig.audit.listAuditEvents({}, rig.root)).events;
+  expect(JSON.parse(event?.details.shells ?? "")).toMatchObject({ access: "role", reasonRequired: false });
 });
 
 test("without a word about admission nothing is made, and the hint explains the choice", async () => {

@@ -18,10 +18,11 @@ import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { boundedText, maskOf, required, wordOf } from "./fields.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
+import { SHELL_POLICY_PATHS, shellPolicyChange, shellPolicyMessage } from "./shell-policy-message.ts";
 
 const MAX_DESCRIPTION_BYTES = 1024;
 const ADMISSIONS = { armed: Admission.ARMED, approve: Admission.APPROVE } as const;
-const SETTINGS = ["description", "domain", "admission"] as const;
+const SETTINGS = ["description", "domain", "admission", ...SHELL_POLICY_PATHS] as const;
 const LIST = ["clusters"];
 
 interface Deps {
@@ -63,7 +64,7 @@ export function clusterService({ access, clusters }: Deps): Handlers<typeof Clus
 }
 
 function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitShape<typeof ClusterSchema> {
-  const { name, id, description, domain } = cluster;
+  const { name, id, description, domain, shellPolicy } = cluster;
   return {
     name,
     id,
@@ -73,26 +74,33 @@ function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitSh
     createTime: timestampFromMs(cluster.createdAt),
     updateTime: timestampFromMs(cluster.updatedAt),
     etag: etagOf(cluster),
+    shellPolicy: shellPolicyMessage(shellPolicy),
   };
 }
 
 /** One reader a field, so that an update reads only those it changes. */
-const READ: { readonly [F in keyof ClusterSettings]: (cluster: Cluster) => ClusterSettings[F] } = {
-  description: ({ description }) => boundedText(description, MAX_DESCRIPTION_BYTES, "a description"),
-  domain: ({ domain }) => parseDomainName(domain),
-  admission: ({ admission }) => admissionOf(admission),
-};
+const READ = {
+  description: ({ description }: Cluster) => boundedText(description, MAX_DESCRIPTION_BYTES, "a description"),
+  domain: ({ domain }: Cluster) => parseDomainName(domain),
+  admission: ({ admission }: Cluster) => admissionOf(admission),
+} as const;
 
 function settingsOf(cluster: Cluster): ClusterSettings {
-  return { description: READ.description(cluster), domain: READ.domain(cluster), admission: READ.admission(cluster) };
+  return {
+    ...{ description: READ.description(cluster), domain: READ.domain(cluster), admission: READ.admission(cluster) },
+    shellPolicy: shellPolicyChange(new Set(["shell_policy"]), cluster.shellPolicy),
+  };
 }
 
 function changeOf({ updateMask }: UpdateClusterRequest, cluster: Cluster): Partial<ClusterSettings> {
   const mask = maskOf(updateMask, SETTINGS);
+  // Who knows nothing of shells and changes all it knows must not open them.
+  const isUntold = updateMask?.paths.includes("*") && cluster.shellPolicy === undefined;
   return {
     ...(mask.has("description") && { description: READ.description(cluster) }),
     ...(mask.has("domain") && { domain: READ.domain(cluster) }),
     ...(mask.has("admission") && { admission: READ.admission(cluster) }),
+    ...(!isUntold && { shellPolicy: shellPolicyChange(mask, cluster.shellPolicy) }),
   };
 }
 

@@ -20,7 +20,7 @@ import type { Principal, Role } from "../core/identity/principal.ts";
 /** Who may call one method. */
 export interface MethodRule {
   readonly kinds: readonly Principal["kind"][];
-  /** The least role of an operator. */
+  /** The least role of an operator; viewer where a grant may stand in for more, which the core decides. */
   readonly needs: Role;
   /** Where it must be held: nowhere in particular, in one cluster at least, or in all. */
   readonly reach: "self" | "cluster" | "global";
@@ -97,7 +97,8 @@ function readRule(method: DescMethod): MethodRule {
   if ((role !== undefined) !== kinds.includes("operator")) throw broken(method, "must name a role just for operators");
   const reach = named(REACH, option.scope) ?? fail(method, "has no scope");
   checkTarget(method, option);
-  return { kinds, needs: role ?? "admin", reach, waiting: action === FIRST_CALL_OF_A_HOST };
+  const needs = option.orGrant ? "viewer" : (role ?? "admin");
+  return { kinds, needs, reach, waiting: action === FIRST_CALL_OF_A_HOST };
 }
 
 /** An enum's number may be any, so the table is asked and not indexed. */
@@ -105,8 +106,11 @@ function named<Name extends string>(table: Readonly<Record<number, Name>>, value
   return table[value];
 }
 
-function checkTarget(method: DescMethod, { target, resource }: Access): void {
+function checkTarget(method: DescMethod, { target, resource, orGrant }: Access): void {
   const known = RESOURCES.includes(resource) && resource !== Resource.UNSPECIFIED;
+  if (orGrant && resource !== Resource.HOST && resource !== Resource.SESSION) {
+    throw broken(method, "lets grants stand in for a role and names no host or session");
+  }
   if ((target !== "") !== known) {
     throw broken(method, "must name a target and its resource, or neither");
   }

@@ -3,6 +3,7 @@ import { ServerReflection } from "../../proto/gen/grpc/reflection/v1/reflection_
 import { AgentService, file_hps_v1_agent } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { AuditService, file_hps_v1_audit } from "../../proto/gen/hps/v1/audit_pb.ts";
 import { ClusterService, file_hps_v1_cluster } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { file_hps_v1_grant, GrantService } from "../../proto/gen/hps/v1/grant_pb.ts";
 import { file_hps_v1_host, HostService } from "../../proto/gen/hps/v1/host_pb.ts";
 import { file_hps_v1_identity, IdentityService } from "../../proto/gen/hps/v1/identity_pb.ts";
 import { file_hps_v1_image, ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
@@ -29,6 +30,7 @@ import { auditService } from "./audit-service.ts";
 import { createAuthorize } from "./authorize.ts";
 import { clusterService } from "./cluster-service.ts";
 import { checkContract } from "./contract.ts";
+import { grantService } from "./grant-service.ts";
 import { hostService } from "./host-service.ts";
 import { identityService } from "./identity-service.ts";
 import { imageService, installerService } from "./image-service.ts";
@@ -91,6 +93,7 @@ function addOperatorServices(server: RpcServer<Caller>, { core, credentials, ver
     )
     .add(ImageService, imageService(core))
     .add(InstallerService, installerService(core.installers))
+    .add(GrantService, grantService(core))
     .add(ShellService, shellService(core))
     .add(IdentityService, identityService({ ...core, credentials, version }))
     .add(AuditService, auditService(core))
@@ -113,6 +116,7 @@ const FILES = [
   file_hps_v1_agent,
   file_hps_v1_audit,
   file_hps_v1_cluster,
+  file_hps_v1_grant,
   file_hps_v1_host,
   file_hps_v1_identity,
   file_hps_v1_image,

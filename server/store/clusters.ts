@@ -2,11 +2,31 @@ import type { Db, Tx } from "./database.ts";
 
 export type Admission = "armed" | "approve";
 
+/** What a cluster asks of every shell on its hosts. Times in milliseconds, 0: no limit. */
+export interface ShellPolicy {
+  /** Whether role operator is enough, or everybody needs a grant. */
+  readonly access: "role" | "grant";
+  readonly reasonRequired: boolean;
+  readonly approvalRequired: boolean;
+  readonly timeLimit: number;
+  readonly idleLimit: number;
+  readonly recordInput: boolean;
+  /** No shell without a recording, whatever hpsd's own configuration says. */
+  readonly strictRecording: boolean;
+}
+
+/** Of a cluster that says nothing. */
+export const OPEN_SHELL_POLICY: ShellPolicy = {
+  ...{ access: "role", reasonRequired: false, approvalRequired: false, timeLimit: 0, idleLimit: 0 },
+  ...{ recordInput: false, strictRecording: false },
+};
+
 /** What an operator decides about a cluster. */
 export interface ClusterFields {
   readonly description: string;
   readonly domain: string;
   readonly admission: Admission;
+  readonly shellPolicy: ShellPolicy;
 }
 
 export interface ClusterRecord extends ClusterFields {
@@ -24,10 +44,11 @@ export interface NewCluster extends ClusterFields {
   readonly at: number;
 }
 
-export async function insertCluster(tx: Tx, { at, ...fields }: NewCluster): Promise<void> {
+export async function insertCluster(tx: Tx, { at, shellPolicy, ...fields }: NewCluster): Promise<void> {
+  const shell_json = JSON.stringify(shellPolicy);
   await tx
     .insertInto("cluster")
-    .values({ ...fields, created_at: at, updated_at: at, revision: 1 })
+    .values({ ...fields, shell_json, created_at: at, updated_at: at, revision: 1 })
     .execute();
 }
 
@@ -57,7 +78,8 @@ export async function updateCluster(
   id: string,
   fields: ClusterFields & { readonly at: number },
 ): Promise<void> {
-  const { at, ...changed } = fields;
+  const { at, shellPolicy, ...rest } = fields;
+  const changed = { ...rest, shell_json: JSON.stringify(shellPolicy) };
   await tx
     .updateTable("cluster")
     .set((eb) => ({ ...changed, updated_at: at, revision: eb("revision", "+", 1) }))
@@ -81,14 +103,16 @@ export async function countIn(db: Db, table: "host" | "image", clusterId: string
   return Number(row?.count ?? 0);
 }
 
-interface Row extends ClusterFields {
+interface Row extends Omit<ClusterFields, "shellPolicy"> {
   readonly id: string;
   readonly name: string;
+  readonly shell_json: string;
   readonly created_at: number;
   readonly updated_at: number;
   readonly revision: number;
 }
 
-function recordOf({ created_at, updated_at, ...row }: Row): ClusterRecord {
-  return { ...row, createdAt: created_at, updatedAt: updated_at };
+function recordOf({ created_at, updated_at, shell_json, ...row }: Row): ClusterRecord {
+  const shellPolicy: ShellPolicy = { ...OPEN_SHELL_POLICY, ...JSON.parse(shell_json) };
+  return { ...row, shellPolicy, createdAt: created_at, updatedAt: updated_at };
 }

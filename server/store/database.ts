@@ -3,6 +3,7 @@ import { openStore, type Store } from "./open-store.ts";
 import { first } from "./schema/0001-first/first.ts";
 import { firstInstall } from "./schema/0002-first-install/first-install.ts";
 import { auditChain } from "./schema/0003-audit-chain/audit-chain.ts";
+import { shellAccess } from "./schema/0004-shell-access/shell-access.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0001-first", up: first },
   { name: "0002-first-install", up: firstInstall },
   { name: "0003-audit-chain", up: auditChain },
+  { name: "0004-shell-access", up: shellAccess },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

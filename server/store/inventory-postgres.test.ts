@@ -2,7 +2,16 @@ import { describe, expect, test } from "vitest";
 import { auditBounds, type NewAuditRow, pruneAudit, selectAudit } from "./audit.ts";
 import { cutAuditChain, insertAudit, selectAuditChain, selectAuditHead } from "./audit-chain.ts";
 import { changeBounds, insertChange, pruneChanges, selectChanges } from "./changes.ts";
-import { clusterById, countIn, deleteCluster, insertCluster, selectClusters, updateCluster } from "./clusters.ts";
+import {
+  type ClusterFields,
+  clusterById,
+  countIn,
+  deleteCluster,
+  insertCluster,
+  OPEN_SHELL_POLICY,
+  selectClusters,
+  updateCluster,
+} from "./clusters.ts";
 import { compileForPostgres } from "./compile-for-postgres.ts";
 import { deleteContacts, pruneContacts, selectContacts, upsertContact } from "./contacts.ts";
 import type { Tx } from "./database.ts";
@@ -23,7 +32,9 @@ import {
 import { locateCluster, locateHost, locateHostByName, locateRecord } from "./lookup.ts";
 import type { Tables } from "./schema/tables.ts";
 
-const CLUSTER = { description: "", domain: "lab.example", admission: "armed" } as const;
+const CLUSTER: ClusterFields = {
+  ...{ description: "", domain: "lab.example", admission: "armed", shellPolicy: OPEN_SHELL_POLICY },
+};
 const MAC = "52:54:00:12:34:56";
 const FIELDS: HostFields = {
   ...{ name: "web01", macs: [MAC], addresses: ["192.0.2.1"], profile: "", resume: "never", network: "dhcp" },
@@ -98,6 +109,7 @@ const FOUND = [
     wipe_json: "[]",
     details_json: "{}",
     inventory_json: "{}",
+    shell_json: "{}",
     first: 1,
     last: 9,
   },

@@ -34,6 +34,11 @@ ClusterService/CreateCluster              U  U   U   U   U   U   D   D   D   D  
 ClusterService/UpdateCluster              U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
 ClusterService/DeleteCluster              U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 
+GrantService/CreateGrant                  U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
+GrantService/ListGrants                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+GrantService/ListGrants of all            U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+GrantService/DeleteGrant                  U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
+
 HostService/GetHost                       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 HostService/GetHost by name               U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 HostService/ListHosts                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok

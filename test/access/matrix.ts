@@ -5,6 +5,7 @@ import { NAMES, type Peers, type WhoName } from "./identities.ts";
 import type { Rig } from "./rig.ts";
 import type { Row } from "./row.ts";
 import { AGENT_ROWS } from "./rows-agent.ts";
+import { GRANT_ROWS } from "./rows-grants.ts";
 import { CLUSTER_ROWS, HOST_ROWS } from "./rows-hosts.ts";
 import { AUDIT_ROWS, FOREIGN_ROWS, IDENTITY_ROWS } from "./rows-identity.ts";
 import { IMAGE_ROWS, INSTALLER_ROWS } from "./rows-images.ts";
@@ -15,6 +16,7 @@ export const ROWS: readonly Row[] = [
   ...AGENT_ROWS,
   ...AUDIT_ROWS,
   ...CLUSTER_ROWS,
+  ...GRANT_ROWS,
   ...HOST_ROWS,
   ...IDENTITY_ROWS,
   ...IMAGE_ROWS,

@@ -47,6 +47,9 @@ class OpenAccess extends Access {
   override session(_: Caller, id: string) {
     return super.session(ROOT, id);
   }
+  override grant(_: Caller, id: string) {
+    return super.grant(ROOT, id);
+  }
   override visible(_: Caller, cluster: string) {
     return super.visible(ROOT, cluster);
   }

@@ -10,6 +10,8 @@ import {
   countIn,
   deleteCluster,
   insertCluster,
+  OPEN_SHELL_POLICY,
+  type ShellPolicy,
   selectClusters,
   updateCluster,
 } from "../../store/clusters.ts";
@@ -25,6 +27,8 @@ export interface ClusterSettings {
   readonly description: string;
   readonly domain: DomainName;
   readonly admission: Admission;
+  /** A change of some of it leaves the rest. */
+  readonly shellPolicy?: Partial<ShellPolicy>;
 }
 
 export interface ClusterPage {
@@ -65,7 +69,8 @@ export class Clusters {
     const id = newUuid();
     return await this.#deps.store.write(async (tx) => {
       if ((await locateCluster(tx, name)) !== undefined) throw new HpsError("exists", `cluster ${name} exists already`);
-      await insertCluster(tx, { id, name, ...settings, at: this.#deps.clock() });
+      const shellPolicy = { ...OPEN_SHELL_POLICY, ...settings.shellPolicy };
+      await insertCluster(tx, { id, name, ...settings, shellPolicy, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
     });
   }
@@ -73,9 +78,11 @@ export class Clusters {
   /** `aborted` when the etag is neither empty nor the current one. */
   async update(who: AuditActor, id: string, change: Partial<ClusterSettings>, etag: string): Promise<ClusterRecord> {
     return await this.#deps.store.write(async (tx) => {
-      const { name, description, domain, admission, revision } = await existing(tx, id);
+      const { name, description, domain, admission, shellPolicy, revision } = await existing(tx, id);
       checkEtag({ revision }, etag, `cluster ${name}`);
-      await updateCluster(tx, id, { description, domain, admission, ...change, at: this.#deps.clock() });
+      const changed = { description, domain, admission, ...change };
+      const policy = { ...shellPolicy, ...change.shellPolicy };
+      await updateCluster(tx, id, { ...changed, shellPolicy: policy, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
     });
   }
@@ -100,9 +107,9 @@ export class Clusters {
   async #changed(tx: Tx, who: AuditActor, id: string): Promise<ClusterRecord> {
     const { audit, changes } = this.#deps;
     const cluster = await existing(tx, id);
-    const { name, domain, admission } = cluster;
+    const { name, domain, admission, shellPolicy } = cluster;
     await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: false });
-    const details = { name, domain, admission };
+    const details = { name, domain, admission, shells: JSON.stringify(shellPolicy) };
     await audit.allowed(tx, who, { target: `cluster:${id}`, clusterId: id, details });
     return cluster;
   }

@@ -2,6 +2,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { safeText } from "../../../proto/values/safe-text.ts";
 import type { Db, HpsStore } from "../../store/database.ts";
 import { type Located, locateCluster, locateHost, locateHostByName, locateRecord } from "../../store/lookup.ts";
+import { locateShellGrant } from "../../store/shell-grants.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import { atLeast, type Caller, clustersOf, type Principal, roleIn } from "./principal.ts";
 import type { RecordsRefusals } from "./refusals.ts";
@@ -45,6 +46,11 @@ export class Access {
   /** By id. */
   async session(caller: Caller, id: string): Promise<Located> {
     return await this.#admit(caller, ["session", id], (db) => locateRecord(db, "session", id));
+  }
+
+  /** By id. */
+  async grant(caller: Caller, id: string): Promise<Located> {
+    return await this.#admit(caller, ["grant", id], (db) => locateShellGrant(db, id));
   }
 
   /** What a list may show: one cluster by name, or, when the name is empty, all in which the caller has the role. */

@@ -28,7 +28,7 @@ export interface AuditAnchorTable {
 export interface ChangeTable {
   sequence: Generated<number>;
   at: number;
-  kind: "cluster" | "host" | "installation" | "operator" | "certificate" | "session" | "contact";
+  kind: "cluster" | "host" | "installation" | "operator" | "certificate" | "session" | "contact" | "grant";
   object_id: string;
   cluster_id: string | null;
   /** 1 when the object is gone. */

@@ -1,4 +1,9 @@
-import { type ColumnDefinitionBuilder, type CreateTableBuilder, sql } from "kysely";
+import {
+  type AlterTableColumnAlteringBuilder,
+  type ColumnDefinitionBuilder,
+  type CreateTableBuilder,
+  sql,
+} from "kysely";
 import type { SchemaWriter } from "../store-handle.ts";
 
 type Build = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder;
@@ -33,6 +38,11 @@ export function partOf(table: string): Column {
   return { type: "text", build: (c) => c.notNull().references(`${table}.id`).onDelete("cascade") };
 }
 
+/** The same, where there may be none. */
+export function optionalPartOf(table: string): Column {
+  return { type: "text", build: (c) => c.references(`${table}.id`).onDelete("cascade") };
+}
+
 /** The id of a row that must exist as long as this one. */
 export function needs(table: string): Column {
   return { type: "text", build: (c) => c.notNull().references(`${table}.id`) };
@@ -61,5 +71,21 @@ export async function createTable(
   for (const set of options.indexes ?? []) {
     const index = db.schema.createIndex(`${name}_by_${set.join("_")}`).on(name);
     await index.expression(sql.join(set.map((column) => sql.ref(column)))).execute();
+  }
+}
+
+type Addition = readonly ["text" | "bigint" | "integer", string | number | null];
+
+/** Adds columns. What rows that are there already get stands with each. */
+export async function addColumns(
+  db: SchemaWriter,
+  table: string,
+  columns: Readonly<Record<string, Addition>>,
+): Promise<void> {
+  for (const [name, [type, initial]] of Object.entries(columns)) {
+    const build = (column: ColumnDefinitionBuilder) =>
+      initial === null ? column : column.notNull().defaultTo(typeof initial === "string" ? sql.lit(initial) : initial);
+    const alter: AlterTableColumnAlteringBuilder = db.schema.alterTable(table).addColumn(name, type, build);
+    await alter.execute();
   }
 }

@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { AuditAnchorTable, AuditTable, ChangeTable } from "./record-tables.ts";
+import type { SessionTable, ShellGrantTable } from "./shell-tables.ts";
 
 /**
  * Every table of hpsd. Times are UTC milliseconds; ids are UUIDv7 text; flags are 0 or 1; `*_json` is JSON text.
@@ -26,6 +27,7 @@ export interface Tables {
   invitation: InvitationTable;
   contact: ContactTable;
   session: SessionTable;
+  shell_grant: ShellGrantTable;
   audit: AuditTable;
   audit_anchor: AuditAnchorTable;
   change: ChangeTable;
@@ -43,6 +45,8 @@ interface ClusterTable {
   description: string;
   domain: string;
   admission: "armed" | "approve";
+  /** What it asks of shells, as JSON; what is not named asks nothing. */
+  shell_json: Generated<string>;
   created_at: number;
   updated_at: number;
   revision: number;
@@ -272,20 +276,4 @@ interface ContactTable {
   first_seen_at: number;
   last_seen_at: number;
   inventory_json: string;
-}
-
-interface SessionTable {
-  id: string;
-  host_id: string;
-  cluster_id: string;
-  host_name: string;
-  operator: string;
-  command_json: string;
-  reason: string;
-  started_at: number;
-  ended_at: number | null;
-  exit_code: number | null;
-  end_reason: string;
-  recording_bytes: number;
-  recording_digest: string;
 }

@@ -4,8 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -13,7 +13,69 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/cluster.proto.
  */
 export const file_hps_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChRocHMvdjEvY2x1c3Rlci5wcm90bxIGaHBzLnYxIt4BCgdDbHVzdGVyEgwKBG5hbWUYASABKAkSCgoCaWQYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSDgoGZG9tYWluGAQgASgJEiQKCWFkbWlzc2lvbhgFIAEoDjIRLmhwcy52MS5BZG1pc3Npb24SLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAggASgJIiEKEUdldENsdXN0ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiPAoTTGlzdENsdXN0ZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJSChRMaXN0Q2x1c3RlcnNSZXNwb25zZRIhCghjbHVzdGVycxgBIAMoCzIPLmhwcy52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI4ChRDcmVhdGVDbHVzdGVyUmVxdWVzdBIgCgdjbHVzdGVyGAEgASgLMg8uaHBzLnYxLkNsdXN0ZXIiaQoUVXBkYXRlQ2x1c3RlclJlcXVlc3QSIAoHY2x1c3RlchgBIAEoCzIPLmhwcy52MS5DbHVzdGVyEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIyChREZWxldGVDbHVzdGVyUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlKlIKCUFkbWlzc2lvbhIZChVBRE1JU1NJT05fVU5TUEVDSUZJRUQQABITCg9BRE1JU1NJT05fQVJNRUQQARIVChFBRE1JU1NJT05fQVBQUk9WRRACMsQDCg5DbHVzdGVyU2VydmljZRJNCgpHZXRDbHVzdGVyEhkuaHBzLnYxLkdldENsdXN0ZXJSZXF1ZXN0Gg8uaHBzLnYxLkNsdXN0ZXIiE8rbGA8KAQEQARgCIgRuYW1lKAESVgoMTGlzdENsdXN0ZXJzEhsuaHBzLnYxLkxpc3RDbHVzdGVyc1JlcXVlc3QaHC5ocHMudjEuTGlzdENsdXN0ZXJzUmVzcG9uc2UiC8rbGAcKAQEQARgCEksKDUNyZWF0ZUNsdXN0ZXISHC5ocHMudjEuQ3JlYXRlQ2x1c3RlclJlcXVlc3QaDy5ocHMudjEuQ2x1c3RlciILytsYBwoBARADGAMSWwoNVXBkYXRlQ2x1c3RlchIcLmhwcy52MS5VcGRhdGVDbHVzdGVyUmVxdWVzdBoPLmhwcy52MS5DbHVzdGVyIhvK2xgXCgEBEAMYAiIMY2x1c3Rlci5uYW1lKAESYQoNRGVsZXRlQ2x1c3RlchIcLmhwcy52MS5EZWxldGVDbHVzdGVyUmVxdWVzdBodLmhwcy52MS5EZWxldGVDbHVzdGVyUmVzcG9uc2UiE8rbGA8KAQEQAxgDIgRuYW1lKAFiBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChRocHMvdjEvY2x1c3Rlci5wcm90bxIGaHBzLnYxIvQBCgtTaGVsbFBvbGljeRIjCgZhY2Nlc3MYASABKA4yEy5ocHMudjEuU2hlbGxBY2Nlc3MSFwoPcmVhc29uX3JlcXVpcmVkGAIgASgIEhkKEWFwcHJvdmFsX3JlcXVpcmVkGAMgASgIEi0KCnRpbWVfbGltaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKaWRsZV9saW1pdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxyZWNvcmRfaW5wdXQYBiABKAgSGAoQc3RyaWN0X3JlY29yZGluZxgHIAEoCCKJAgoHQ2x1c3RlchIMCgRuYW1lGAEgASgJEgoKAmlkGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEg4KBmRvbWFpbhgEIAEoCRIkCglhZG1pc3Npb24YBSABKA4yES5ocHMudjEuQWRtaXNzaW9uEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgIIAEoCRIpCgxzaGVsbF9wb2xpY3kYCSABKAsyEy5ocHMudjEuU2hlbGxQb2xpY3kiIQoRR2V0Q2x1c3RlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSI8ChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlIKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEiEKCGNsdXN0ZXJzGAEgAygLMg8uaHBzLnYxLkNsdXN0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjgKFENyZWF0ZUNsdXN0ZXJSZXF1ZXN0EiAKB2NsdXN0ZXIYASABKAsyDy5ocHMudjEuQ2x1c3RlciJpChRVcGRhdGVDbHVzdGVyUmVxdWVzdBIgCgdjbHVzdGVyGAEgASgLMg8uaHBzLnYxLkNsdXN0ZXISLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIXChVEZWxldGVDbHVzdGVyUmVzcG9uc2UqUgoJQWRtaXNzaW9uEhkKFUFETUlTU0lPTl9VTlNQRUNJRklFRBAAEhMKD0FETUlTU0lPTl9BUk1FRBABEhUKEUFETUlTU0lPTl9BUFBST1ZFEAIqWgoLU2hlbGxBY2Nlc3MSHAoYU0hFTExfQUNDRVNTX1VOU1BFQ0lGSUVEEAASFQoRU0hFTExfQUNDRVNTX1JPTEUQARIWChJTSEVMTF9BQ0NFU1NfR1JBTlQQAjLEAwoOQ2x1c3RlclNlcnZpY2USTQoKR2V0Q2x1c3RlchIZLmhwcy52MS5HZXRDbHVzdGVyUmVxdWVzdBoPLmhwcy52MS5DbHVzdGVyIhPK2xgPCgEBEAEYAiIEbmFtZSgBElYKDExpc3RDbHVzdGVycxIbLmhwcy52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgvK2xgHCgEBEAEYAhJLCg1DcmVhdGVDbHVzdGVyEhwuaHBzLnYxLkNyZWF0ZUNsdXN0ZXJSZXF1ZXN0Gg8uaHBzLnYxLkNsdXN0ZXIiC8rbGAcKAQEQAxgDElsKDVVwZGF0ZUNsdXN0ZXISHC5ocHMudjEuVXBkYXRlQ2x1c3RlclJlcXVlc3QaDy5ocHMudjEuQ2x1c3RlciIbytsYFwoBARADGAIiDGNsdXN0ZXIubmFtZSgBEmEKDURlbGV0ZUNsdXN0ZXISHC5ocHMudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaHS5ocHMudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIhPK2xgPCgEBEAMYAyIEbmFtZSgBYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_hps_v1_access]);
+
+/**
+ * What a cluster asks of every shell on its hosts. Unset fields ask nothing. Limits hold for sessions that begin after a change,
+ * who may enter for open ones too.
+ *
+ * @generated from message hps.v1.ShellPolicy
+ */
+export type ShellPolicy = Message<"hps.v1.ShellPolicy"> & {
+  /**
+   * @generated from field: hps.v1.ShellAccess access = 1;
+   */
+  access: ShellAccess;
+
+  /**
+   * Nobody enters without saying why.
+   *
+   * @generated from field: bool reason_required = 2;
+   */
+  reasonRequired: boolean;
+
+  /**
+   * Another operator approves each session first, within 10 minutes.
+   *
+   * @generated from field: bool approval_required = 3;
+   */
+  approvalRequired: boolean;
+
+  /**
+   * After so long a session ends, whatever goes on in it: 1 s to 7 d.
+   *
+   * @generated from field: google.protobuf.Duration time_limit = 4;
+   */
+  timeLimit?: Duration | undefined;
+
+  /**
+   * A terminal ends when nobody types for so long: 1 s to 7 d. A notice comes a minute before.
+   *
+   * @generated from field: google.protobuf.Duration idle_limit = 5;
+   */
+  idleLimit?: Duration | undefined;
+
+  /**
+   * What is typed is recorded too.
+   *
+   * @generated from field: bool record_input = 6;
+   */
+  recordInput: boolean;
+
+  /**
+   * No shell without a recording, also where hpsd's own configuration says best-effort.
+   *
+   * @generated from field: bool strict_recording = 7;
+   */
+  strictRecording: boolean;
+};
+
+/**
+ * Describes the message hps.v1.ShellPolicy.
+ * Use `create(ShellPolicySchema)` to create a new message.
+ */
+export const ShellPolicySchema: GenMessage<ShellPolicy> = /*@__PURE__*/
+  messageDesc(file_hps_v1_cluster, 0);
 
 /**
  * @generated from message hps.v1.Cluster
@@ -72,6 +134,13 @@ export type Cluster = Message<"hps.v1.Cluster"> & {
    * @generated from field: string etag = 8;
    */
   etag: string;
+
+  /**
+   * Unset in a change of all fields: as it was.
+   *
+   * @generated from field: hps.v1.ShellPolicy shell_policy = 9;
+   */
+  shellPolicy?: ShellPolicy | undefined;
 };
 
 /**
@@ -79,7 +148,7 @@ export type Cluster = Message<"hps.v1.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 0);
+  messageDesc(file_hps_v1_cluster, 1);
 
 /**
  * @generated from message hps.v1.GetClusterRequest
@@ -96,7 +165,7 @@ export type GetClusterRequest = Message<"hps.v1.GetClusterRequest"> & {
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 1);
+  messageDesc(file_hps_v1_cluster, 2);
 
 /**
  * @generated from message hps.v1.ListClustersRequest
@@ -120,7 +189,7 @@ export type ListClustersRequest = Message<"hps.v1.ListClustersRequest"> & {
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 2);
+  messageDesc(file_hps_v1_cluster, 3);
 
 /**
  * @generated from message hps.v1.ListClustersResponse
@@ -144,7 +213,7 @@ export type ListClustersResponse = Message<"hps.v1.ListClustersResponse"> & {
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 3);
+  messageDesc(file_hps_v1_cluster, 4);
 
 /**
  * @generated from message hps.v1.CreateClusterRequest
@@ -161,7 +230,7 @@ export type CreateClusterRequest = Message<"hps.v1.CreateClusterRequest"> & {
  * Use `create(CreateClusterRequestSchema)` to create a new message.
  */
 export const CreateClusterRequestSchema: GenMessage<CreateClusterRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 4);
+  messageDesc(file_hps_v1_cluster, 5);
 
 /**
  * @generated from message hps.v1.UpdateClusterRequest
@@ -173,7 +242,7 @@ export type UpdateClusterRequest = Message<"hps.v1.UpdateClusterRequest"> & {
   cluster?: Cluster | undefined;
 
   /**
-   * Of description, domain, admission.
+   * Of description, domain, admission, shell_policy, or fields of that: `shell_policy.reason_required`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -185,7 +254,7 @@ export type UpdateClusterRequest = Message<"hps.v1.UpdateClusterRequest"> & {
  * Use `create(UpdateClusterRequestSchema)` to create a new message.
  */
 export const UpdateClusterRequestSchema: GenMessage<UpdateClusterRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 5);
+  messageDesc(file_hps_v1_cluster, 6);
 
 /**
  * @generated from message hps.v1.DeleteClusterRequest
@@ -207,7 +276,7 @@ export type DeleteClusterRequest = Message<"hps.v1.DeleteClusterRequest"> & {
  * Use `create(DeleteClusterRequestSchema)` to create a new message.
  */
 export const DeleteClusterRequestSchema: GenMessage<DeleteClusterRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 6);
+  messageDesc(file_hps_v1_cluster, 7);
 
 /**
  * @generated from message hps.v1.DeleteClusterResponse
@@ -220,7 +289,7 @@ export type DeleteClusterResponse = Message<"hps.v1.DeleteClusterResponse"> & {
  * Use `create(DeleteClusterResponseSchema)` to create a new message.
  */
 export const DeleteClusterResponseSchema: GenMessage<DeleteClusterResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_cluster, 7);
+  messageDesc(file_hps_v1_cluster, 8);
 
 /**
  * How a claim becomes a certificate; without a default, chosen when a cluster is made.
@@ -260,6 +329,47 @@ export type Admission = (typeof Admission)[keyof typeof Admission] | UnknownEnum
  */
 export const AdmissionSchema: GenEnum<Admission> = /*@__PURE__*/
   enumDesc(file_hps_v1_cluster, 0);
+
+/**
+ * Who may enter the shells of a cluster's hosts.
+ *
+ * @generated from enum hps.v1.ShellAccess
+ */
+export const ShellAccess = {
+  /**
+   * As SHELL_ACCESS_ROLE.
+   *
+   * @generated from enum value: SHELL_ACCESS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Role operator is enough; a lower role needs a grant.
+   *
+   * @generated from enum value: SHELL_ACCESS_ROLE = 1;
+   */
+  ROLE: 1,
+
+  /**
+   * Nobody without a grant, whatever the role.
+   *
+   * @generated from enum value: SHELL_ACCESS_GRANT = 2;
+   */
+  GRANT: 2,
+} as const;
+
+/**
+ * Who may enter the shells of a cluster's hosts.
+ *
+ * @generated from enum hps.v1.ShellAccess
+ */
+export type ShellAccess = (typeof ShellAccess)[keyof typeof ShellAccess] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.ShellAccess.
+ */
+export const ShellAccessSchema: GenEnum<ShellAccess> = /*@__PURE__*/
+  enumDesc(file_hps_v1_cluster, 1);
 
 /**
  * Clusters: hosts with one domain, one set of networks, one set of operators.

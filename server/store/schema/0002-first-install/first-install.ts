@@ -1,6 +1,5 @@
-import { type AlterTableColumnAlteringBuilder, type ColumnDefinitionBuilder, sql } from "kysely";
 import type { SchemaWriter } from "../../store-handle.ts";
-import { big, createTable, key, needs, oneOf, text } from "../table.ts";
+import { addColumns, big, createTable, key, needs, oneOf, text } from "../table.ts";
 
 /** Images, and what an installation and a host know since there are any; what each column means stands in tables.ts. */
 export async function firstInstall(db: SchemaWriter): Promise<void> {
@@ -34,16 +33,4 @@ export async function firstInstall(db: SchemaWriter): Promise<void> {
     installer: ["text", ""],
   });
   await addColumns(db, "host", { network: ["text", "dhcp"], facts_json: ["text", null] });
-}
-
-type Addition = readonly ["text" | "bigint" | "integer", string | number | null];
-
-/** What rows that are there already get stands with each. */
-async function addColumns(db: SchemaWriter, table: string, columns: Readonly<Record<string, Addition>>): Promise<void> {
-  for (const [name, [type, initial]] of Object.entries(columns)) {
-    const build = (column: ColumnDefinitionBuilder) =>
-      initial === null ? column : column.notNull().defaultTo(typeof initial === "string" ? sql.lit(initial) : initial);
-    const alter: AlterTableColumnAlteringBuilder = db.schema.alterTable(table).addColumn(name, type, build);
-    await alter.execute();
-  }
 }
