@@ -34,6 +34,7 @@ import { LogQuota } from "./operations/log-quota.ts";
 import { Presence } from "./presence/presence.ts";
 import { Grants } from "./shells/grants.ts";
 import type { RecordingMode } from "./shells/recording.ts";
+import { Recordings } from "./shells/recordings.ts";
 import { Shells } from "./shells/shells.ts";
 
 /** What the core is told; times in milliseconds. */
@@ -66,7 +67,7 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
 
 /** The domain, composed: nothing listens and nothing repeats yet. */
 export async function openCore(options: CoreOptions) {
-  const { store, clock, settings, version, onError } = options;
+  const { store, clock, settings, version } = options;
   const identity = await openIdentity({ ...options, lifetimes: settings.lifetimes });
   const { audit, changes, certificates } = identity;
   const commits = createGroupCommit(store);
@@ -89,12 +90,6 @@ export async function openCore(options: CoreOptions) {
     heartbeatMs: settings.heartbeat,
   });
   const contacts = new Contacts({ store, writes: commits, clock });
-  const shells = new Shells({
-    ...{ store, audit, changes, clock, presence },
-    folder: `${options.stateFolder}/sessions`,
-    recording: settings.recording,
-    onError: (error) => onError("shell session", error),
-  });
   const isAttached = (hostId: string) => presence.isAttached(hostId);
   const files = await openFiles(identity, options);
   return {
@@ -102,15 +97,31 @@ export async function openCore(options: CoreOptions) {
     ...files,
     auditLog: new AuditLog(store, audit.written),
     auditVerifier: new AuditVerifier(store),
+    ...openShells(identity, presence, options),
     clusters: new Clusters(identity),
     grants: new Grants(identity),
     hosts: openHosts(identity, presence),
-    ...{ contacts, presence, installations, agents, shells, isAttached, orders, targetLink: settings.targetLink },
+    ...{ contacts, presence, installations, agents, isAttached, orders, targetLink: settings.targetLink },
     gate: openGate({
       ...{ identity, presence, installations, contacts, settings, installers: files.installers },
       logs: { quota, bell },
     }),
   };
+}
+
+/** Shell sessions, and what is recorded of them. */
+function openShells(
+  { store, audit, changes }: Identity,
+  presence: Presence,
+  { clock, settings, stateFolder, onError }: CoreOptions,
+) {
+  const folder = `${stateFolder}/sessions`;
+  const shells = new Shells({
+    ...{ store, audit, changes, clock, presence, folder },
+    recording: settings.recording,
+    onError: (error) => onError("shell session", error),
+  });
+  return { shells, recordings: new Recordings({ store, audit, clock, folder }) };
 }
 
 /** Images and installers, and what of them no agent needs any more. */

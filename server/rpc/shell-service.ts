@@ -11,8 +11,9 @@ import { parseShellStart } from "../core/shells/shell-start.ts";
 import type { Shells } from "../core/shells/shells.ts";
 import { firstMessage } from "./first-message.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
+import { type RecordingMethodsDeps, recordingMethods } from "./recording-methods.ts";
 
-export interface ShellServiceDeps {
+export interface ShellServiceDeps extends RecordingMethodsDeps {
   readonly access: Access;
   readonly shells: Shells;
 }
@@ -20,6 +21,7 @@ export interface ShellServiceDeps {
 export function shellService(deps: ShellServiceDeps): Handlers<typeof ShellService, Caller> {
   const { access, shells } = deps;
   return {
+    ...recordingMethods(deps),
     openSession: (requests, context) => openSession(deps, requests, context),
 
     getSession: async (request, { principal: caller }) =>

@@ -4,6 +4,7 @@ import { first } from "./schema/0001-first/first.ts";
 import { firstInstall } from "./schema/0002-first-install/first-install.ts";
 import { auditChain } from "./schema/0003-audit-chain/audit-chain.ts";
 import { shellAccess } from "./schema/0004-shell-access/shell-access.ts";
+import { removedRecordings } from "./schema/0005-removed-recordings/removed-recordings.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0002-first-install", up: firstInstall },
   { name: "0003-audit-chain", up: auditChain },
   { name: "0004-shell-access", up: shellAccess },
+  { name: "0005-removed-recordings", up: removedRecordings },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

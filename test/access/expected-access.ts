@@ -94,6 +94,8 @@ ShellService/OpenSession                  U  U   U   U   U   U   D   D   D   D  
 ShellService/GetSession                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions of all          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+ShellService/ReadRecording                U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/VerifyRecording              U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 
 SystemService/GetStatus                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
 

@@ -1,7 +1,7 @@
 import { InstallationService, InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
-import { ROOT } from "./rig.ts";
+import { type Rig, ROOT } from "./rig.ts";
 import { type Row, row, type Try } from "./row.ts";
 import { ofHost } from "./rows-hosts.ts";
 import { hasOpenSession, versionOf } from "./subject.ts";
@@ -149,7 +149,30 @@ export const SHELL_ROWS: readonly Row[] = [
     request: () => ({ pageSize: 1000 }),
     shows: ({ sessions }, { subject }) => sessions.some(({ id }) => id === subject.sessionId),
   }),
+  row(shell.readRecording, {
+    wish: { state: "installing", agent: "attached", session: "over" },
+    request: ({ subject }) => ({ session: subject.sessionId }),
+    shows: ({ data }, { rig, subject }) =>
+      Buffer.from(data).includes('"version":') && isReadAudited(rig, subject.sessionId),
+    target: ofSession,
+    changes: "elsewhere",
+    // Told by a word of its own: see shows.
+    events: () => 0,
+  }),
+  row(shell.verifyRecording, {
+    wish: { state: "installing", agent: "attached", session: "over" },
+    request: ({ subject }) => ({ session: subject.sessionId }),
+    shows: ({ digest, auditDigest, problems }) => problems.length === 0 && digest !== "" && digest === auditDigest,
+    target: ofSession,
+  }),
 ];
+
+function isReadAudited({ book }: Rig, sessionId: string): boolean {
+  const last = book.value(
+    "SELECT details_json FROM audit WHERE action = 'session.read' ORDER BY sequence DESC LIMIT 1",
+  );
+  return String(last).includes(sessionId);
+}
 
 export const SYSTEM_ROWS: readonly Row[] = [
   row(SystemService.method.getStatus, {

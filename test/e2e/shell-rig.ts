@@ -24,6 +24,7 @@ import { Access } from "../../server/core/identity/access.ts";
 import { expiryOf } from "../../server/core/identity/live-calls.ts";
 import type { Caller, Role } from "../../server/core/identity/principal.ts";
 import { Presence } from "../../server/core/presence/presence.ts";
+import { Recordings } from "../../server/core/shells/recordings.ts";
 import { Shells } from "../../server/core/shells/shells.ts";
 import { addTestCluster, addTestHost } from "../../server/core/testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type TestIdentity } from "../../server/core/testing/test-identity.ts";
@@ -51,6 +52,8 @@ export interface ShellRig extends AsyncDisposable {
   readonly stranger: () => Promise<Client<typeof AgentService>>;
   /** What the agent is asked; replaced by tests of agents that misbehave. */
   onCommand: (shell: OpenShell) => Promise<void>;
+  /** Where recordings lie. */
+  readonly folder: string;
   readonly recordingOf: (session: Session, extension: string) => Promise<Buffer>;
 }
 
@@ -65,7 +68,7 @@ export async function startShellRig(options: { readonly folder?: string } = {}):
   attach(presence, { hostId, clusterId }, async (shell) => await rig.onCommand(shell));
   const records = { store, clock, audit, changes };
   const shells = new Shells({ ...records, presence, folder, recording: "strict", onError: () => undefined });
-  const server = await startServer(identity, shells);
+  const server = await startServer(identity, shells, new Recordings({ ...records, folder }));
   live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
   const channels: Channel[] = [];
   const connect = async (peer: Parameters<typeof issueTestPeer>[1]) => {
@@ -87,7 +90,7 @@ export async function startShellRig(options: { readonly folder?: string } = {}):
   const agentChannel = await agentOf(hostId);
   const agent = new ShellSessions(TEST_SHELLS);
   const rig: ShellRig = {
-    ...{ identity, shells, server, agent, hostId, agentChannel },
+    ...{ identity, shells, server, agent, hostId, agentChannel, folder },
     operator: client(ShellService, alice.channel),
     operatorSerial: alice.serial,
     operatorChannel: alice.channel,
@@ -131,12 +134,12 @@ function attach(
 const HOUR = 3_600_000;
 const ports = new WeakMap<RpcServer<Caller>, number>();
 
-async function startServer(identity: TestIdentity, shells: Shells): Promise<RpcServer<Caller>> {
+async function startServer(identity: TestIdentity, shells: Shells, recordings: Recordings): Promise<RpcServer<Caller>> {
   const { store, refusals, principals, authority } = identity;
   const access = new Access(store, refusals);
   const authorize = createAuthorize({ principals, refusals });
   const server = new RpcServer<Caller>({ authorize, expiry: expiryOf, onError: ({ error }) => console.error(error) });
-  server.add(ShellService, shellService({ access, shells }));
+  server.add(ShellService, shellService({ access, shells, recordings }));
   const unused = () => Promise.reject(new HpsError("unimplemented", "not part of this test"));
   server.add(AgentService, {
     attach: async function* () {

@@ -24,7 +24,7 @@ export interface SessionRecordsDeps {
 export type SessionHost = Pick<SessionRow, "clusterId" | "cluster" | "host">;
 
 /** What hpsd itself does at the end of a session, in the audit log. */
-const END_ACTION = "session.end";
+export const END_ACTION = "session.end";
 /** Of a command, in the audit log; its recording has all of it. */
 const MAX_SHOWN_COMMAND = 4096;
 

@@ -24,7 +24,8 @@ export async function readWholeLines(path: string, take: (line: string) => boole
 async function* wholeLines(path: string): AsyncGenerator<Buffer, void, void> {
   let rest: Buffer[] = [];
   let held = 0;
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  const chunks: AsyncIterable<Buffer> = createReadStream(path);
+  for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
       yield Buffer.concat([...rest, chunk.subarray(from, end + 1)]);

@@ -34,3 +34,10 @@ export interface ChangeTable {
   /** 1 when the object is gone. */
   deleted: number;
 }
+
+/** A recording whose files retention removed; the session's row keeps its digest. */
+export interface RemovedRecordingTable {
+  session_id: string;
+  removed_at: number;
+  reason: string;
+}

@@ -1,5 +1,5 @@
 import type { Generated } from "kysely";
-import type { AuditAnchorTable, AuditTable, ChangeTable } from "./record-tables.ts";
+import type { AuditAnchorTable, AuditTable, ChangeTable, RemovedRecordingTable } from "./record-tables.ts";
 import type { SessionTable, ShellGrantTable } from "./shell-tables.ts";
 
 /**
@@ -30,6 +30,7 @@ export interface Tables {
   shell_grant: ShellGrantTable;
   audit: AuditTable;
   audit_anchor: AuditAnchorTable;
+  removed_recording: RemovedRecordingTable;
   change: ChangeTable;
 }
 

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/shell.proto.
  */
 export const file_hps_v1_shell: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSK7AQoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAQgkKB21lc3NhZ2Ui+wEKDFN0YXJ0U2Vzc2lvbhIMCgRob3N0GAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIiCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZRIOCgZyZWFzb24YBSABKAkSOgoLZW52aXJvbm1lbnQYBiADKAsyJS5ocHMudjEuU3RhcnRTZXNzaW9uLkVudmlyb25tZW50RW50cnkSGgoEY29weRgIIAEoCzIMLmhwcy52MS5Db3B5GjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIwCgRDb3B5EigKCWRpcmVjdGlvbhgBIAEoDjIVLmhwcy52MS5Db3B5RGlyZWN0aW9uIpEBChNPcGVuU2Vzc2lvblJlc3BvbnNlEiIKB3Nlc3Npb24YASABKAsyDy5ocHMudjEuU2Vzc2lvbkgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SABCCQoHbWVzc2FnZSKwAgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkiJAoRR2V0U2Vzc2lvblJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSJgChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEQoJb3Blbl9vbmx5GAQgASgIIlIKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiEKCHNlc3Npb25zGAEgAygLMg8uaHBzLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKmkKDUNvcHlEaXJlY3Rpb24SHgoaQ09QWV9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIaChZDT1BZX0RJUkVDVElPTl9UT19IT1NUEAESHAoYQ09QWV9ESVJFQ1RJT05fRlJPTV9IT1NUEAIyqgIKDFNoZWxsU2VydmljZRJlCgtPcGVuU2Vzc2lvbhIaLmhwcy52MS5PcGVuU2Vzc2lvblJlcXVlc3QaGy5ocHMudjEuT3BlblNlc3Npb25SZXNwb25zZSIZytsYFQoBARACGAIiCnN0YXJ0Lmhvc3QoAigBMAESUAoKR2V0U2Vzc2lvbhIZLmhwcy52MS5HZXRTZXNzaW9uUmVxdWVzdBoPLmhwcy52MS5TZXNzaW9uIhbK2xgSCgEBEAEYAiIHc2Vzc2lvbigEEmEKDExpc3RTZXNzaW9ucxIbLmhwcy52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSK7AQoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAQgkKB21lc3NhZ2Ui+wEKDFN0YXJ0U2Vzc2lvbhIMCgRob3N0GAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIiCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZRIOCgZyZWFzb24YBSABKAkSOgoLZW52aXJvbm1lbnQYBiADKAsyJS5ocHMudjEuU3RhcnRTZXNzaW9uLkVudmlyb25tZW50RW50cnkSGgoEY29weRgIIAEoCzIMLmhwcy52MS5Db3B5GjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIwCgRDb3B5EigKCWRpcmVjdGlvbhgBIAEoDjIVLmhwcy52MS5Db3B5RGlyZWN0aW9uIpEBChNPcGVuU2Vzc2lvblJlc3BvbnNlEiIKB3Nlc3Npb24YASABKAsyDy5ocHMudjEuU2Vzc2lvbkgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SABCCQoHbWVzc2FnZSKwAgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkiJAoRR2V0U2Vzc2lvblJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSJgChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEQoJb3Blbl9vbmx5GAQgASgIIlIKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiEKCHNlc3Npb25zGAEgAygLMg8uaHBzLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlwKFFJlYWRSZWNvcmRpbmdSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkSIwoEcGFydBgCIAEoDjIVLmhwcy52MS5SZWNvcmRpbmdQYXJ0Eg4KBm9mZnNldBgDIAEoAyIlChVSZWFkUmVjb3JkaW5nUmVzcG9uc2USDAoEZGF0YRgBIAEoDCIpChZWZXJpZnlSZWNvcmRpbmdSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkigQEKF1ZlcmlmeVJlY29yZGluZ1Jlc3BvbnNlEhAKCHByb2JsZW1zGAEgAygJEg4KBmRpZ2VzdBgCIAEoCRIWCg5zZXNzaW9uX2RpZ2VzdBgDIAEoCRIUCgxhdWRpdF9kaWdlc3QYBCABKAkSFgoOYXVkaXRfc2VxdWVuY2UYBSABKAMqaQoNQ29weURpcmVjdGlvbhIeChpDT1BZX0RJUkVDVElPTl9VTlNQRUNJRklFRBAAEhoKFkNPUFlfRElSRUNUSU9OX1RPX0hPU1QQARIcChhDT1BZX0RJUkVDVElPTl9GUk9NX0hPU1QQAiqWAQoNUmVjb3JkaW5nUGFydBIeChpSRUNPUkRJTkdfUEFSVF9VTlNQRUNJRklFRBAAEhcKE1JFQ09SRElOR19QQVJUX0NBU1QQARIWChJSRUNPUkRJTkdfUEFSVF9SQVcQAhIaChZSRUNPUkRJTkdfUEFSVF9DT01NQU5EEAMSGAoUUkVDT1JESU5HX1BBUlRfSU5QVVQQBDL+AwoMU2hlbGxTZXJ2aWNlEmUKC09wZW5TZXNzaW9uEhouaHBzLnYxLk9wZW5TZXNzaW9uUmVxdWVzdBobLmhwcy52MS5PcGVuU2Vzc2lvblJlc3BvbnNlIhnK2xgVCgEBEAIYAiIKc3RhcnQuaG9zdCgCKAEwARJQCgpHZXRTZXNzaW9uEhkuaHBzLnYxLkdldFNlc3Npb25SZXF1ZXN0Gg8uaHBzLnYxLlNlc3Npb24iFsrbGBIKAQEQARgCIgdzZXNzaW9uKAQSYQoMTGlzdFNlc3Npb25zEhsuaHBzLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaHC5ocHMudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESZgoNUmVhZFJlY29yZGluZxIcLmhwcy52MS5SZWFkUmVjb3JkaW5nUmVxdWVzdBodLmhwcy52MS5SZWFkUmVjb3JkaW5nUmVzcG9uc2UiFsrbGBIKAQEQAhgCIgdzZXNzaW9uKAQwARJqCg9WZXJpZnlSZWNvcmRpbmcSHi5ocHMudjEuVmVyaWZ5UmVjb3JkaW5nUmVxdWVzdBofLmhwcy52MS5WZXJpZnlSZWNvcmRpbmdSZXNwb25zZSIWytsYEgoBARABGAIiB3Nlc3Npb24oBGIGcHJvdG8z", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * @generated from message hps.v1.OpenSessionRequest
@@ -344,6 +344,114 @@ export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@_
   messageDesc(file_hps_v1_shell, 7);
 
 /**
+ * @generated from message hps.v1.ReadRecordingRequest
+ */
+export type ReadRecordingRequest = Message<"hps.v1.ReadRecordingRequest"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * @generated from field: hps.v1.RecordingPart part = 2;
+   */
+  part: RecordingPart;
+
+  /**
+   * Bytes to leave out at its beginning.
+   *
+   * @generated from field: int64 offset = 3;
+   */
+  offset: bigint;
+};
+
+/**
+ * Describes the message hps.v1.ReadRecordingRequest.
+ * Use `create(ReadRecordingRequestSchema)` to create a new message.
+ */
+export const ReadRecordingRequestSchema: GenMessage<ReadRecordingRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 8);
+
+/**
+ * @generated from message hps.v1.ReadRecordingResponse
+ */
+export type ReadRecordingResponse = Message<"hps.v1.ReadRecordingResponse"> & {
+  /**
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message hps.v1.ReadRecordingResponse.
+ * Use `create(ReadRecordingResponseSchema)` to create a new message.
+ */
+export const ReadRecordingResponseSchema: GenMessage<ReadRecordingResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 9);
+
+/**
+ * @generated from message hps.v1.VerifyRecordingRequest
+ */
+export type VerifyRecordingRequest = Message<"hps.v1.VerifyRecordingRequest"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+};
+
+/**
+ * Describes the message hps.v1.VerifyRecordingRequest.
+ * Use `create(VerifyRecordingRequestSchema)` to create a new message.
+ */
+export const VerifyRecordingRequestSchema: GenMessage<VerifyRecordingRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 10);
+
+/**
+ * @generated from message hps.v1.VerifyRecordingResponse
+ */
+export type VerifyRecordingResponse = Message<"hps.v1.VerifyRecordingResponse"> & {
+  /**
+   * What is not as it should be, a sentence each; empty when all agree.
+   *
+   * @generated from field: repeated string problems = 1;
+   */
+  problems: string[];
+
+  /**
+   * Of the file as it is now; empty when there is none.
+   *
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * As the session's row and the audit log have it.
+   *
+   * @generated from field: string session_digest = 3;
+   */
+  sessionDigest: string;
+
+  /**
+   * @generated from field: string audit_digest = 4;
+   */
+  auditDigest: string;
+
+  /**
+   * The audit event that has it; 0 when there is none.
+   *
+   * @generated from field: int64 audit_sequence = 5;
+   */
+  auditSequence: bigint;
+};
+
+/**
+ * Describes the message hps.v1.VerifyRecordingResponse.
+ * Use `create(VerifyRecordingResponseSchema)` to create a new message.
+ */
+export const VerifyRecordingResponseSchema: GenMessage<VerifyRecordingResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 11);
+
+/**
  * @generated from enum hps.v1.CopyDirection
  */
 export const CopyDirection = {
@@ -379,6 +487,57 @@ export const CopyDirectionSchema: GenEnum<CopyDirection> = /*@__PURE__*/
   enumDesc(file_hps_v1_shell, 0);
 
 /**
+ * @generated from enum hps.v1.RecordingPart
+ */
+export const RecordingPart = {
+  /**
+   * CAST of a terminal, COMMAND of a command.
+   *
+   * @generated from enum value: RECORDING_PART_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * asciicast v3, with the digests of RAW and INPUT in its last line.
+   *
+   * @generated from enum value: RECORDING_PART_CAST = 1;
+   */
+  CAST: 1,
+
+  /**
+   * The terminal's exact output.
+   *
+   * @generated from enum value: RECORDING_PART_RAW = 2;
+   */
+  RAW: 2,
+
+  /**
+   * Of a command or a copy: a JSON object a line.
+   *
+   * @generated from enum value: RECORDING_PART_COMMAND = 3;
+   */
+  COMMAND: 3,
+
+  /**
+   * What was typed, exactly; of a terminal that was begun with `record_input`.
+   *
+   * @generated from enum value: RECORDING_PART_INPUT = 4;
+   */
+  INPUT: 4,
+} as const;
+
+/**
+ * @generated from enum hps.v1.RecordingPart
+ */
+export type RecordingPart = (typeof RecordingPart)[keyof typeof RecordingPart] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.RecordingPart.
+ */
+export const RecordingPartSchema: GenEnum<RecordingPart> = /*@__PURE__*/
+  enumDesc(file_hps_v1_shell, 1);
+
+/**
  * Recorded shell sessions on installers and hosts, through hpsd.
  *
  * @generated from service hps.v1.ShellService
@@ -411,6 +570,26 @@ export const ShellService: GenService<{
     methodKind: "unary";
     input: typeof ListSessionsRequestSchema;
     output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * A file of a session's recording, also of a session that goes on: then what is recorded by now. Each is an audit event.
+   *
+   * @generated from rpc hps.v1.ShellService.ReadRecording
+   */
+  readRecording: {
+    methodKind: "server_streaming";
+    input: typeof ReadRecordingRequestSchema;
+    output: typeof ReadRecordingResponseSchema;
+  },
+  /**
+   * Compares the digest of an ended session's recording, computed now, with what its row and the audit log say.
+   *
+   * @generated from rpc hps.v1.ShellService.VerifyRecording
+   */
+  verifyRecording: {
+    methodKind: "unary";
+    input: typeof VerifyRecordingRequestSchema;
+    output: typeof VerifyRecordingResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hps_v1_shell, 0);

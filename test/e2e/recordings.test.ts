@@ -1,0 +1,33 @@
+import { appendFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { RecordingPart } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { auditOf, type Operator, OperatorSession, startShellRig } from "./shell-rig.ts";
+
+async function read(operator: Operator, session: string, part: RecordingPart = RecordingPart.UNSPECIFIED) {
+  const pieces: Buffer[] = [];
+  for await (const { data } of operator.readRecording({ session, part })) pieces.push(Buffer.from(data));
+  return Buffer.concat(pieces);
+}
+
+test("a recording is read back byte for byte over the wire, and what is done to it on the disk shows", async () => {
+  await using rig = await startShellRig();
+  const session = new OperatorSession(rig.operator, { host: "lab/h1", term: "xterm" });
+  const { id } = await session.session;
+  await session.type("seq 100000\n");
+  await session.shows(/100000\r\n/);
+  expect((await read(rig.operator, id)).toString()).toContain('"version":3');
+  await session.type("exit\n");
+  await session.exit();
+  const row = await rig.operator.getSession({ session: id });
+  expect(await read(rig.operator, id, RecordingPart.RAW)).toEqual(Buffer.concat(session.output));
+  expect(await read(rig.operator, id)).toEqual(await rig.recordingOf(row, "cast"));
+  expect((await rig.operator.verifyRecording({ session: id })).problems).toEqual([]);
+  await appendFile(path.join(rig.folder, `${id}.raw`), "x");
+  expect((await rig.operator.verifyRecording({ session: id })).problems).toEqual([
+    'its part "raw" is not what it was when the session ended',
+  ]);
+  await expect(read(rig.operator, id, RecordingPart.COMMAND)).rejects.toMatchObject({ code: "not-found" });
+  const readers = (await auditOf(rig)).filter(({ action }) => action === "session.read");
+  expect(readers.map(({ details }) => details.part)).toEqual(["cast", "raw", "cast"]);
+});
