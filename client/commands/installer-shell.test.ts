@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createConnection, createServer, type Socket } from "node:net";
+import { promisify } from "node:util";
 import { spawn } from "node-pty";
 import { expect, test } from "vitest";
 import type { OpenSessionRequest, ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
@@ -9,7 +11,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { run } from "../run.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
-import type { TestServer } from "../testing/test-server.ts";
+import { type TestServer, testHost } from "../testing/test-server.ts";
 
 const start = useServers();
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
@@ -20,7 +22,19 @@ const SESSION = { message: { case: "session" as const, value: { id: "s1" } } };
 const output = (text: string | Uint8Array) => ({
   message: { case: "output" as const, value: typeof text === "string" ? Buffer.from(text) : new Uint8Array(text) },
 });
-const exit = (code: number, reason = "") => ({ message: { case: "exit" as const, value: { code, reason } } });
+const exit = (code: number, reason = "", signal = 0) => ({
+  message: { case: "exit" as const, value: { code, reason, signal } },
+});
+
+/** Ends a session as hpsd does: the call ends when the client has heard it. */
+async function* ends(requests: AsyncIterable<unknown>, last: ReturnType<typeof exit>) {
+  yield last;
+  try {
+    for await (const _ of requests);
+  } catch {
+    // It went.
+  }
+}
 
 /** A shell that tells what it gets, in a line each; `q` quits with 7. */
 function tellingShell(seen: OpenSessionRequest[]): OpenSession {
@@ -29,14 +43,22 @@ function tellingShell(seen: OpenSessionRequest[]): OpenSession {
       seen.push(request);
       const { message } = request;
       if (message.case === "start") {
+        const { term, window, environment } = message.value;
         yield SESSION;
-        yield output(`start ${message.value.term} ${message.value.window?.columns}x${message.value.window?.rows}\r\n`);
+        yield output(
+          `start ${term} ${window?.columns}x${window?.rows} ${JSON.stringify(Object.entries(environment).sort())}\r\n`,
+        );
       } else if (message.case === "window") {
         yield output(`window ${message.value.columns}x${message.value.rows}\r\n`);
       } else if (message.case === "input") {
         const text = Buffer.from(message.value).toString();
+        if (text.includes("v")) yield output("\x1b[?1049h\x1b[?1000h\x1b[?2004h\x1b[?25l");
+        if (text.includes("k")) {
+          yield* ends(requests, exit(137, "", 9));
+          return;
+        }
         if (text.includes("q")) {
-          yield exit(7);
+          yield* ends(requests, exit(7));
           return;
         }
         yield output(`got ${Buffer.from(text).toString("hex")}\r\n`);
@@ -70,20 +92,27 @@ test("a terminal: keys go through raw, the window's size goes along, the exit co
   pty.write("q");
   await until("the end");
   expect(seen()).toContain("exit=7");
+  // Not one byte of the output is changed on the way.
+  expect(seen()).toContain("window 120x40\r\n");
   expect(settings()).toHaveLength(2);
   expect(settings()[1]).toBe(settings()[0]);
 });
 
+/** What brings back a terminal after `v`. */
+const UNDONE = "\x1b[?1049l\x1b[?1000l\x1b[?2004l\x1b[?25h";
+
 test("the terminal is restored when the server dies in the middle", async () => {
   const server = await start({ shells: { openSession: tellingShell([]) } });
   const wire = await cutableWire(server.port);
-  const { until, settings, seen } = onPty(server, `installer-shell web01 --server localhost:${wire.port}`);
+  const { pty, until, settings, seen } = onPty(server, `installer-shell web01 --server localhost:${wire.port}`);
   await until("start xterm");
+  pty.write("v");
+  await until("got 76");
   wire.cut();
   await until("the end");
   expect(seen()).toContain("the connection was lost");
-  expect(seen()).toContain("exit=8");
-  expect(seen()).toContain("\x1b[?1049l");
+  expect(seen()).toContain("exit=255");
+  expect(seen()).toContain(UNDONE);
   expect(settings()[1]).toBe(settings()[0]);
 });
 
@@ -109,10 +138,13 @@ test("the terminal is restored when hpsctl is told to end", async () => {
   const server = await start({ shells: { openSession: tellingShell([]) } });
   const { pty, until, settings, seen } = onPty(server, "installer-shell web01");
   await until("start xterm");
+  pty.write("v");
+  await until("got 76");
   const shell = (await readFile(`/proc/${pty.pid}/task/${pty.pid}/children`, "utf8")).trim();
   process.kill(Number(shell), "SIGTERM");
   await until("the end");
   expect(seen()).toContain("exit=130");
+  expect(seen()).toContain(UNDONE);
   expect(settings()[1]).toBe(settings()[0]);
 });
 
@@ -127,7 +159,7 @@ test("a command: every byte both ways, nothing else on stdout, its exit code", a
       } else if (message.case === "input") yield output(message.value);
       else if (message.case === "endOfInput") {
         yield { message: { case: "errorOutput", value: Buffer.from("done\n") } };
-        yield exit(3);
+        yield* ends(requests, exit(3));
         return;
       }
     }
@@ -151,7 +183,10 @@ test("without a terminal and a command, a plain shell reads what comes", async (
 
 test("--no-stdin leaves standard input alone", async () => {
   const openSession: OpenSession = async function* (requests) {
-    for await (const { message } of requests) if (message.case === "endOfInput") yield exit(0);
+    for await (const { message } of requests) {
+      if (message.case === "start") yield SESSION;
+      if (message.case === "endOfInput") return yield* ends(requests, exit(0));
+    }
   };
   const server = await start({ shells: { openSession } });
   const terminal = fakeTerminal({ environment: server.environment });
@@ -163,8 +198,9 @@ test("--no-stdin leaves standard input alone", async () => {
 test("a session that was ended says why on stderr; a refused one is an error", async () => {
   const ended = await start({
     shells: {
-      openSession: async function* () {
-        yield exit(137, "idle for \x1b[2Jtoo long");
+      openSession: async function* (requests) {
+        yield SESSION;
+        yield* ends(requests, exit(137, "idle for \x1b[2Jtoo long"));
       },
     },
   });
@@ -182,22 +218,148 @@ test("a session that was ended says why on stderr; a refused one is an error", a
   expect((await hpsctl(refused, "shell web01 -n -- top")).code).toBe(8);
 });
 
-test("an interrupt ends a command's session", async () => {
+test("a first interrupt is the command's own, the second ends the session", async () => {
   const gone = Promise.withResolvers<void>();
-  const server = await start({
-    shells: {
-      openSession: async function* (_requests, { signal }) {
-        signal.addEventListener("abort", () => gone.resolve());
-        yield SESSION;
-        yield output("on\n");
-        await new Promise(() => undefined);
-      },
-    },
-  });
+  const openSession: OpenSession = async function* (requests) {
+    try {
+      for await (const { message } of requests) {
+        if (message.case === "start") yield SESSION;
+        if (message.case === "start") yield output("on\n");
+        if (message.case === "signal") yield output(`signal ${message.value}\n`);
+      }
+    } finally {
+      gone.resolve();
+    }
+  };
+  const server = await start({ shells: { openSession } });
   const terminal = fakeTerminal({ environment: server.environment });
   const running = run(["shell", "web01", "--", "sleep"], terminal);
   await expect.poll(() => terminal.printed()).toBe("on\n");
+  terminal.interrupt("SIGTERM");
+  await expect.poll(() => terminal.printed()).toBe("on\nsignal 15\n");
   terminal.interrupt();
   expect(await running).toBe(130);
   await gone.promise;
+});
+
+test("a reader that goes away is a SIGPIPE for the command", async () => {
+  const signals: number[] = [];
+  const openSession: OpenSession = async function* (requests) {
+    for await (const { message } of requests) {
+      if (message.case === "start") {
+        yield SESSION;
+        for (let count = 0; count < 100; count += 1) yield output("y\n".repeat(1000));
+      } else if (message.case === "signal") {
+        signals.push(message.value);
+        yield* ends(requests, exit(141, "", 13));
+        return;
+      }
+    }
+  };
+  const server = await start({ shells: { openSession } });
+  const environment = { ...server.environment, NODE: process.execPath, MAIN, PATH: process.env.PATH ?? "" };
+  const script = '{ "$NODE" "$MAIN" shell web01 -n -- yes; echo "exit=$?" >&2; } | head -n 1';
+  const done = promisify(execFile)("/bin/sh", ["-c", script], { env: environment });
+  expect(await done).toMatchObject({ stdout: "y\n", stderr: "exit=141\n" });
+  expect(signals).toEqual([13]);
+});
+
+test("escapes: help, a tilde, leaving; the program's own end by a signal is said", async () => {
+  const server = await start({ shells: { openSession: tellingShell([]) } });
+  const left = onPty(server, "shell web01");
+  await left.until("start xterm");
+  left.pty.write("~?");
+  await left.until("hpsctl: ~. leave");
+  left.pty.write("~~");
+  await left.until("got 7e\r\n");
+  left.pty.write("\rx~.");
+  await left.until("got 0d787e2e");
+  left.pty.write("\r");
+  await left.until("got 0d\r\n");
+  left.pty.write("~.");
+  await left.until("the end");
+  expect(left.seen()).toContain("hpsctl: you left");
+  expect(left.seen()).toContain("exit=255");
+  expect(left.settings()[1]).toBe(left.settings()[0]);
+  const killed = onPty(server, "shell web01 -e none");
+  await killed.until("start xterm");
+  killed.pty.write("~.");
+  await killed.until("got 7e2e");
+  killed.pty.write("k");
+  await killed.until("the end");
+  expect(killed.seen()).toContain("hpsctl: the program was ended by SIGKILL\r\nexit=137");
+});
+
+test("TERM, locale and colours go along, nothing else of the environment", async () => {
+  const server = await start({ shells: { openSession: tellingShell([]) } });
+  const environment = { LANG: "de_DE.UTF-8", LC_TIME: "C", COLORTERM: "truecolor", LD_PRELOAD: "", SECRET: "x" };
+  const { pty, until } = onPty({ ...server, environment: { ...server.environment, ...environment } }, "shell web01");
+  await until('start xterm 91x33 [["COLORTERM","truecolor"],["LANG","de_DE.UTF-8"],["LC_TIME","C"]]');
+  pty.write("q");
+  await until("exit=7");
+});
+
+/** Refuses for want of an agent until `attach` was called. */
+function absentHost() {
+  let attached = false;
+  const openSession: OpenSession = async function* (requests) {
+    if (!attached) {
+      throw new HpsError("unavailable", "no agent of host web0001 is attached", { details: { attached: "no" } });
+    }
+    yield SESSION;
+    yield* ends(requests, exit(0));
+  };
+  const getHost = async () => testHost(1, { attached });
+  return { handlers: { shells: { openSession }, hosts: { getHost } }, attach: () => (attached = true) };
+}
+
+test("on a terminal it waits until an agent is there, and says so; a command fails at once unless told to wait", async () => {
+  const { handlers, attach } = absentHost();
+  const server = await start(handlers);
+  expect(await hpsctl(server, "shell web0001 -n -- true")).toMatchObject({ code: 8, out: "" });
+  const short = await hpsctl(server, "shell web0001 --wait 1ms -n -- true");
+  expect(short).toMatchObject({ code: 9, out: "" });
+  expect(short.err).toContain("no agent of lab/web0001 was attached within 1ms");
+  const patient = fakeTerminal({ environment: server.environment });
+  const command = run(["shell", "web0001", "--wait", "1h", "-n", "--", "true"], patient);
+  const person = fakeTerminal({ environment: server.environment, tty: true });
+  const terminal = run(["shell", "web0001"], person);
+  await expect.poll(() => patient.errors()).toContain("waits until one is, at most 1h; Ctrl-C ends that\n");
+  await expect.poll(() => person.errors()).toContain("waits until one is, Ctrl-C ends that\n");
+  attach();
+  expect([await command, await terminal]).toEqual([0, 0]);
+});
+
+test("a wait is ended by an interrupt, and not begun with --no-wait", async () => {
+  const server = await start(absentHost().handlers);
+  const person = fakeTerminal({ environment: server.environment, tty: true });
+  const waiting = run(["shell", "web0001"], person);
+  await expect.poll(() => person.errors()).toContain("waits until one is");
+  person.interrupt();
+  expect(await waiting).toBe(130);
+  expect((await hpsctl(server, "shell web0001 --no-wait", { tty: true })).code).toBe(8);
+});
+
+test("--log prints the installation's log first, beside the output", async () => {
+  const openSession: OpenSession = async function* (requests) {
+    yield SESSION;
+    yield output("the output\n");
+    yield* ends(requests, exit(0));
+  };
+  const asked: unknown[] = [];
+  const server = await start({
+    shells: { openSession },
+    installations: {
+      listInstallations: async ({ host }) => ({ installations: host === "lab/web01" ? [{ id: "i1" }] : [] }),
+      watchInstallationLog: async function* (request) {
+        asked.push(request);
+        yield { lines: [{ sequence: 1n, source: "storage", text: Buffer.from("wiping \x1b[2J\n") }] };
+      },
+    },
+  });
+  const done = await hpsctl(server, "shell web01 --log -n -- true");
+  expect(done, done.err).toMatchObject({ code: 0, out: "the output\n" });
+  expect(done.err).toContain("storage: wiping \\x1b[2J\n");
+  expect(asked).toMatchObject([{ installation: "i1", follow: false }]);
+  expect((await hpsctl(server, "shell web02 --log -n -- true")).err).toContain("no installation, so there is no log");
 });

@@ -1,19 +1,26 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { OpenSessionRequestSchema, OpenSessionResponse } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { parseDuration } from "../../proto/values/duration.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { note } from "../output/print.ts";
-import { calmScreen, rawMode, windowSize } from "../output/raw-terminal.ts";
-import { type Terminal, write } from "../output/terminal.ts";
+import { shellEnvironmentOf } from "../../proto/values/shell-environment.ts";
+import { printError } from "../output/print-error.ts";
+import { windowSize } from "../output/raw-terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { hostReference } from "../sdk/host-names.ts";
+import { commandSession, NO_CODE } from "../shell/command-session.ts";
+import { Connection, type SessionStart } from "../shell/connection.ts";
+import { parseEscape } from "../shell/escape-option.ts";
+import { printInstallLog } from "../shell/install-log.ts";
+import { terminalSession } from "../shell/terminal-session.ts";
+import { whenThere } from "../shell/wait-for-host.ts";
 import type { Call } from "./call.ts";
-import { ShellInput } from "./shell-input.ts";
-
-type Request = MessageInitShape<typeof OpenSessionRequestSchema>;
 
 export interface ShellOptions {
   readonly reason?: string;
   /** False: read nothing from standard input. */
   readonly stdin: boolean;
+  readonly log?: true;
+  /** A duration; false: not at all. */
+  readonly wait?: string | false;
+  readonly escapeChar?: string;
 }
 
 /**
@@ -22,46 +29,45 @@ export interface ShellOptions {
  */
 export async function installerShell(call: Call): Promise<number> {
   const { terminal } = call;
+  const { reason = "", stdin, log, wait, escapeChar } = call.options<ShellOptions>();
+  const escapeKey = parseEscape(escapeChar);
+  const command = call.operands.slice(1);
+  const interactive = stdin && command.length === 0 && isTerminal(terminal);
+  const limitMs = waitLimit(wait, interactive);
   const hps = await call.connect();
   const host = hostReference(call.operand(0), hps.cluster);
-  const command = call.operands.slice(1);
-  const { reason = "", stdin } = call.options<ShellOptions>();
-  const interactive = stdin && command.length === 0 && isTerminal(terminal);
-  const start = interactive
-    ? { host, reason, term: terminal.environment.TERM ?? "dumb", window: windowSize(terminal) }
-    : { host, reason, command: command.length === 0 ? ["/bin/sh"] : command };
-  const first: Request = { message: { case: "start", value: start } };
-  const input = new ShellInput(terminal, { first, interactive, stdin });
-  const responses = hps.shells.openSession(input, call.stream);
-  return interactive ? onTerminal(terminal, responses) : exitCode(terminal, responses);
+  const window = windowSize(terminal);
+  const common = { host, reason, environment: shellEnvironmentOf(terminal.environment) };
+  const start: SessionStart = interactive
+    ? { ...common, term: terminal.environment.TERM ?? "dumb", window }
+    : { ...common, command: command.length === 0 ? ["/bin/sh"] : command };
+  using connection = await whenThere(call, hps, { host, limitMs }, () => Connection.open(hps, start, call.stream));
+  if (log) await printInstallLog(call, hps, host);
+  return await withoutCode(terminal, async () =>
+    interactive
+      ? await terminalSession(terminal, connection, { escapeKey, window })
+      : await commandSession(terminal, connection, stdin),
+  );
+}
+
+/** A session that breaks off has no exit code of its own: what ended it is said, and 255 is given as ssh does. */
+async function withoutCode(terminal: Terminal, carry: () => Promise<number>): Promise<number> {
+  try {
+    return await carry();
+  } catch (error) {
+    if (!(error instanceof HpsError) || terminal.signal.aborted) throw error;
+    await printError(terminal, error);
+    return NO_CODE;
+  }
+}
+
+/** Whoever sits at a terminal can stop waiting; a script wants to know at once. */
+function waitLimit(wait: string | false | undefined, interactive: boolean): number {
+  if (wait === false) return 0;
+  if (wait !== undefined) return parseDuration(wait);
+  return interactive ? Number.POSITIVE_INFINITY : 0;
 }
 
 function isTerminal({ stdin, stdout }: Terminal): boolean {
   return stdin.isTTY === true && stdout.isTTY === true;
-}
-
-async function onTerminal(terminal: Terminal, responses: AsyncIterable<OpenSessionResponse>): Promise<number> {
-  const raw = rawMode(terminal);
-  try {
-    return await exitCode(terminal, responses);
-  } catch (error) {
-    await calmScreen(terminal);
-    throw error;
-  } finally {
-    raw.restore();
-  }
-}
-
-/** Passes output on as fast as it is taken; gives the exit code of the session. */
-async function exitCode(terminal: Terminal, responses: AsyncIterable<OpenSessionResponse>): Promise<number> {
-  for await (const { message } of responses) {
-    if (message.case === "output") await write(terminal.stdout, message.value);
-    else if (message.case === "errorOutput") await write(terminal.stderr, message.value);
-    else if (message.case === "exit") {
-      const { code, reason } = message.value;
-      if (reason !== "") await note(terminal, `hpsctl: the session ended: ${reason}`);
-      return code;
-    }
-  }
-  throw new HpsError("data-loss", "the session ended without an exit code");
 }

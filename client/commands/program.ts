@@ -8,7 +8,8 @@ import type { AddCommands, Tools } from "./group.ts";
 
 const SHELL_HELP = `
 Without a command it is an interactive shell, in your window's size; hpsctl ends with its exit code. With one, standard input
-and output are the command's, byte for byte:
+and output are the command's, byte for byte, and Ctrl-C is passed on to it. Escapes on a terminal, after a newline: ~. leaves,
+~? lists all. docs/shell.md tells the rest.
   hpsctl installer-shell web01
   hpsctl installer-shell web01 -- lsblk --json > disks.json
   hpsctl installer-shell web01 -- sh -c 'cat > /tmp/file' < file`;
@@ -143,8 +144,12 @@ function addSingles(program: Command, { run }: Tools): void {
     .argument("<host>", "HOST, CLUSTER/HOST or id")
     .argument("[command...]", "after --")
     .option("--reason <text>", "why; goes to the audit log")
-    .addHelpText("after", SHELL_HELP)
+    .option("--log", "first print the log of its installation so far, on standard error")
+    .option("--wait <duration>", "for an agent to attach, at most so long (default: on a terminal for ever, else not)")
+    .option("--no-wait", "fail at once when no agent is attached")
+    .option("-e, --escape-char <char>", "what begins an escape on a terminal: ~, ^], none (default: ~)")
     .option("-n, --no-stdin", "read nothing from standard input")
+    .addHelpText("after", SHELL_HELP)
     .action(run(async (call) => (await import("./installer-shell.ts")).installerShell(call)));
   program
     .command("login")

@@ -1,8 +1,9 @@
 import type { Readable, Writable } from "node:stream";
 import type { Environment } from "../../proto/config/overrides.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import type { InterruptTaker } from "./interrupts.ts";
 
-type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+type Keyboard = Readable & { readonly isTTY?: boolean; readonly fd?: number };
 export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** Where hpsctl runs: all it knows of the world outside. Made by main alone. */
@@ -13,6 +14,10 @@ export interface Terminal {
   readonly stderr: Screen;
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Until it is disposed of, the first interrupt goes to `taker` instead. */
+  readonly takeInterrupt: (taker: InterruptTaker) => Disposable;
+  /** What has to be done when the process ends, however it does: at once, without waiting. Disposed of, it is not done. */
+  readonly atExit: (work: () => void) => Disposable;
   /** UTC milliseconds. */
   readonly now: () => number;
 }

@@ -1,12 +1,14 @@
 /** A terminal of tests: collects what is printed. */
 import { PassThrough } from "node:stream";
+import { type InterruptSignal, Interrupts } from "../output/interrupts.ts";
 import type { Terminal } from "../output/terminal.ts";
 
 export interface FakeTerminal extends Terminal {
   readonly printed: () => string;
   readonly errors: () => string;
   readonly bytes: () => Buffer;
-  readonly interrupt: () => void;
+  /** Ctrl-C, unless another signal is named. */
+  readonly interrupt: (signal?: InterruptSignal) => void;
   readonly stdin: PassThrough & { isTTY?: boolean };
 }
 
@@ -23,18 +25,20 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
   const [stderr, errors] = collector(tty);
   const stdin = Object.assign(new PassThrough(), { isTTY: tty });
   if (input !== undefined) stdin.end(input);
-  const controller = new AbortController();
+  const interrupts = new Interrupts(() => undefined);
   return {
     environment,
     stdin,
     stdout,
     stderr,
-    signal: controller.signal,
+    signal: interrupts.signal,
+    takeInterrupt: interrupts.take,
+    atExit: () => ({ [Symbol.dispose]: () => undefined }),
     now: Date.now,
     printed: () => Buffer.concat(printed).toString(),
     errors: () => Buffer.concat(errors).toString(),
     bytes: () => Buffer.concat(printed),
-    interrupt: () => controller.abort(),
+    interrupt: (signal = "SIGINT") => interrupts.arrived(signal),
   };
 }
 

@@ -23,7 +23,7 @@ export interface ShellStart {
 }
 
 /** `to-host`: the archive is the command's standard input; `from-host`: its standard output. */
-export type CopyWish = "to-host" | "from-host";
+type CopyWish = "to-host" | "from-host";
 
 export interface TerminalWish extends WindowSize {
   readonly term: TerminalType;
