@@ -89,7 +89,7 @@ async function run(flags: Flags, { consoles, tail, log }: Voices, signal: AbortS
     facts: await factsOf(flags, log, signal),
     log,
     version: VERSION,
-    shells: new ShellSessions(),
+    shells: new ShellSessions({ log }),
   };
   const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";
   if (mode === "host") return runHost({ ...options, commandLine }, signal);

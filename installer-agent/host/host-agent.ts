@@ -43,7 +43,7 @@ export async function runHost(options: HostOptions, signal: AbortSignal): Promis
     {
       proceed: () => refuse("proceed"),
       cancel: () => refuse("cancel"),
-      openShell: openShellWith(shells, () => link.service()),
+      openShell: openShellWith(shells, () => link),
       renew: () => renewal.now(signal),
       pauseReboot: () => refuse("hold a restart"),
       reboot: (network) => rebootHost(network, log),

@@ -94,7 +94,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
     {
       proceed: (doneSteps) => sequence.permit(doneSteps),
       cancel: (reason) => over.abort(new HpsError("cancelled", `the installation was cancelled: ${reason}`)),
-      openShell: openShellWith(shells, () => link.service()),
+      openShell: openShellWith(shells, () => link),
       renew: () => renewal.now(stop),
       pauseReboot: (paused) => {
         restart.paused = paused;

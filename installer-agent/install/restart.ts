@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { unlessAborted } from "../../proto/flow/unless-aborted.ts";
 import { formatTime } from "../../proto/values/time.ts";
 import type { EventBody } from "../link/attach-messages.ts";
 import type { Outbox } from "../link/outbox.ts";
@@ -112,17 +113,5 @@ export class Restart {
     }
     while (openShells() > 0 && performance.now() < end)
       await sleep(Math.min(LOOK, shellLimitMs), undefined, { signal });
-  }
-}
-
-async function unlessAborted(wait: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([wait, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

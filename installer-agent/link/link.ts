@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { serverIdentityCheck } from "../../certs/server-name.ts";
+import { Bell } from "../../proto/flow/bell.ts";
+import { unlessAborted } from "../../proto/flow/unless-aborted.ts";
 import { AgentService, type Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
 import { type Client, client } from "../../proto/rpc/rpc-client.ts";
@@ -34,12 +36,18 @@ export class Link {
   #channel: Channel | undefined;
   #session: AttachSession | undefined;
   #reattach = false;
+  #attached = false;
+  readonly #changed = new Bell();
   readonly #leaving = new AbortController();
 
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.backoff);
   }
+
+  /** A shell session's stream over the present connection, once attached: waits for that until the signal. */
+  readonly serveShell: Client<typeof AgentService>["serveShell"] = (requests, options) =>
+    this.#serveShell(requests, options);
 
   /** Calls over the present connection. Throws `unavailable` between two connections. */
   service(): Client<typeof AgentService> {
@@ -73,8 +81,15 @@ export class Link {
     this.#session?.leave();
   }
 
+  async *#serveShell(...[requests, options]: Parameters<Link["serveShell"]>) {
+    while (!this.#attached) await unlessAborted(this.#changed.rung, options?.signal);
+    yield* this.service().serveShell(requests, options);
+  }
+
   #welcomed(welcome: Welcome): void {
     this.#options.onWelcome(welcome);
+    this.#attached = true;
+    this.#changed.ring();
     this.#options.onState?.(true, "");
     this.#options.log.info("attached", { host: welcome.hostId, server: welcome.serverVersion });
   }
@@ -94,6 +109,7 @@ export class Link {
     } catch (error) {
       return this.#waitAfter(began, error);
     } finally {
+      this.#attached = false;
       this.#channel = undefined;
       this.#session = undefined;
       this.#retire(channel);

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import type { ProgramOutput } from "./program.ts";
 
-/** What is read ahead of the network; beyond it the program waits in its own write. */
+/** Unless told; beyond it the program waits in its own write. */
 const CAPACITY = 256 * 1024;
 
 export interface OutputSource {
@@ -12,14 +12,16 @@ export interface OutputSource {
 
 /** Reads a program's streams into one bounded queue. A stream nobody drains is not read. */
 export class OutputPump {
-  readonly queue = new BoundedQueue<ProgramOutput>({ capacity: CAPACITY, sizeOf: ({ bytes }) => bytes.length });
+  readonly queue: BoundedQueue<ProgramOutput>;
   readonly #sources: readonly OutputSource[];
   readonly #done: Promise<unknown>;
   /** Readers that wait for the consumer and not for the program. */
   #heldBack = 0;
   #lastRead = performance.now();
 
-  constructor(sources: readonly OutputSource[]) {
+  /** `capacity` is what is read ahead of who takes it. */
+  constructor(sources: readonly OutputSource[], capacity = CAPACITY) {
+    this.queue = new BoundedQueue({ capacity, sizeOf: ({ bytes }) => bytes.length });
     this.#sources = sources;
     this.#done = Promise.all(sources.map((source) => this.#read(source)));
   }

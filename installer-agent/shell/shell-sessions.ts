@@ -1,15 +1,20 @@
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
+import type { Log } from "../log.ts";
 import { loginHome } from "./login.ts";
 import type { Program, ProgramOutput } from "./program.ts";
-import { type ServeShell, serveSession } from "./serve-session.ts";
-import { DEFAULT_SHELL_LIMITS, type ShellOptions } from "./shell-options.ts";
+import { serveCommand } from "./serve-command.ts";
+import { serveTerminal } from "./serve-terminal.ts";
+import type { ServeShell } from "./served-session.ts";
+import { DEFAULT_SHELL_LIMITS, parseHold, type ShellOptions } from "./shell-options.ts";
 import { type ShellRequest, startProgram } from "./start-program.ts";
 
 /** What a shell answers for a program that is not there, or cannot be run. */
 const NOT_FOUND = 127;
 const NOT_RUNNABLE = 126;
+
+const SILENT: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
 
 /** The shell sessions of one agent. */
 export class ShellSessions {
@@ -17,9 +22,9 @@ export class ShellSessions {
   readonly #open = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
 
-  /** By default with the user's own home. */
+  /** By default with the user's own home, and without a log. */
   constructor(options: Partial<ShellOptions> = {}) {
-    this.#options = { ...DEFAULT_SHELL_LIMITS, home: loginHome(), ...options };
+    this.#options = { ...DEFAULT_SHELL_LIMITS, home: loginHome(), log: SILENT, ...options };
   }
 
   /** Sessions that are open now. */
@@ -28,21 +33,23 @@ export class ShellSessions {
   }
 
   /**
-   * Resolves when the session's program was started and its stream is being opened; the session then goes on by itself.
-   * A program that cannot be started is told through the stream, as a shell would. Throws `invalid`, `exists`,
+   * Resolves when the session's program was started and its stream is being opened; the session then goes on by itself,
+   * a terminal over as many streams as it takes. A program that cannot be started is told through the stream, as a shell would. Throws `invalid`, `exists`,
    * `exhausted` or `unavailable`.
    */
   async start(request: ShellRequest, serve: ServeShell): Promise<void> {
     const id = parseUuid(request.session);
     if (this.#stop.signal.aborted) throw new HpsError("unavailable", "the agent is stopping");
     if (this.#open.has(id)) throw new HpsError("exists", `session ${id} is open already`);
-    const { sessions } = this.#options;
-    if (this.#open.size >= sessions) throw new HpsError("exhausted", `${sessions} shell sessions are open already`);
+    if (this.#open.size >= this.#options.sessions) throw tooMany(this.#options.sessions);
+    const { log } = this.#options;
+    const holdMs = parseHold(request.hold) ?? this.#options.holdMs;
     const started = Promise.withResolvers<void>();
     this.#open.set(id, started.promise);
     try {
       const program = await startProgram(request, this.#options).catch(asFailedProgram);
-      const session = serveSession({ id, program, serve, signal: this.#stop.signal });
+      const carry = request.command.length > 0 ? serveCommand : serveTerminal;
+      const session = carry({ id, program, serve, holdMs, log, signal: this.#stop.signal });
       this.#open.set(id, session);
       void session.finally(() => this.#open.delete(id));
     } catch (error) {
@@ -53,11 +60,17 @@ export class ShellSessions {
     }
   }
 
-  /** Ends every session; when it resolves nothing they started is left. */
-  async close(): Promise<void> {
-    this.#stop.abort(new HpsError("unavailable", "the agent is stopping"));
+  /** Ends every session, saying why; when it resolves nothing they started is left. */
+  async close(why = "the agent is stopping"): Promise<void> {
+    this.#stop.abort(new HpsError("unavailable", why));
     while (this.#open.size > 0) await Promise.all(this.#open.values());
   }
+}
+
+function tooMany(most: number): HpsError {
+  return new HpsError("exhausted", `this machine has ${most} shell sessions open, and takes no more`, {
+    hint: "leave or end one of them",
+  });
 }
 
 /** What says why there is no program, in the place of one. Anything but an HpsError about it is thrown on. */

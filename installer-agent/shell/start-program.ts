@@ -17,11 +17,13 @@ export interface ShellRequest {
   readonly columns: number;
   /** LANG, LC_*, COLORTERM. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** How long a terminal without a stream waits to be resumed. */
+  readonly hold?: { readonly seconds: bigint; readonly nanos: number } | undefined;
 }
 
 /** A login shell on a terminal, or the command with pipes. Throws HpsError when it cannot be started. */
 export async function startProgram(request: ShellRequest, options: ShellOptions): Promise<Program> {
-  const { home, ...limits } = options;
+  const { home, log: _, ...limits } = options;
   const shell = loginShell();
   const { command, rows, columns, environment = {} } = request;
   const login = { ...loginEnvironment(shell[0], home), ...parseShellEnvironment(environment) };

@@ -19,6 +19,9 @@ export interface TerminalOptions {
   readonly limits: ShellLimits;
 }
 
+/** What is read of a terminal before it is taken. */
+export const TERMINAL_READ_AHEAD = 16 * 1024;
+
 /** Ctrl-D: what the end of input is on a terminal. */
 const END_OF_TRANSMISSION = Uint8Array.of(4);
 /** Between tries to write to a program that does not read. */
@@ -51,7 +54,7 @@ class Terminal implements Program {
     stream.once("close", () => {
       this.#closed = true;
     });
-    this.#pump = new OutputPump([{ kind: "output", stream }]);
+    this.#pump = new OutputPump([{ kind: "output", stream }], TERMINAL_READ_AHEAD);
     this.exited = this.#flushed(exit.promise);
   }
 

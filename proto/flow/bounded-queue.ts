@@ -28,6 +28,11 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T, undefined> {
     return this.#size;
   }
 
+  /** Nothing more can be put. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** Resolves once the item is in, which a slow consumer delays; false when the queue has ended and nobody wants it. */
   async put(item: T): Promise<boolean> {
     while (this.#size >= this.#capacity && this.#end === undefined) {

@@ -76,6 +76,22 @@ test("a command in a pipe: a few megabytes of noise both ways, standard error ap
   });
 });
 
+test("what is pasted into a terminal and echoed comes back whole, though it is more than all that is kept on the way", async () => {
+  await using rig = await startShellRig();
+  const noise = randomBytes(2_000_000);
+  const session = terminal(rig);
+  await session.type("stty raw -echo; echo rea'dy'; head -c 2000000; exit 4\n");
+  await session.shows(/ready\n/);
+  const begin = Buffer.concat(session.output).length;
+  void (async () => {
+    for (let offset = 0; offset < noise.length; offset += 64 * 1024) {
+      await session.send({ case: "input", value: noise.subarray(offset, offset + 64 * 1024) });
+    }
+  })();
+  expect(await session.exit()).toMatchObject({ code: 4 });
+  expect(sha256(Buffer.concat(session.output).subarray(begin, begin + noise.length))).toBe(sha256(noise));
+});
+
 test("a program that is not there is told as a shell tells it", async () => {
   await using rig = await startShellRig();
   const exit = await command(rig, "no-such-program").exit();

@@ -1,25 +1,17 @@
-/** The server's end of an agent's shell session, in memory. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { BoundedQueue } from "../../../proto/flow/bounded-queue.ts";
-import {
-  type ServeShellRequestSchema,
-  type ServeShellResponse,
-  ServeShellResponseSchema,
-  type ShellExit,
-  ShellExitSchema,
-} from "../../../proto/gen/hps/v1/agent_pb.ts";
+/** One shell session of an agent, with hpsd's end of it in memory. */
+import type { ShellExit } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
-import type { ServeShell } from "../serve-session.ts";
 import { ShellSessions } from "../shell-sessions.ts";
+import type { ShellRequest } from "../start-program.ts";
+import { HubEnd, type Response } from "./hub-end.ts";
 
 /** Quick to end; the home has no profile, because what this machine's user has in it is no part of a test. */
 export const TEST_SHELLS = { graceMs: 300, quietMs: 200, home: "/" } as const;
 
-type Response = NonNullable<MessageInitShape<typeof ServeShellResponseSchema>["message"]>;
-
 export interface SessionRig {
   readonly sessions: ShellSessions;
   readonly id: string;
+  readonly hub: HubEnd;
   readonly send: (message: Response) => Promise<void>;
   readonly type: (text: string) => Promise<void>;
   /** hpsd ends the stream. */
@@ -39,69 +31,29 @@ export interface SessionRig {
 /** Starts a session of this command, or of a login shell on an 80x24 terminal. */
 export async function startSession(
   command: readonly string[] = [],
-  open: { readonly rows?: number; readonly columns?: number; readonly term?: string } = {},
+  open: Partial<ShellRequest> = {},
   sessions = new ShellSessions(TEST_SHELLS),
 ): Promise<SessionRig> {
   const id = newUuid();
-  const responses = new BoundedQueue<ServeShellResponse>({ capacity: 1024 * 1024, sizeOf: () => 0 });
-  const end = serverEnd(responses);
-  await sessions.start({ session: id, command, term: "xterm", rows: 24, columns: 80, ...open }, end.serve);
-  const send = async (message: Response) => {
-    await responses.put(create(ServeShellResponseSchema, { message }));
-  };
-  const type = async (text: string) => await send({ case: "input", value: Buffer.from(text) });
-  return { ...end, sessions, id, send, type, hangUp: () => responses.end() };
-}
-
-function serverEnd(responses: BoundedQueue<ServeShellResponse>) {
-  const taken = { output: [] as Buffer[], errorOutput: [] as Buffer[] };
-  const exit = Promise.withResolvers<ShellExit>();
-  let changed = Promise.withResolvers<void>();
-  let gate = Promise.resolve();
-  let openGate = () => {};
-  const take = ({ message }: MessageInitShape<typeof ServeShellRequestSchema>) => {
-    if (message?.case === "output" || message?.case === "errorOutput") {
-      taken[message.case].push(Buffer.from(message.value));
-    }
-    if (message?.case === "exit") exit.resolve(create(ShellExitSchema, message.value));
-    changed.resolve();
-    changed = Promise.withResolvers();
-  };
-  const readAll = async (requests: Parameters<ServeShell>[0]) => {
-    for await (const request of requests) {
-      take(request);
-      await gate;
-    }
-    responses.end();
-  };
-  const serve: ServeShell = (requests, options) => {
-    options?.signal?.addEventListener("abort", () => responses.end());
-    void readAll(requests);
-    return responses;
-  };
-  const output = () => Buffer.concat(taken.output);
-  const shows = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const found = pattern.exec(output().toString("utf8"));
-      if (found !== null) return found;
-      await changed.promise;
-    }
-  };
+  const hub = new HubEnd(command.length === 0);
+  await sessions.start({ session: id, command, term: "xterm", rows: 24, columns: 80, ...open }, hub.serve);
+  const send = async (message: Response) => await hub.send(message);
+  const output = () => Buffer.concat(hub.outputs);
   return {
-    serve,
-    exit: exit.promise,
-    output,
-    errorOutput: () => Buffer.concat(taken.errorOutput),
-    shows,
-    received: () => output().length,
-    pause: () => {
-      gate = new Promise((resolve) => {
-        openGate = resolve;
-      });
+    ...{ sessions, id, hub, send, output, exit: hub.exit },
+    type: async (text) => await send({ case: "input", value: Buffer.from(text) }),
+    hangUp: () => hub.hangUp(),
+    errorOutput: () => Buffer.concat(hub.errorOutputs),
+    shows: async (pattern) => {
+      for (;;) {
+        const { rung } = hub.changed;
+        const found = pattern.exec(output().toString("utf8"));
+        if (found !== null) return found;
+        await rung;
+      }
     },
-    resume: () => {
-      gate = Promise.resolve();
-      openGate();
-    },
+    pause: () => hub.pause(),
+    resume: () => hub.resume(),
+    received: () => hub.received,
   };
 }

@@ -1,4 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { EndOfInputSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { AgentFeed } from "./agent-feed.ts";
 
 function input(bytes: number) {
@@ -48,4 +50,22 @@ test("an agent cannot take what it was not sent, nor give back what it took", as
   await feed.next();
   feed.inputTaken(10n);
   for (const bytes of [9n, 11n, 2n ** 63n]) expect(() => feed.inputTaken(bytes)).toThrow("are said to be taken");
+});
+
+test("input goes ahead of the program only so far; signals and sizes pass it, its end does not", async () => {
+  const feed = new AgentFeed();
+  for (let count = 0; count < 5; count += 1) await feed.put(input(64 * 1024));
+  await feed.put({ case: "endOfInput", value: create(EndOfInputSchema) });
+  await feed.put({ case: "signal", value: 2 });
+  const kinds: (string | undefined)[] = [];
+  for (let count = 0; count < 5; count += 1) kinds.push((await feed.next()).value?.case);
+  expect(kinds).toEqual(["input", "input", "input", "input", "signal"]);
+  const next = feed.next();
+  feed.recorded(40_000);
+  expect(await next).toMatchObject({ value: { case: "recorded" } });
+  const held = feed.next();
+  feed.inputTaken(64n * 1024n);
+  expect(await held).toMatchObject({ value: { case: "input" } });
+  feed.inputTaken(5n * 64n * 1024n);
+  expect(await feed.next()).toMatchObject({ value: { case: "endOfInput" } });
 });

@@ -6,12 +6,17 @@ type ToAgent = Exclude<ServeShellResponse["message"], { case: undefined }>;
 
 /** Input that waits here; beyond it who sends it waits. */
 const CAPACITY = 512 * 1024;
+/** Input on its way that the program was not given yet; beyond it the rest waits here, so that it never fills the stream. */
+const AHEAD = 256 * 1024;
 /** How much more is recorded before the agent is told again. */
 const RECORDED_STEP = 32 * 1024;
 /** Counted for each message beside its size, so that a flood of empty ones is bounded too. */
 const MESSAGE_OVERHEAD = 64;
 
-/** What one agent is sent of one session: what is recorded, before what waits for the program. One consumer. */
+/**
+ * What one agent is sent of one session: what is recorded, before all else; input only as far as the program reads, while
+ * signals and sizes pass what waits for it. One consumer.
+ */
 export class AgentFeed implements AsyncIterableIterator<ToAgent, undefined> {
   readonly #waiting: ShellInput[] = [];
   #size = 0;
@@ -85,7 +90,9 @@ export class AgentFeed implements AsyncIterableIterator<ToAgent, undefined> {
       this.#toldRecorded = this.#recorded;
       return { case: "recorded", value: BigInt(this.#recorded) };
     }
-    const input = this.#waiting.shift();
+    const isHeld = this.#sent - this.#taken >= AHEAD;
+    const index = this.#waiting.findIndex((input) => !isHeld || passesInput(input));
+    const [input] = index < 0 ? [] : this.#waiting.splice(index, 1);
     if (input === undefined) return undefined;
     this.#size -= sizeOf(input) + MESSAGE_OVERHEAD;
     this.#sent += sizeOf(input);
@@ -98,6 +105,10 @@ export class AgentFeed implements AsyncIterableIterator<ToAgent, undefined> {
     this.#consumer = undefined;
     wake?.();
   }
+}
+
+function passesInput({ case: kind }: ShellInput): boolean {
+  return kind === "window" || kind === "signal";
 }
 
 function sizeOf({ value }: ShellInput): number {
