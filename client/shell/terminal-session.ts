@@ -44,7 +44,12 @@ async function carryOutput(screen: Screen, connection: Connection): Promise<numb
       if (text !== "") await screen.say(text);
       return message.value.code;
     }
-    await screen.show(message.value);
+    if (message.case === "detached") {
+      await screen.say(message.value.reason === "" ? "you detached; the session goes on" : message.value.reason);
+      return 0;
+    }
+    if (message.case === "notice") await screen.say(message.value.text);
+    else await screen.show(message.value);
   }
   throw new HpsError("data-loss", "the session ended without an exit code");
 }

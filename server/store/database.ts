@@ -5,6 +5,7 @@ import { firstInstall } from "./schema/0002-first-install/first-install.ts";
 import { auditChain } from "./schema/0003-audit-chain/audit-chain.ts";
 import { shellAccess } from "./schema/0004-shell-access/shell-access.ts";
 import { removedRecordings } from "./schema/0005-removed-recordings/removed-recordings.ts";
+import { sessionAddress } from "./schema/0006-session-address/session-address.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0003-audit-chain", up: auditChain },
   { name: "0004-shell-access", up: shellAccess },
   { name: "0005-removed-recordings", up: removedRecordings },
+  { name: "0006-session-address", up: sessionAddress },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

@@ -13,6 +13,10 @@ export interface SessionRow {
   /** Empty: a login shell on a terminal. */
   readonly command: readonly string[];
   readonly reason: string;
+  /** From where it was begun. */
+  readonly address: string;
+  /** Run of the agent that serves it: another run knows nothing of it. */
+  readonly agentRun: string;
   readonly startedAt: number;
   readonly endedAt: number | null;
   /** Null while open, and when the program did not end by itself. */
@@ -21,10 +25,15 @@ export interface SessionRow {
   readonly recordingBytes: number;
   /** `sha256:…`, empty when there is none. */
   readonly recordingDigest: string;
+  /** All of it is recorded. */
+  readonly recorded: boolean;
 }
 
 export type NewSession = Omit<SessionRow, "cluster" | keyof SessionEnd>;
-export type SessionEnd = Pick<SessionRow, "endedAt" | "exitCode" | "endReason" | "recordingBytes" | "recordingDigest">;
+export type SessionEnd = Pick<
+  SessionRow,
+  "endedAt" | "exitCode" | "endReason" | "recordingBytes" | "recordingDigest" | "recorded"
+>;
 
 /** What to list, newest first. */
 export interface SessionQuery {
@@ -65,6 +74,9 @@ export async function insertSession(tx: Tx, session: NewSession): Promise<void> 
       end_reason: "",
       recording_bytes: 0,
       recording_digest: "",
+      address: session.address,
+      agent_run: session.agentRun,
+      recorded: 1,
     })
     .execute();
 }
@@ -78,6 +90,7 @@ export async function updateSessionEnd(tx: Tx, id: string, end: SessionEnd): Pro
       end_reason: end.endReason,
       recording_bytes: end.recordingBytes,
       recording_digest: end.recordingDigest,
+      recorded: end.recorded ? 1 : 0,
     })
     .where("id", "=", id)
     .execute();
@@ -126,11 +139,14 @@ function sessionOf(row: Joined): SessionRow {
     operator: row.operator,
     command: JSON.parse(row.command_json),
     reason: row.reason,
+    address: row.address,
+    agentRun: row.agent_run,
     startedAt: row.started_at,
     endedAt: row.ended_at,
     exitCode: row.exit_code,
     endReason: row.end_reason,
     recordingBytes: row.recording_bytes,
     recordingDigest: row.recording_digest,
+    recorded: row.recorded === 1,
   };
 }

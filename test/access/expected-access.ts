@@ -91,6 +91,8 @@ InstallationService/IssueClaim            U  U   U   U   U   U   D   D   D   D  
 InstallationService/ApproveEnrolment      U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 
 ShellService/OpenSession                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/AttachSession                U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/KillSession                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ShellService/GetSession                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions of all          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok

@@ -131,6 +131,20 @@ export const SHELL_ROWS: readonly Row[] = [
     changes: true,
     isSettled: ({ rig, subject }) => !hasOpenSession(rig, subject.hostId),
   }),
+  row(shell.attachSession, {
+    wish: { state: "installing", agent: "serves", session: "waiting" },
+    request: ({ subject }) => ({ message: { case: "attach" as const, value: { session: subject.sessionId } } }),
+    shows: ({ message }, { subject }) => message.case === "session" && message.value.id === subject.sessionId,
+    target: ofSession,
+    changes: "elsewhere",
+  }),
+  row(shell.killSession, {
+    wish: { state: "installing", agent: "serves", session: "waiting" },
+    request: ({ subject }) => ({ session: subject.sessionId, reason: "test" }),
+    shows: (_reply, { rig, subject }) => !hasOpenSession(rig, subject.hostId),
+    target: ofSession,
+    changes: true,
+  }),
   row(shell.getSession, {
     wish: { state: "installing", agent: "attached", session: "over" },
     request: ({ subject }) => ({ session: subject.sessionId }),

@@ -145,7 +145,10 @@ async function openShells(
     const start = parseShellStart(create(StartSessionSchema, { command: ["true"], reason: "test" }));
     core.shells.open(ROOT, hostId, start, cancel.signal).then(
       // The first thing the agent's end is sent.
-      (open) => open.send({ case: "input", value: Buffer.from("typed") }),
+      async (open) => {
+        cancel.signal.addEventListener("abort", () => open.leave("test"));
+        await open.send({ case: "input", value: Buffer.from("typed") });
+      },
       () => undefined,
     );
   }

@@ -2,7 +2,8 @@ import { appendFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { RecordingPart } from "../../proto/gen/hps/v1/shell_pb.ts";
-import { auditOf, type Operator, OperatorSession, startShellRig } from "./shell-rig.ts";
+import { OperatorSession } from "./operator-session.ts";
+import { auditOf, type Operator, startShellRig } from "./shell-rig.ts";
 
 async function read(operator: Operator, session: string, part: RecordingPart = RecordingPart.UNSPECIFIED) {
   const pieces: Buffer[] = [];
@@ -12,7 +13,7 @@ async function read(operator: Operator, session: string, part: RecordingPart = R
 
 test("a recording is read back byte for byte over the wire, and what is done to it on the disk shows", async () => {
   await using rig = await startShellRig();
-  const session = new OperatorSession(rig.operator, { host: "lab/h1", term: "xterm" });
+  const session = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm" });
   const { id } = await session.session;
   await session.type("seq 100000\n");
   await session.shows(/100000\r\n/);

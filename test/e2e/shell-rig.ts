@@ -2,19 +2,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { makeKey, privateKeyPem } from "../../certs/key.ts";
 import { ShellSessions } from "../../installer-agent/shell/shell-sessions.ts";
 import { TEST_SHELLS } from "../../installer-agent/shell/testing/session-rig.ts";
-import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import { AgentService, CommandSchema, type OpenShell } from "../../proto/gen/hps/v1/agent_pb.ts";
-import {
-  type OpenSessionRequestSchema,
-  type OpenSessionResponse,
-  type Session,
-  ShellService,
-  type StartSessionSchema,
-} from "../../proto/gen/hps/v1/shell_pb.ts";
+import { type Session, ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
 import { type Client, client } from "../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
@@ -25,7 +18,7 @@ import { expiryOf } from "../../server/core/identity/live-calls.ts";
 import type { Caller, Role } from "../../server/core/identity/principal.ts";
 import { Presence } from "../../server/core/presence/presence.ts";
 import { Recordings } from "../../server/core/shells/recordings.ts";
-import { Shells } from "../../server/core/shells/shells.ts";
+import { type ShellLimits, Shells } from "../../server/core/shells/shells.ts";
 import { addTestCluster, addTestHost } from "../../server/core/testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type TestIdentity } from "../../server/core/testing/test-identity.ts";
 import { addTestInstallation, addTestOperator } from "../../server/core/testing/test-rows.ts";
@@ -35,7 +28,6 @@ import { shellService } from "../../server/rpc/shell-service.ts";
 import { selectAudit } from "../../server/store/audit.ts";
 
 export type Operator = Client<typeof ShellService>;
-type Input = MessageInitShape<typeof OpenSessionRequestSchema>;
 
 export interface ShellRig extends AsyncDisposable {
   readonly identity: TestIdentity;
@@ -57,7 +49,12 @@ export interface ShellRig extends AsyncDisposable {
   readonly recordingOf: (session: Session, extension: string) => Promise<Buffer>;
 }
 
-export async function startShellRig(options: { readonly folder?: string } = {}): Promise<ShellRig> {
+export interface ShellRigOptions {
+  readonly folder?: string;
+  readonly limits?: Partial<ShellLimits>;
+}
+
+export async function startShellRig(options: ShellRigOptions = {}): Promise<ShellRig> {
   const identity = await openTestIdentity();
   const { store, clock, audit, changes, live } = identity;
   const state = await mkdtemp(path.join(tmpdir(), "hps-shell-"));
@@ -67,7 +64,8 @@ export async function startShellRig(options: { readonly folder?: string } = {}):
   const presence = new Presence({ clock, onTwoMachines: () => undefined });
   attach(presence, { hostId, clusterId }, async (shell) => await rig.onCommand(shell));
   const records = { store, clock, audit, changes };
-  const shells = new Shells({ ...records, presence, folder, recording: "strict", onError: () => undefined });
+  const { limits = {} } = options;
+  const shells = new Shells({ ...records, presence, folder, recording: "strict", onError: () => undefined, limits });
   const server = await startServer(identity, shells, new Recordings({ ...records, folder }));
   live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
   const channels: Channel[] = [];
@@ -161,71 +159,4 @@ async function startServer(identity: TestIdentity, shells: Shells, recordings: R
 /** All of it, oldest first. */
 export async function auditOf(rig: ShellRig): Promise<Awaited<ReturnType<typeof selectAudit>>> {
   return await rig.identity.store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 100 }));
-}
-
-/** One session as an operator's program sees it. */
-export class OperatorSession {
-  readonly #input = new BoundedQueue<Input>({ capacity: 1024 * 1024, sizeOf: () => 0 });
-  readonly #responses: AsyncIterator<OpenSessionResponse>;
-  readonly session: Promise<Session>;
-  readonly output: Buffer[] = [];
-  readonly errorOutput: Buffer[] = [];
-  readonly #cancel = new AbortController();
-
-  constructor(operator: Operator, start: MessageInitShape<typeof StartSessionSchema>) {
-    void this.#input.put({ message: { case: "start", value: start } });
-    this.#responses = operator.openSession(this.#input, { signal: this.#cancel.signal })[Symbol.asyncIterator]();
-    this.session = this.#first();
-    this.session.catch(() => undefined);
-  }
-
-  async send(message: Input["message"]): Promise<void> {
-    if (message !== undefined) await this.#input.put({ message });
-  }
-
-  async type(text: string): Promise<void> {
-    await this.send({ case: "input", value: Buffer.from(text) });
-  }
-
-  /** The next message, kept. */
-  async next(): Promise<OpenSessionResponse["message"] | undefined> {
-    await this.session;
-    const result = await this.#responses.next();
-    if (result.done === true) return undefined;
-    const { message } = result.value;
-    if (message.case === "output") this.output.push(Buffer.from(message.value));
-    if (message.case === "errorOutput") this.errorOutput.push(Buffer.from(message.value));
-    return message;
-  }
-
-  async shows(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.text);
-      if (found !== null) return found;
-      if ((await this.next()) === undefined) throw new Error(`ended without ${pattern}: ${this.text}`);
-    }
-  }
-
-  get text(): string {
-    return Buffer.concat(this.output).toString("utf8");
-  }
-
-  /** Reads to the end; the exit is the last message. */
-  async exit(): Promise<{ readonly code: number; readonly signal: number; readonly reason: string }> {
-    let last: OpenSessionResponse["message"] | undefined;
-    for (let message = await this.next(); message !== undefined; message = await this.next()) last = message;
-    if (last?.case !== "exit") throw new Error("the last message was no exit");
-    return last.value;
-  }
-
-  cancel(): void {
-    this.#cancel.abort();
-  }
-
-  async #first(): Promise<Session> {
-    const first = await this.#responses.next();
-    if (first.done === true || first.value.message.case !== "session")
-      throw new Error("the first message is no session");
-    return first.value.message.value;
-  }
 }

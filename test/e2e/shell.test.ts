@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { processesOf } from "../../installer-agent/shell/process-session.ts";
 import { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { client } from "../../proto/rpc/rpc-client.ts";
-import { auditOf, OperatorSession, type ShellRig, startShellRig } from "./shell-rig.ts";
+import { OperatorSession } from "./operator-session.ts";
+import { auditOf, type ShellRig, startShellRig } from "./shell-rig.ts";
 
 const WINDOW = { rows: 33, columns: 101 };
 
@@ -12,11 +13,11 @@ function sha256(bytes: Uint8Array): string {
 }
 
 function terminal(rig: ShellRig): OperatorSession {
-  return new OperatorSession(rig.operator, { host: "lab/h1", term: "xterm", window: WINDOW, reason: "why" });
+  return OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm", window: WINDOW, reason: "why" });
 }
 
 function command(rig: ShellRig, ...argv: string[]): OperatorSession {
-  return new OperatorSession(rig.operator, { host: "lab/h1", command: argv });
+  return OperatorSession.open(rig.operator, { host: "lab/h1", command: argv });
 }
 
 async function rowOf(rig: ShellRig, session: OperatorSession) {
@@ -119,8 +120,8 @@ test("an operator that stops reading holds the flood at its source, every hop bo
   expect(read).toBe(100_000_000);
 });
 
-test("an operator that goes away leaves nothing running", async () => {
-  await using rig = await startShellRig();
+test("an operator that goes away and does not come back leaves nothing running", async () => {
+  await using rig = await startShellRig({ limits: { holdMs: 600 } });
   const session = terminal(rig);
   const pid = await shellPid(session);
   await session.type("nohup sleep 2001 & sleep 2002\n");
@@ -128,7 +129,7 @@ test("an operator that goes away leaves nothing running", async () => {
   session.cancel();
   await expect.poll(() => rig.agent.count, { timeout: 10_000 }).toBe(0);
   expect(await processesOf(pid)).toEqual([]);
-  await expect.poll(async () => (await rowOf(rig, session)).endReason).toBe("the operator went away");
+  await expect.poll(async () => (await rowOf(rig, session)).endReason).toBe("nobody came back to it within 0.01 min");
 });
 
 test("an operator whose certificate is revoked is out at once", async () => {
@@ -199,7 +200,7 @@ test.each([
 ] as const)("%s opens no shell", async (_who, roles, code) => {
   await using rig = await startShellRig();
   const mallory = await rig.operatorNamed("mallory", roles);
-  const session = new OperatorSession(mallory, { host: "lab/h1" });
+  const session = OperatorSession.open(mallory, { host: "lab/h1" });
   await expect(session.session).rejects.toMatchObject({ code });
   expect(rig.agent.count).toBe(0);
   expect((await auditOf(rig)).map(({ outcome }) => outcome)).toEqual(["refused"]);

@@ -7,7 +7,7 @@ import { readContact } from "../../installer-agent/link/contact.ts";
 import { simpleReenroll } from "../../installer-agent/link/est-client.ts";
 import { type Identity, loadIdentity } from "../../installer-agent/link/identity.ts";
 import { openStateFolder } from "../../installer-agent/link/state-folder.ts";
-import { OperatorSession } from "../e2e/shell-rig.ts";
+import { OperatorSession } from "../e2e/operator-session.ts";
 import { armHost, eachOf, enrolHost, LoadAgent, linesOf, rawAgent } from "./load-agents.ts";
 import { startAgent } from "./real-agent.ts";
 import { startHpsd, until } from "./real-hpsd.ts";
@@ -164,7 +164,7 @@ test("an agent that renews keeps its shells, and loses them when its new certifi
   const agent = await startAgent(host, hpsd.folder, "renewing");
   onTestFinished(async () => void (await agent.stop()));
   const name = `lab/h${number}`;
-  const session = new OperatorSession(hpsd.admin.shells, { host: name, term: "xterm" });
+  const session = OperatorSession.open(hpsd.admin.shells, { host: name, term: "xterm" });
   await session.session;
   await session.type("echo before-$((6*7))\n");
   await session.shows(/before-42/);

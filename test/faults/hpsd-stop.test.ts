@@ -4,7 +4,7 @@ import { connect as connectTcp, createServer, type Socket } from "node:net";
 import path from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { OperatorSession } from "../e2e/shell-rig.ts";
+import { OperatorSession } from "../e2e/operator-session.ts";
 import { startProgram } from "../lab/program.ts";
 import { run } from "../lab/run.ts";
 import { armHost, enrolHost, LoadAgent } from "./load-agents.ts";
@@ -57,7 +57,7 @@ test("SIGTERM tells streams to go, ends shells, waits for no slow peer, and hpsd
   const load = new LoadAgent({ host: second, identity, backoff: { min: 100, max: 1000 } });
   onTestFinished(() => load.stop());
   load.start();
-  const session = new OperatorSession(hpsd.admin.shells, { host: "lab/h1", term: "xterm" });
+  const session = OperatorSession.open(hpsd.admin.shells, { host: "lab/h1", term: "xterm" });
   const { id } = await session.session;
   await session.type("echo $((6*7))\n");
   await session.shows(/42/);
@@ -90,7 +90,7 @@ test("SIGTERM tells streams to go, ends shells, waits for no slow peer, and hpsd
 test("a shell does not outlive an hpsd that was killed, and is on record as cut off", async () => {
   const agent = await startAgent(await armHost(hpsd.admin, 3), hpsd.folder, "killed");
   onTestFinished(async () => void (await agent.stop()));
-  const session = new OperatorSession((await hpsd.connect()).shells, { host: "lab/h3", term: "xterm" });
+  const session = OperatorSession.open((await hpsd.connect()).shells, { host: "lab/h3", term: "xterm" });
   const { id } = await session.session;
   await session.type("echo pid=$$\n");
   const pid = Number((await session.shows(/pid=(\d+)/))[1]);

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { auditOf, OperatorSession, startShellRig } from "../e2e/shell-rig.ts";
+import { OperatorSession } from "../e2e/operator-session.ts";
+import { auditOf, startShellRig } from "../e2e/shell-rig.ts";
 
 /** A file system of 1 MiB that is unmounted with the scope it was made in. */
 function smallDisk(): Disposable & { readonly path: string } {
@@ -20,7 +21,7 @@ function smallDisk(): Disposable & { readonly path: string } {
 test("a disk that fills under the recorder ends the session, and nothing unrecorded was shown", async () => {
   using disk = smallDisk();
   await using rig = await startShellRig({ folder: disk.path });
-  const session = new OperatorSession(rig.operator, { host: "lab/h1", term: "xterm" });
+  const session = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm" });
   const { id } = await session.session;
   await session.type("seq 1000000\n");
   const { reason } = await session.exit();
@@ -36,6 +37,6 @@ test("a disk that fills under the recorder ends the session, and nothing unrecor
   expect((await auditOf(rig)).at(-1)).toMatchObject({ action: "session.end", reason, details });
   await expect.poll(() => rig.agent.count, { timeout: 10_000 }).toBe(0);
   // The next one is refused outright: there is no room even to begin its recording.
-  const next = new OperatorSession(rig.operator, { host: "lab/h1", term: "xterm" });
+  const next = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm" });
   await expect(next.session).rejects.toMatchObject({ code: "unavailable" });
 });

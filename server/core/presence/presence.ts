@@ -77,6 +77,11 @@ export class Presence {
     return this.#byHost.has(hostId);
   }
 
+  /** Run of the agent of the host that attached last; undefined when none is attached. */
+  runOf(hostId: string): string | undefined {
+    return this.#latest(hostId)?.runId;
+  }
+
   /** No stream, or none with a sign of life for `goneAfterMs`. */
   isGone(hostId: string, now: number): boolean {
     return [...(this.#byHost.get(hostId) ?? [])].every((entry) => this.#isSilent(entry, now));

@@ -1,6 +1,6 @@
 import type { ServeShellResponse } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import type { ShellInput } from "./participant.ts";
+import type { AgentInput } from "./participant.ts";
 
 type ToAgent = Exclude<ServeShellResponse["message"], { case: undefined }>;
 
@@ -18,7 +18,7 @@ const MESSAGE_OVERHEAD = 64;
  * signals and sizes pass what waits for it. One consumer.
  */
 export class AgentFeed implements AsyncIterableIterator<ToAgent, undefined> {
-  readonly #waiting: ShellInput[] = [];
+  readonly #waiting: AgentInput[] = [];
   #size = 0;
   #sent = 0;
   #taken = 0;
@@ -34,7 +34,7 @@ export class AgentFeed implements AsyncIterableIterator<ToAgent, undefined> {
   }
 
   /** Resolves once it is in, which a program that does not read delays; false when the session is over. */
-  async put(input: ShellInput): Promise<boolean> {
+  async put(input: AgentInput): Promise<boolean> {
     while (this.#size >= CAPACITY && !this.#over) {
       await new Promise<void>((resolve) => this.#producers.push(resolve));
     }
@@ -107,10 +107,10 @@ export class AgentFeed implements AsyncIterableIterator<ToAgent, undefined> {
   }
 }
 
-function passesInput({ case: kind }: ShellInput): boolean {
+function passesInput({ case: kind }: AgentInput): boolean {
   return kind === "window" || kind === "signal";
 }
 
-function sizeOf({ value }: ShellInput): number {
+function sizeOf({ value }: AgentInput): number {
   return value instanceof Uint8Array ? value.length : 0;
 }

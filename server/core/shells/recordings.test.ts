@@ -22,7 +22,7 @@ async function read(rig: ShellsRig, id: string, part?: RecordingPart, offset = 0
 
 /** A terminal session that said something and has ended. */
 async function ended(rig: ShellsRig): Promise<string> {
-  const session = await rig.open();
+  const { session } = await rig.open();
   await session.fromAgent(output("words"));
   await session.fromAgent(exit(0));
   return session.row.id;
@@ -30,7 +30,7 @@ async function ended(rig: ShellsRig): Promise<string> {
 
 test("each part is read from its offset on, of a session that goes on too, and the audit log has who read it", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session } = await rig.open();
   const { id } = session.row;
   await session.fromAgent(output("words"));
   expect(await read(rig, id)).toContain('"o", "words"');
@@ -50,7 +50,7 @@ test("each part is read from its offset on, of a session that goes on too, and t
 test("what is not there is told apart: another kind's part, keys nobody recorded, nothing recorded, removed", async () => {
   await using rig = await openShellsRig();
   const terminal = await ended(rig);
-  const { row: command } = await rig.open(commandStart("true"));
+  const { row: command } = (await rig.open(commandStart("true"))).session;
   await expect(read(rig, terminal, "command")).rejects.toThrow('was a terminal, whose recording has no part "command"');
   await expect(read(rig, command.id, "raw")).rejects.toThrow("was a command");
   await expect(read(rig, terminal, "input")).rejects.toThrow("was not recorded");
@@ -99,6 +99,6 @@ test("a recording that was replaced along with its row still differs from the au
 
 test("a session that goes on has no digest yet", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session } = await rig.open();
   await expect(recordingsOf(rig).verify(session.row.id)).rejects.toMatchObject({ code: "precondition" });
 });

@@ -28,6 +28,8 @@ export const END_ACTION = "session.end";
 /** Of a command, in the audit log; its recording has all of it. */
 const MAX_SHOWN_COMMAND = 4096;
 
+type Details = Readonly<Record<string, string>>;
+
 export class SessionRecords {
   readonly #deps: SessionRecordsDeps;
 
@@ -64,6 +66,17 @@ export class SessionRecords {
     });
   }
 
+  /** That somebody acts on a session that goes on: takes part in it, ends it. */
+  async touched(
+    row: SessionRow,
+    who: AuditActor,
+    what: { readonly reason: string; readonly details: Details },
+  ): Promise<void> {
+    const { store, audit } = this.#deps;
+    const details = { session: row.id, ...what.details };
+    await store.write(async (tx) => await audit.allowed(tx, who, { ...subjectOf(row), reason: what.reason, details }));
+  }
+
   async end(row: SessionRow, who: Omit<AuditActor, "action">, ending: SessionEnding, recorded: boolean): Promise<void> {
     const { store, audit, clock } = this.#deps;
     const { code, signal, reason, recording, traffic } = ending;
@@ -74,6 +87,7 @@ export class SessionRecords {
         endReason: reason,
         recordingBytes: recording.bytes,
         recordingDigest: recording.digest,
+        recorded,
       });
       await this.#note(tx, row);
       const details = {

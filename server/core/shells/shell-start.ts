@@ -42,15 +42,19 @@ const DEFAULT_WINDOW: WindowSize = { rows: 24, columns: 80 };
  */
 export function parseShellStart(start: StartSession): ShellStart {
   const { command, term, window, reason } = start;
-  if (reason.length > MAX_REASON) {
-    throw new HpsError("invalid", `the reason has ${reason.length} characters, above ${MAX_REASON}`);
-  }
+  parseReason(reason);
   const environment = parseShellEnvironment(start.environment);
   const copy = start.copy === undefined ? {} : { copy: parseCopy(start.copy, command) };
   if (command.length > 0) return { command: parseCommand(command), reason, environment, ...copy };
   const size = parseWindowSize(window ?? DEFAULT_WINDOW);
   const terminal = { ...size, term: parseTerminalType(term === "" ? DEFAULT_TERM : term) };
   return { command: [], terminal, reason, environment };
+}
+
+/** Why somebody does it, in their own words. */
+export function parseReason(reason: string): string {
+  if (reason.length <= MAX_REASON) return reason;
+  throw new HpsError("invalid", `the reason has ${reason.length} characters, above ${MAX_REASON}`);
 }
 
 function parseCopy({ direction }: Copy, command: readonly string[]): CopyWish {

@@ -19,15 +19,15 @@ async function rest(): Promise<void> {
 
 test("a terminal session: what the operator got is what is recorded, row and audit tell the rest", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session, owner } = await rig.open();
   const window = { term: "xterm", rows: 24, columns: 80 };
   expect(rig.asked).toEqual([
     { session: session.row.id, command: [], ...window, environment: { LANG: "de_CH.UTF-8" } },
   ]);
-  const reading = readAll(session.owner);
+  const reading = readAll(owner);
   await session.fromAgent(output("h\u00e9"));
   await session.fromAgent(output(Uint8Array.of(0xf0, 0x9f)));
-  await session.owner.send({ case: "window", value: create(WindowSizeSchema, { rows: 30, columns: 90 }) });
+  await owner.send({ case: "window", value: create(WindowSizeSchema, { rows: 30, columns: 90 }) });
   await session.fromAgent(output(Uint8Array.of(0x98, 0x80, 0xff)));
   await session.fromAgent(exit(7));
   const { messages, bytes } = await reading;
@@ -66,11 +66,11 @@ test("a terminal session: what the operator got is what is recorded, row and aud
 
 test("what the operator is sent is in the recording already, at the moment it comes", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session, owner } = await rig.open();
   const raw = path.join(rig.folder, `${session.row.id}.raw`);
   let shown = 0;
   const reading = (async () => {
-    for await (const { value } of session.owner.output) {
+    for await (const { value } of owner.output) {
       if (value instanceof Uint8Array) shown += value.length;
       expect(statSync(raw).size).toBeGreaterThanOrEqual(shown);
     }
@@ -78,16 +78,16 @@ test("what the operator is sent is in the recording already, at the moment it co
   for (let count = 0; count < 20; count += 1) await session.fromAgent(output(randomBytes(1000)));
   await session.fromAgent(exit(0));
   await reading;
-  session.owner.leave("");
+  owner.leave("");
   expect(shown).toBe(20_000);
 });
 
 test("a command session: bytes and digests of each direction, the first 64 kB of each output", async () => {
   await using rig = await openShellsRig();
   const noise = randomBytes(100_000);
-  const session = await rig.open(commandStart("tar", "x"));
-  const reading = readAll(session.owner);
-  await session.owner.send({ case: "input", value: noise.subarray(0, 10) });
+  const { session, owner } = await rig.open(commandStart("tar", "x"));
+  const reading = readAll(owner);
+  await owner.send({ case: "input", value: noise.subarray(0, 10) });
   await session.fromAgent(output(noise.subarray(0, 60_000)));
   await session.fromAgent(output(noise.subarray(60_000)));
   await session.fromAgent({ case: "errorOutput", value: noise.subarray(0, 20) });
@@ -109,7 +109,7 @@ test("a command session: bytes and digests of each direction, the first 64 kB of
 
 test("a slow operator holds the agent back, and what is held stays bounded", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open(commandStart("yes"));
+  const { session, owner } = await rig.open(commandStart("yes"));
   let sent = 0;
   const flood = (async () => {
     for (; sent < 400; sent += 1) await session.fromAgent(output(new Uint8Array(64 * 1024)));
@@ -122,7 +122,7 @@ test("a slow operator holds the agent back, and what is held stays bounded", asy
   const held = rig.shells.bufferedBytes.get(session.row.id) ?? 0;
   expect(held).toBeGreaterThan(256 * 1024);
   expect(held).toBeLessThan(1024 * 1024);
-  const { bytes } = await readAll(session.owner);
+  const { bytes } = await readAll(owner);
   await flood;
   expect(bytes.length).toBe(400 * 64 * 1024);
   expect(rig.shells.bufferedBytes.size).toBe(0);
@@ -130,15 +130,15 @@ test("a slow operator holds the agent back, and what is held stays bounded", asy
 
 test("a program that does not read holds the operator back", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session, owner } = await rig.open(commandStart("sleep", "1"));
   let sent = 0;
   void (async () => {
-    for (; sent < 400; sent += 1) await session.owner.send({ case: "input", value: new Uint8Array(64 * 1024) });
+    for (; sent < 400; sent += 1) await owner.send({ case: "input", value: new Uint8Array(64 * 1024) });
   })();
   await rest();
   expect(sent).toBeLessThan(20);
   expect(rig.shells.bufferedBytes.get(session.row.id)).toBeLessThan(1024 * 1024);
-  session.owner.leave("the operator went away");
+  owner.leave("the operator went away");
   await session.end({ code: null, signal: 0, reason: "" });
   expect(await rig.shells.get(session.row.id)).toMatchObject({ exitCode: null, endReason: "the operator went away" });
 });
@@ -149,8 +149,8 @@ test.each([
   ["signal", { case: "signal", value: 65 }],
 ] as const)("an operator's %s out of bounds is refused", async (_what, message) => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
-  await expect(session.owner.send(message)).rejects.toMatchObject({ code: "invalid" });
+  const { owner } = await rig.open();
+  await expect(owner.send(message)).rejects.toMatchObject({ code: "invalid" });
 });
 
 test("strict: without a recording there is no session", async () => {
@@ -163,8 +163,8 @@ test("strict: without a recording there is no session", async () => {
 
 test("best-effort: the operator first sees that nothing is recorded, and the audit log says so", async () => {
   await using rig = await openShellsRig({ folder: "/dev/null/no-such-folder", recording: "best-effort" });
-  const session = await rig.open();
-  const reading = readAll(session.owner);
+  const { session, owner } = await rig.open();
+  const reading = readAll(owner);
   await session.fromAgent(output("secret"));
   await session.fromAgent(exit(0));
   const { bytes } = await reading;
@@ -203,7 +203,7 @@ test("an operator that leaves before the agent came ends the session", async () 
 
 test("a session is served once, and not after its end", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session } = await rig.open();
   expect(() => rig.shells.serve(session.row.id)).toThrow("served already");
   await session.fromAgent(exit(0));
   expect(() => rig.shells.serve(session.row.id)).toThrow("is over");
@@ -211,7 +211,7 @@ test("a session is served once, and not after its end", async () => {
 
 test("so many on a host, so many in all; an ended one makes room", async () => {
   await using rig = await openShellsRig({ limits: { perHost: 1 } });
-  const session = await rig.open();
+  const { session } = await rig.open();
   await expect(rig.open()).rejects.toMatchObject({ code: "exhausted", message: expect.stringContaining("this host") });
   await session.fromAgent(exit(0));
   await rig.open();
@@ -221,18 +221,18 @@ test("so many on a host, so many in all; an ended one makes room", async () => {
 
 test("the agent's stream ends when the session does", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
-  await session.owner.send({ case: "endOfInput", value: create(EndOfInputSchema) });
+  const { session, owner } = await rig.open(commandStart("cat"));
+  await owner.send({ case: "endOfInput", value: create(EndOfInputSchema) });
   expect(await session.toAgent.next()).toMatchObject({ value: { case: "endOfInput" } });
   const next = session.toAgent.next();
-  session.owner.leave("the operator went away");
+  owner.leave("the operator went away");
   expect(await next).toMatchObject({ done: true });
 });
 
 test("a stop tells the operator, and leaves no session open", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
-  const reading = readAll(session.owner);
+  const { session, owner } = await rig.open();
+  const reading = readAll(owner);
   await rig.shells.stop(5000);
   expect((await reading).messages).toEqual([
     { case: "exit", value: { code: 255, signal: 0, reason: "hpsd is stopping" } },
@@ -243,9 +243,9 @@ test("a stop tells the operator, and leaves no session open", async () => {
 
 test("sessions of an hpsd that died are ended at the next start, with the digest of what there is", async () => {
   await using rig = await openShellsRig();
-  const session = await rig.open();
+  const { session } = await rig.open();
   await session.fromAgent(output("last words"));
-  const presence = { isAttached: () => false, send: async () => undefined };
+  const presence = { isAttached: () => false, runOf: () => undefined, send: async () => undefined };
   const next = new Shells({ ...rig.deps, presence });
   expect(await next.recover()).toBe(1);
   expect(await next.recover()).toBe(0);
@@ -258,7 +258,7 @@ test("sessions of an hpsd that died are ended at the next start, with the digest
 test("sessions are listed newest first, page by page, open ones alone", async () => {
   await using rig = await openShellsRig();
   const ids: string[] = [];
-  for (let count = 0; count < 3; count += 1) ids.push((await rig.open()).row.id);
+  for (let count = 0; count < 3; count += 1) ids.push((await rig.open()).session.row.id);
   const newest = [...ids].reverse();
   const all = { clusters: "all", openOnly: false } as const;
   const first = await rig.shells.list({ ...all, limit: 2 });

@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import type { OpenShellSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { WindowSize } from "../../../proto/values/terminal.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionQuery, SessionRow } from "../../store/sessions.ts";
 import { actorOfCaller } from "../audit/audit.ts";
@@ -12,11 +13,13 @@ import type { RecordingMode } from "./recording.ts";
 import { SessionRecords, type SessionRecordsDeps } from "./session-records.ts";
 import { SessionSlots } from "./session-slots.ts";
 import { type SessionEnding, ShellSession } from "./shell-session.ts";
-import type { ShellStart } from "./shell-start.ts";
+import { parseReason, type ShellStart } from "./shell-start.ts";
 
 /** What sessions need of Presence. */
 interface ShellPresence {
   isAttached(hostId: string): boolean;
+  /** Run of the agent that attached last; undefined when none is attached. */
+  runOf(hostId: string): string | undefined;
   /** Resolves when the agent has done it. */
   send(
     hostId: string,
@@ -29,7 +32,18 @@ export interface ShellLimits {
   readonly inAll: number;
   /** For the agent to open its end. */
   readonly serveMs: number;
+  /** How long a terminal lives without anybody who takes part. */
+  readonly holdMs: number;
 }
+
+export interface AttachWish {
+  readonly write: boolean;
+  /** Of one that writes: becomes the terminal's size. */
+  readonly window?: WindowSize;
+}
+
+/** A session that goes on, as it is shown. */
+export type LiveSession = Pick<ShellSession, "state" | "participants" | "recorder">;
 
 export interface ShellsDeps extends SessionRecordsDeps {
   readonly presence: ShellPresence;
@@ -41,7 +55,8 @@ export interface ShellsDeps extends SessionRecordsDeps {
   readonly limits?: Partial<ShellLimits>;
 }
 
-const LIMITS: ShellLimits = { perHost: 16, inAll: 1000, serveMs: 10_000 };
+const LIMITS: ShellLimits = { perHost: 16, inAll: 1000, serveMs: 10_000, holdMs: 600_000 };
+const GONE = "the operator went away";
 const AFTER_CRASH = "hpsd ended before the session did";
 const PAGE = 100;
 
@@ -78,7 +93,8 @@ export class Shells {
       free();
       throw error;
     });
-    const leave = () => session.owner.leave("the operator went away");
+    const owner = session.join({ ...who(caller), role: "owner", joinedAt: this.#deps.clock() });
+    const leave = () => owner.leave(GONE);
     signal.addEventListener("abort", leave, { once: true });
     try {
       if (signal.aborted) leave();
@@ -87,7 +103,43 @@ export class Shells {
     } finally {
       signal.removeEventListener("abort", leave);
     }
-    return session.owner;
+    return owner;
+  }
+
+  /**
+   * Takes part in a session the caller may see: as its owner when the caller began it and wants to write, as a watcher
+   * else. `precondition` when it is over.
+   */
+  async attach(caller: Caller, id: string, wish: AttachWish, signal: AbortSignal): Promise<Participant> {
+    if (this.#stopping) throw stoppingError();
+    const session = this.#going(id);
+    const { operator, address } = who(caller);
+    const role = wish.write && operator === session.row.operator ? "owner" : "watcher";
+    await this.#records.touched(session.row, actorOfCaller(caller), { reason: "", details: { role } });
+    const participant = session.join({ operator, address, role, joinedAt: this.#deps.clock() });
+    try {
+      await session.welcome(participant, wish);
+    } catch (error) {
+      participant.leave(GONE);
+      throw error;
+    }
+    if (signal.aborted) participant.leave(GONE);
+    return participant;
+  }
+
+  /** Ends a session for everybody. `precondition` when it is over. */
+  async kill(caller: Caller, id: string, reason: string): Promise<SessionRow> {
+    const session = this.#going(id);
+    const why = parseReason(reason);
+    await this.#records.touched(session.row, actorOfCaller(caller), { reason: why, details: {} });
+    const by = `${who(caller).operator} ended it`;
+    await session.end({ code: null, signal: 0, reason: why === "" ? by : `${by}: ${why}` });
+    return await this.get(id);
+  }
+
+  /** What is known of a session that goes on, beside its row; undefined when it is over. */
+  live(id: string): LiveSession | undefined {
+    return this.#sessions.get(id);
   }
 
   /** The end of the agent of that host, which `Access` has let in. Once; `not-found` when the session is over. */
@@ -132,15 +184,21 @@ export class Shells {
     await settlesWithin(Promise.all(ended), graceMs);
   }
 
+  #going(id: string): ShellSession {
+    const session = this.#sessions.get(id);
+    if (session !== undefined && session.state !== "ended") return session;
+    throw new HpsError("precondition", `session ${id} is over`, { hint: "hpsctl session get shows how it ended" });
+  }
+
   async #begin(caller: Caller, hostId: string, start: ShellStart, free: () => void): Promise<ShellSession> {
     const { clock, folder, recording: mode } = this.#deps;
-    const operator = caller.principal.kind === "operator" ? caller.principal.name : "";
-    const known = { id: newUuid(), operator, reason: start.reason, startedAt: clock() };
+    const known = { id: newUuid(), ...who(caller), reason: start.reason, startedAt: clock() };
     const host = await this.#records.hostOf(hostId);
     const recorder = await Recorder.create({ folder, mode }, { ...known, host: host.host }, start).catch(
       this.#reported,
     );
-    const row = { ...known, ...host, hostId, command: start.command, ...OPEN };
+    const agentRun = this.#deps.presence.runOf(hostId) ?? "";
+    const row = { ...known, ...host, hostId, command: start.command, agentRun, ...OPEN };
     try {
       await this.#records.begin(row, actorOfCaller(caller), recorder.complete);
     } catch (error) {
@@ -151,7 +209,8 @@ export class Shells {
       await this.#ended(session, caller, ending);
       free();
     };
-    const session = new ShellSession({ row, recorder, onEnd });
+    const { holdMs } = this.#limits;
+    const session = new ShellSession({ row, recorder, holdMs, onEnd });
     this.#sessions.set(row.id, session);
     return session;
   }
@@ -191,7 +250,11 @@ export class Shells {
   };
 }
 
-const OPEN = { endedAt: null, exitCode: null, endReason: "", recordingBytes: 0, recordingDigest: "" };
+const OPEN = { endedAt: null, exitCode: null, endReason: "", recordingBytes: 0, recordingDigest: "", recorded: true };
+
+function who({ principal, address }: Caller): { readonly operator: string; readonly address: string } {
+  return { operator: principal.kind === "operator" ? principal.name : "", address };
+}
 
 function stoppingError(): HpsError {
   return new HpsError("unavailable", "hpsd is stopping", { hint: "try again later" });

@@ -8,6 +8,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseTerminalType } from "../../../proto/values/terminal.ts";
 import { selectAudit } from "../../store/audit.ts";
 import type { HpsStore } from "../../store/database.ts";
+import type { SessionRow } from "../../store/sessions.ts";
 import { Audit } from "../audit/audit.ts";
 import { Changes } from "../changes/changes.ts";
 import { operatorCaller } from "../testing/callers.ts";
@@ -30,6 +31,12 @@ export function commandStart(...command: readonly string[]): ShellStart {
 
 type OpenShell = Parameters<ShellsDeps["presence"]["send"]>[1]["value"];
 
+/** A session from its two ends. */
+interface Opened {
+  readonly session: ShellSession;
+  readonly owner: Participant;
+}
+
 export interface ShellsRig extends AsyncDisposable {
   readonly store: HpsStore;
   readonly deps: ShellsDeps;
@@ -39,8 +46,10 @@ export interface ShellsRig extends AsyncDisposable {
   readonly errors: unknown[];
   /** What was sent to the agent. */
   readonly asked: OpenShell[];
-  /** The session, once the agent serves it; its `owner` is the operator. */
-  readonly open: (start?: ShellStart, signal?: AbortSignal) => Promise<ShellSession>;
+  /** Resolves once the agent serves it. */
+  readonly open: (start?: ShellStart, signal?: AbortSignal) => Promise<Opened>;
+  readonly attach: (session: ShellSession, operator: string, write?: boolean) => Promise<Participant>;
+  readonly kill: (session: ShellSession, operator: string, reason: string) => Promise<SessionRow>;
   readonly file: (session: ShellSession, extension: string) => Promise<Buffer>;
   readonly audit: () => ReturnType<typeof selectAudit>;
 }
@@ -63,6 +72,7 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const { agent = serve, attached = true, recording = "strict" } = options;
   const presence = {
     isAttached: () => attached,
+    runOf: () => "run-1",
     send: async (host: string, { value }: { readonly value: OpenShell }) => {
       if (host !== hostId) throw new HpsError("not-found", "another host");
       asked.push(value);
@@ -76,12 +86,7 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const shells = new Shells(deps);
   return {
     ...{ store, deps, shells, hostId, folder, errors, asked },
-    open: async (start = TERMINAL, signal = new AbortController().signal) => {
-      const { session } = await shells.open(operatorCaller("operator"), hostId, start, signal);
-      const found = served.get(session.id);
-      if (found === undefined) throw new Error("no agent serves the session");
-      return found;
-    },
+    ...operatorsOf(shells, hostId, served),
     file: async (session, extension) => await readFile(path.join(folder, `${session.row.id}.${extension}`)),
     audit: async () => await store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 100 })),
     [Symbol.asyncDispose]: async () => {
@@ -89,6 +94,25 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
       await store[Symbol.asyncDispose]();
       await rm(home, { recursive: true, force: true });
     },
+  };
+}
+
+function operatorsOf(
+  shells: Shells,
+  hostId: string,
+  served: ReadonlyMap<string, ShellSession>,
+): Pick<ShellsRig, "open" | "attach" | "kill"> {
+  const named = (name: string) => operatorCaller("operator", undefined, name);
+  const never = new AbortController().signal;
+  return {
+    open: async (start = TERMINAL, signal = never) => {
+      const owner = await shells.open(named("alice"), hostId, start, signal);
+      const session = served.get(owner.session.id);
+      if (session === undefined) throw new Error("no agent serves the session");
+      return { session, owner };
+    },
+    attach: async ({ row }, name, write = false) => await shells.attach(named(name), row.id, { write }, never),
+    kill: async ({ row }, name, reason) => await shells.kill(named(name), row.id, reason),
   };
 }
 

@@ -16,6 +16,12 @@ export interface SessionTable {
   end_reason: string;
   recording_bytes: number;
   recording_digest: string;
+  /** From where it was begun. */
+  address: string;
+  /** Run of the agent that serves it: another run knows nothing of it. */
+  agent_run: string;
+  /** 1 while all of it is recorded. */
+  recorded: number;
   /** The operator who approved it; empty when nobody had to. */
   approver: Generated<string>;
   /** When its time is over; null without a limit. */

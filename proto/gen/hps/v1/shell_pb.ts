@@ -4,8 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
 import type { EndOfInput, ShellExit, WindowSize } from "./agent_pb.ts";
 import { file_hps_v1_agent } from "./agent_pb.ts";
@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/shell.proto.
  */
 export const file_hps_v1_shell: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSK7AQoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAQgkKB21lc3NhZ2Ui+wEKDFN0YXJ0U2Vzc2lvbhIMCgRob3N0GAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIiCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZRIOCgZyZWFzb24YBSABKAkSOgoLZW52aXJvbm1lbnQYBiADKAsyJS5ocHMudjEuU3RhcnRTZXNzaW9uLkVudmlyb25tZW50RW50cnkSGgoEY29weRgIIAEoCzIMLmhwcy52MS5Db3B5GjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIwCgRDb3B5EigKCWRpcmVjdGlvbhgBIAEoDjIVLmhwcy52MS5Db3B5RGlyZWN0aW9uIpEBChNPcGVuU2Vzc2lvblJlc3BvbnNlEiIKB3Nlc3Npb24YASABKAsyDy5ocHMudjEuU2Vzc2lvbkgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SABCCQoHbWVzc2FnZSKwAgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkiJAoRR2V0U2Vzc2lvblJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSJgChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEQoJb3Blbl9vbmx5GAQgASgIIlIKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiEKCHNlc3Npb25zGAEgAygLMg8uaHBzLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlwKFFJlYWRSZWNvcmRpbmdSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkSIwoEcGFydBgCIAEoDjIVLmhwcy52MS5SZWNvcmRpbmdQYXJ0Eg4KBm9mZnNldBgDIAEoAyIlChVSZWFkUmVjb3JkaW5nUmVzcG9uc2USDAoEZGF0YRgBIAEoDCIpChZWZXJpZnlSZWNvcmRpbmdSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkigQEKF1ZlcmlmeVJlY29yZGluZ1Jlc3BvbnNlEhAKCHByb2JsZW1zGAEgAygJEg4KBmRpZ2VzdBgCIAEoCRIWCg5zZXNzaW9uX2RpZ2VzdBgDIAEoCRIUCgxhdWRpdF9kaWdlc3QYBCABKAkSFgoOYXVkaXRfc2VxdWVuY2UYBSABKAMqaQoNQ29weURpcmVjdGlvbhIeChpDT1BZX0RJUkVDVElPTl9VTlNQRUNJRklFRBAAEhoKFkNPUFlfRElSRUNUSU9OX1RPX0hPU1QQARIcChhDT1BZX0RJUkVDVElPTl9GUk9NX0hPU1QQAiqWAQoNUmVjb3JkaW5nUGFydBIeChpSRUNPUkRJTkdfUEFSVF9VTlNQRUNJRklFRBAAEhcKE1JFQ09SRElOR19QQVJUX0NBU1QQARIWChJSRUNPUkRJTkdfUEFSVF9SQVcQAhIaChZSRUNPUkRJTkdfUEFSVF9DT01NQU5EEAMSGAoUUkVDT1JESU5HX1BBUlRfSU5QVVQQBDL+AwoMU2hlbGxTZXJ2aWNlEmUKC09wZW5TZXNzaW9uEhouaHBzLnYxLk9wZW5TZXNzaW9uUmVxdWVzdBobLmhwcy52MS5PcGVuU2Vzc2lvblJlc3BvbnNlIhnK2xgVCgEBEAIYAiIKc3RhcnQuaG9zdCgCKAEwARJQCgpHZXRTZXNzaW9uEhkuaHBzLnYxLkdldFNlc3Npb25SZXF1ZXN0Gg8uaHBzLnYxLlNlc3Npb24iFsrbGBIKAQEQARgCIgdzZXNzaW9uKAQSYQoMTGlzdFNlc3Npb25zEhsuaHBzLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaHC5ocHMudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESZgoNUmVhZFJlY29yZGluZxIcLmhwcy52MS5SZWFkUmVjb3JkaW5nUmVxdWVzdBodLmhwcy52MS5SZWFkUmVjb3JkaW5nUmVzcG9uc2UiFsrbGBIKAQEQAhgCIgdzZXNzaW9uKAQwARJqCg9WZXJpZnlSZWNvcmRpbmcSHi5ocHMudjEuVmVyaWZ5UmVjb3JkaW5nUmVxdWVzdBofLmhwcy52MS5WZXJpZnlSZWNvcmRpbmdSZXNwb25zZSIWytsYEgoBARABGAIiB3Nlc3Npb24oBGIGcHJvdG8z", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSKxAgoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAEicKBmRldGFjaBgGIAEoCzIVLmhwcy52MS5EZXRhY2hTZXNzaW9uSAASJAoFYWRtaXQYByABKAsyEy5ocHMudjEuQWRtaXRXcml0ZXJIABIlCgVsZWF2ZRgIIAEoCzIULmhwcy52MS5MZWF2ZVNlc3Npb25IAEIJCgdtZXNzYWdlIg8KDURldGFjaFNlc3Npb24iMQoLQWRtaXRXcml0ZXISEwoLcGFydGljaXBhbnQYASABKAkSDQoFd3JpdGUYAiABKAgiDgoMTGVhdmVTZXNzaW9uIvsBCgxTdGFydFNlc3Npb24SDAoEaG9zdBgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSIgoGd2luZG93GAQgASgLMhIuaHBzLnYxLldpbmRvd1NpemUSDgoGcmVhc29uGAUgASgJEjoKC2Vudmlyb25tZW50GAYgAygLMiUuaHBzLnYxLlN0YXJ0U2Vzc2lvbi5FbnZpcm9ubWVudEVudHJ5EhoKBGNvcHkYCCABKAsyDC5ocHMudjEuQ29weRoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoEQ29weRIoCglkaXJlY3Rpb24YASABKA4yFS5ocHMudjEuQ29weURpcmVjdGlvbiL8AQoTT3BlblNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEicKBm5vdGljZRgFIAEoCzIVLmhwcy52MS5TZXNzaW9uTm90aWNlSAASKwoIZGV0YWNoZWQYBiABKAsyFy5ocHMudjEuRGV0YWNoZWRTZXNzaW9uSAASEwoLcGFydGljaXBhbnQYByABKAlCCQoHbWVzc2FnZSK1AgoUQXR0YWNoU2Vzc2lvblJlcXVlc3QSJwoGYXR0YWNoGAEgASgLMhUuaHBzLnYxLkF0dGFjaFNlc3Npb25IABIPCgVpbnB1dBgCIAEoDEgAEioKDGVuZF9vZl9pbnB1dBgDIAEoCzISLmhwcy52MS5FbmRPZklucHV0SAASJAoGd2luZG93GAQgASgLMhIuaHBzLnYxLldpbmRvd1NpemVIABIQCgZzaWduYWwYBSABKAVIABInCgZkZXRhY2gYBiABKAsyFS5ocHMudjEuRGV0YWNoU2Vzc2lvbkgAEiQKBWFkbWl0GAcgASgLMhMuaHBzLnYxLkFkbWl0V3JpdGVySAASJQoFbGVhdmUYCCABKAsyFC5ocHMudjEuTGVhdmVTZXNzaW9uSABCCQoHbWVzc2FnZSJTCg1BdHRhY2hTZXNzaW9uEg8KB3Nlc3Npb24YASABKAkSDQoFd3JpdGUYAiABKAgSIgoGd2luZG93GAMgASgLMhIuaHBzLnYxLldpbmRvd1NpemUi/gEKFUF0dGFjaFNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEicKBm5vdGljZRgFIAEoCzIVLmhwcy52MS5TZXNzaW9uTm90aWNlSAASKwoIZGV0YWNoZWQYBiABKAsyFy5ocHMudjEuRGV0YWNoZWRTZXNzaW9uSAASEwoLcGFydGljaXBhbnQYByABKAlCCQoHbWVzc2FnZSJbCg1TZXNzaW9uTm90aWNlEicKBGtpbmQYASABKA4yGS5ocHMudjEuU2Vzc2lvbk5vdGljZUtpbmQSDAoEdGV4dBgCIAEoCRITCgtwYXJ0aWNpcGFudBgDIAEoCSJdCg9EZXRhY2hlZFNlc3Npb24SDgoGcmVhc29uGAEgASgJEicKBGhvbGQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJY29tZV9iYWNrGAMgASgIIjUKEktpbGxTZXNzaW9uUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCSKZAQoSU2Vzc2lvblBhcnRpY2lwYW50EgoKAmlkGAEgASgJEhAKCG9wZXJhdG9yGAIgASgJEiUKBHJvbGUYAyABKA4yFy5ocHMudjEuUGFydGljaXBhbnRSb2xlEg8KB2FkZHJlc3MYBCABKAkSLQoJam9pbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKqAwoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkSIwoFc3RhdGUYDiABKA4yFC5ocHMudjEuU2Vzc2lvblN0YXRlEjAKDHBhcnRpY2lwYW50cxgPIAMoCzIaLmhwcy52MS5TZXNzaW9uUGFydGljaXBhbnQSDwoHYWRkcmVzcxgQIAEoCRIQCghyZWNvcmRlZBgRIAEoCCIkChFHZXRTZXNzaW9uUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJImAKE0xpc3RTZXNzaW9uc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIRCglvcGVuX29ubHkYBCABKAgiUgoUTGlzdFNlc3Npb25zUmVzcG9uc2USIQoIc2Vzc2lvbnMYASADKAsyDy5ocHMudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiXAoUUmVhZFJlY29yZGluZ1JlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIjCgRwYXJ0GAIgASgOMhUuaHBzLnYxLlJlY29yZGluZ1BhcnQSDgoGb2Zmc2V0GAMgASgDIiUKFVJlYWRSZWNvcmRpbmdSZXNwb25zZRIMCgRkYXRhGAEgASgMIikKFlZlcmlmeVJlY29yZGluZ1JlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSKBAQoXVmVyaWZ5UmVjb3JkaW5nUmVzcG9uc2USEAoIcHJvYmxlbXMYASADKAkSDgoGZGlnZXN0GAIgASgJEhYKDnNlc3Npb25fZGlnZXN0GAMgASgJEhQKDGF1ZGl0X2RpZ2VzdBgEIAEoCRIWCg5hdWRpdF9zZXF1ZW5jZRgFIAEoAyppCg1Db3B5RGlyZWN0aW9uEh4KGkNPUFlfRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASGgoWQ09QWV9ESVJFQ1RJT05fVE9fSE9TVBABEhwKGENPUFlfRElSRUNUSU9OX0ZST01fSE9TVBACKr0CChFTZXNzaW9uTm90aWNlS2luZBIjCh9TRVNTSU9OX05PVElDRV9LSU5EX1VOU1BFQ0lGSUVEEAASHgoaU0VTU0lPTl9OT1RJQ0VfS0lORF9KT0lORUQQARIcChhTRVNTSU9OX05PVElDRV9LSU5EX0xFRlQQAhIfChtTRVNTSU9OX05PVElDRV9LSU5EX1dSSVRFUlMQAxIhCh1TRVNTSU9OX05PVElDRV9LSU5EX1JFQURfT05MWRAEEh4KGlNFU1NJT05fTk9USUNFX0tJTkRfQkVISU5EEAUSIQodU0VTU0lPTl9OT1RJQ0VfS0lORF9IT1NUX0xPU1QQBhIhCh1TRVNTSU9OX05PVElDRV9LSU5EX0hPU1RfQkFDSxAHEhsKF1NFU1NJT05fTk9USUNFX0tJTkRfR0FQEAgqsgEKDFNlc3Npb25TdGF0ZRIdChlTRVNTSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVU0VTU0lPTl9TVEFURV9XQUlUSU5HEAESFgoSU0VTU0lPTl9TVEFURV9PUEVOEAISGgoWU0VTU0lPTl9TVEFURV9ERVRBQ0hFRBADEhsKF1NFU1NJT05fU1RBVEVfSE9TVF9MT1NUEAQSFwoTU0VTU0lPTl9TVEFURV9FTkRFRBAFKooBCg9QYXJ0aWNpcGFudFJvbGUSIAocUEFSVElDSVBBTlRfUk9MRV9VTlNQRUNJRklFRBAAEhoKFlBBUlRJQ0lQQU5UX1JPTEVfT1dORVIQARIbChdQQVJUSUNJUEFOVF9ST0xFX1dSSVRFUhACEhwKGFBBUlRJQ0lQQU5UX1JPTEVfV0FUQ0hFUhADKpYBCg1SZWNvcmRpbmdQYXJ0Eh4KGlJFQ09SRElOR19QQVJUX1VOU1BFQ0lGSUVEEAASFwoTUkVDT1JESU5HX1BBUlRfQ0FTVBABEhYKElJFQ09SRElOR19QQVJUX1JBVxACEhoKFlJFQ09SRElOR19QQVJUX0NPTU1BTkQQAxIYChRSRUNPUkRJTkdfUEFSVF9JTlBVVBAEMsMFCgxTaGVsbFNlcnZpY2USZQoLT3BlblNlc3Npb24SGi5ocHMudjEuT3BlblNlc3Npb25SZXF1ZXN0GhsuaHBzLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2UiGcrbGBUKAQEQAhgCIgpzdGFydC5ob3N0KAIoATABEm8KDUF0dGFjaFNlc3Npb24SHC5ocHMudjEuQXR0YWNoU2Vzc2lvblJlcXVlc3QaHS5ocHMudjEuQXR0YWNoU2Vzc2lvblJlc3BvbnNlIh3K2xgZCgEBEAIYAiIOYXR0YWNoLnNlc3Npb24oBCgBMAESUgoLS2lsbFNlc3Npb24SGi5ocHMudjEuS2lsbFNlc3Npb25SZXF1ZXN0Gg8uaHBzLnYxLlNlc3Npb24iFsrbGBIKAQEQAhgCIgdzZXNzaW9uKAQSUAoKR2V0U2Vzc2lvbhIZLmhwcy52MS5HZXRTZXNzaW9uUmVxdWVzdBoPLmhwcy52MS5TZXNzaW9uIhbK2xgSCgEBEAEYAiIHc2Vzc2lvbigEEmEKDExpc3RTZXNzaW9ucxIbLmhwcy52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEmYKDVJlYWRSZWNvcmRpbmcSHC5ocHMudjEuUmVhZFJlY29yZGluZ1JlcXVlc3QaHS5ocHMudjEuUmVhZFJlY29yZGluZ1Jlc3BvbnNlIhbK2xgSCgEBEAIYAiIHc2Vzc2lvbigEMAESagoPVmVyaWZ5UmVjb3JkaW5nEh4uaHBzLnYxLlZlcmlmeVJlY29yZGluZ1JlcXVlc3QaHy5ocHMudjEuVmVyaWZ5UmVjb3JkaW5nUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdzZXNzaW9uKARiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * @generated from message hps.v1.OpenSessionRequest
@@ -58,6 +58,24 @@ export type OpenSessionRequest = Message<"hps.v1.OpenSessionRequest"> & {
      */
     value: number;
     case: "signal";
+  } | {
+    /**
+     * @generated from field: hps.v1.DetachSession detach = 6;
+     */
+    value: DetachSession;
+    case: "detach";
+  } | {
+    /**
+     * @generated from field: hps.v1.AdmitWriter admit = 7;
+     */
+    value: AdmitWriter;
+    case: "admit";
+  } | {
+    /**
+     * @generated from field: hps.v1.LeaveSession leave = 8;
+     */
+    value: LeaveSession;
+    case: "leave";
   } | { case: undefined; value?: undefined };
 };
 
@@ -67,6 +85,60 @@ export type OpenSessionRequest = Message<"hps.v1.OpenSessionRequest"> & {
  */
 export const OpenSessionRequestSchema: GenMessage<OpenSessionRequest> = /*@__PURE__*/
   messageDesc(file_hps_v1_shell, 0);
+
+/**
+ * The sender goes, the session stays: a terminal's alone. `DetachedSession` answers as the last message.
+ *
+ * @generated from message hps.v1.DetachSession
+ */
+export type DetachSession = Message<"hps.v1.DetachSession"> & {
+};
+
+/**
+ * Describes the message hps.v1.DetachSession.
+ * Use `create(DetachSessionSchema)` to create a new message.
+ */
+export const DetachSessionSchema: GenMessage<DetachSession> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 1);
+
+/**
+ * From the owner: this participant may write now, or no more.
+ *
+ * @generated from message hps.v1.AdmitWriter
+ */
+export type AdmitWriter = Message<"hps.v1.AdmitWriter"> & {
+  /**
+   * @generated from field: string participant = 1;
+   */
+  participant: string;
+
+  /**
+   * @generated from field: bool write = 2;
+   */
+  write: boolean;
+};
+
+/**
+ * Describes the message hps.v1.AdmitWriter.
+ * Use `create(AdmitWriterSchema)` to create a new message.
+ */
+export const AdmitWriterSchema: GenMessage<AdmitWriter> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 2);
+
+/**
+ * The sender goes; the owner's ends the session, as hanging up does.
+ *
+ * @generated from message hps.v1.LeaveSession
+ */
+export type LeaveSession = Message<"hps.v1.LeaveSession"> & {
+};
+
+/**
+ * Describes the message hps.v1.LeaveSession.
+ * Use `create(LeaveSessionSchema)` to create a new message.
+ */
+export const LeaveSessionSchema: GenMessage<LeaveSession> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 3);
 
 /**
  * @generated from message hps.v1.StartSession
@@ -123,7 +195,7 @@ export type StartSession = Message<"hps.v1.StartSession"> & {
  * Use `create(StartSessionSchema)` to create a new message.
  */
 export const StartSessionSchema: GenMessage<StartSession> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 1);
+  messageDesc(file_hps_v1_shell, 4);
 
 /**
  * Files on their way as a tar archive: recorded by name, size and SHA-256 of each, instead of by their first bytes.
@@ -142,7 +214,7 @@ export type Copy = Message<"hps.v1.Copy"> & {
  * Use `create(CopySchema)` to create a new message.
  */
 export const CopySchema: GenMessage<Copy> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 2);
+  messageDesc(file_hps_v1_shell, 5);
 
 /**
  * @generated from message hps.v1.OpenSessionResponse
@@ -179,7 +251,28 @@ export type OpenSessionResponse = Message<"hps.v1.OpenSessionResponse"> & {
      */
     value: ShellExit;
     case: "exit";
+  } | {
+    /**
+     * @generated from field: hps.v1.SessionNotice notice = 5;
+     */
+    value: SessionNotice;
+    case: "notice";
+  } | {
+    /**
+     * Last message: the session goes on without the receiver.
+     *
+     * @generated from field: hps.v1.DetachedSession detached = 6;
+     */
+    value: DetachedSession;
+    case: "detached";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * With `session`: what the receiver is called among the participants.
+   *
+   * @generated from field: string participant = 7;
+   */
+  participant: string;
 };
 
 /**
@@ -187,7 +280,290 @@ export type OpenSessionResponse = Message<"hps.v1.OpenSessionResponse"> & {
  * Use `create(OpenSessionResponseSchema)` to create a new message.
  */
 export const OpenSessionResponseSchema: GenMessage<OpenSessionResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 3);
+  messageDesc(file_hps_v1_shell, 6);
+
+/**
+ * @generated from message hps.v1.AttachSessionRequest
+ */
+export type AttachSessionRequest = Message<"hps.v1.AttachSessionRequest"> & {
+  /**
+   * @generated from oneof hps.v1.AttachSessionRequest.message
+   */
+  message: {
+    /**
+     * First message, once.
+     *
+     * @generated from field: hps.v1.AttachSession attach = 1;
+     */
+    value: AttachSession;
+    case: "attach";
+  } | {
+    /**
+     * @generated from field: bytes input = 2;
+     */
+    value: Uint8Array;
+    case: "input";
+  } | {
+    /**
+     * @generated from field: hps.v1.EndOfInput end_of_input = 3;
+     */
+    value: EndOfInput;
+    case: "endOfInput";
+  } | {
+    /**
+     * @generated from field: hps.v1.WindowSize window = 4;
+     */
+    value: WindowSize;
+    case: "window";
+  } | {
+    /**
+     * @generated from field: int32 signal = 5;
+     */
+    value: number;
+    case: "signal";
+  } | {
+    /**
+     * @generated from field: hps.v1.DetachSession detach = 6;
+     */
+    value: DetachSession;
+    case: "detach";
+  } | {
+    /**
+     * @generated from field: hps.v1.AdmitWriter admit = 7;
+     */
+    value: AdmitWriter;
+    case: "admit";
+  } | {
+    /**
+     * @generated from field: hps.v1.LeaveSession leave = 8;
+     */
+    value: LeaveSession;
+    case: "leave";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hps.v1.AttachSessionRequest.
+ * Use `create(AttachSessionRequestSchema)` to create a new message.
+ */
+export const AttachSessionRequestSchema: GenMessage<AttachSessionRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 7);
+
+/**
+ * @generated from message hps.v1.AttachSession
+ */
+export type AttachSession = Message<"hps.v1.AttachSession"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * To write too. Where the owner is another, it has to admit the writer; until then it watches.
+   *
+   * @generated from field: bool write = 2;
+   */
+  write: boolean;
+
+  /**
+   * Of a writer: becomes the terminal's size. A watcher's changes nothing.
+   *
+   * @generated from field: hps.v1.WindowSize window = 3;
+   */
+  window?: WindowSize | undefined;
+};
+
+/**
+ * Describes the message hps.v1.AttachSession.
+ * Use `create(AttachSessionSchema)` to create a new message.
+ */
+export const AttachSessionSchema: GenMessage<AttachSession> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 8);
+
+/**
+ * As in OpenSessionResponse. Of a terminal, the screen as it is comes first, as `output`.
+ *
+ * @generated from message hps.v1.AttachSessionResponse
+ */
+export type AttachSessionResponse = Message<"hps.v1.AttachSessionResponse"> & {
+  /**
+   * @generated from oneof hps.v1.AttachSessionResponse.message
+   */
+  message: {
+    /**
+     * @generated from field: hps.v1.Session session = 1;
+     */
+    value: Session;
+    case: "session";
+  } | {
+    /**
+     * @generated from field: bytes output = 2;
+     */
+    value: Uint8Array;
+    case: "output";
+  } | {
+    /**
+     * @generated from field: bytes error_output = 3;
+     */
+    value: Uint8Array;
+    case: "errorOutput";
+  } | {
+    /**
+     * @generated from field: hps.v1.ShellExit exit = 4;
+     */
+    value: ShellExit;
+    case: "exit";
+  } | {
+    /**
+     * @generated from field: hps.v1.SessionNotice notice = 5;
+     */
+    value: SessionNotice;
+    case: "notice";
+  } | {
+    /**
+     * @generated from field: hps.v1.DetachedSession detached = 6;
+     */
+    value: DetachedSession;
+    case: "detached";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: string participant = 7;
+   */
+  participant: string;
+};
+
+/**
+ * Describes the message hps.v1.AttachSessionResponse.
+ * Use `create(AttachSessionResponseSchema)` to create a new message.
+ */
+export const AttachSessionResponseSchema: GenMessage<AttachSessionResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 9);
+
+/**
+ * For the person at the terminal, not for the program in it.
+ *
+ * @generated from message hps.v1.SessionNotice
+ */
+export type SessionNotice = Message<"hps.v1.SessionNotice"> & {
+  /**
+   * @generated from field: hps.v1.SessionNoticeKind kind = 1;
+   */
+  kind: SessionNoticeKind;
+
+  /**
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * Whom it is about, where it is about one participant.
+   *
+   * @generated from field: string participant = 3;
+   */
+  participant: string;
+};
+
+/**
+ * Describes the message hps.v1.SessionNotice.
+ * Use `create(SessionNoticeSchema)` to create a new message.
+ */
+export const SessionNoticeSchema: GenMessage<SessionNotice> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 10);
+
+/**
+ * @generated from message hps.v1.DetachedSession
+ */
+export type DetachedSession = Message<"hps.v1.DetachedSession"> & {
+  /**
+   * Empty when the receiver asked for it.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * So long the session lives without anybody.
+   *
+   * @generated from field: google.protobuf.Duration hold = 2;
+   */
+  hold?: Duration | undefined;
+
+  /**
+   * It was not asked for and not meant to last: attaching again is what to do.
+   *
+   * @generated from field: bool come_back = 3;
+   */
+  comeBack: boolean;
+};
+
+/**
+ * Describes the message hps.v1.DetachedSession.
+ * Use `create(DetachedSessionSchema)` to create a new message.
+ */
+export const DetachedSessionSchema: GenMessage<DetachedSession> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 11);
+
+/**
+ * @generated from message hps.v1.KillSessionRequest
+ */
+export type KillSessionRequest = Message<"hps.v1.KillSessionRequest"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * Why; all who take part are told, and the audit log.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message hps.v1.KillSessionRequest.
+ * Use `create(KillSessionRequestSchema)` to create a new message.
+ */
+export const KillSessionRequestSchema: GenMessage<KillSessionRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 12);
+
+/**
+ * @generated from message hps.v1.SessionParticipant
+ */
+export type SessionParticipant = Message<"hps.v1.SessionParticipant"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string operator = 2;
+   */
+  operator: string;
+
+  /**
+   * @generated from field: hps.v1.ParticipantRole role = 3;
+   */
+  role: ParticipantRole;
+
+  /**
+   * @generated from field: string address = 4;
+   */
+  address: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp join_time = 5;
+   */
+  joinTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message hps.v1.SessionParticipant.
+ * Use `create(SessionParticipantSchema)` to create a new message.
+ */
+export const SessionParticipantSchema: GenMessage<SessionParticipant> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 13);
 
 /**
  * @generated from message hps.v1.Session
@@ -263,6 +639,30 @@ export type Session = Message<"hps.v1.Session"> & {
    * @generated from field: string recording_digest = 13;
    */
   recordingDigest: string;
+
+  /**
+   * @generated from field: hps.v1.SessionState state = 14;
+   */
+  state: SessionState;
+
+  /**
+   * @generated from field: repeated hps.v1.SessionParticipant participants = 15;
+   */
+  participants: SessionParticipant[];
+
+  /**
+   * From where it was begun.
+   *
+   * @generated from field: string address = 16;
+   */
+  address: string;
+
+  /**
+   * Whether all of it so far is recorded; `false` under best-effort alone.
+   *
+   * @generated from field: bool recorded = 17;
+   */
+  recorded: boolean;
 };
 
 /**
@@ -270,7 +670,7 @@ export type Session = Message<"hps.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 4);
+  messageDesc(file_hps_v1_shell, 14);
 
 /**
  * @generated from message hps.v1.GetSessionRequest
@@ -287,7 +687,7 @@ export type GetSessionRequest = Message<"hps.v1.GetSessionRequest"> & {
  * Use `create(GetSessionRequestSchema)` to create a new message.
  */
 export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 5);
+  messageDesc(file_hps_v1_shell, 15);
 
 /**
  * @generated from message hps.v1.ListSessionsRequest
@@ -319,7 +719,7 @@ export type ListSessionsRequest = Message<"hps.v1.ListSessionsRequest"> & {
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 6);
+  messageDesc(file_hps_v1_shell, 16);
 
 /**
  * @generated from message hps.v1.ListSessionsResponse
@@ -341,7 +741,7 @@ export type ListSessionsResponse = Message<"hps.v1.ListSessionsResponse"> & {
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 7);
+  messageDesc(file_hps_v1_shell, 17);
 
 /**
  * @generated from message hps.v1.ReadRecordingRequest
@@ -370,7 +770,7 @@ export type ReadRecordingRequest = Message<"hps.v1.ReadRecordingRequest"> & {
  * Use `create(ReadRecordingRequestSchema)` to create a new message.
  */
 export const ReadRecordingRequestSchema: GenMessage<ReadRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 8);
+  messageDesc(file_hps_v1_shell, 18);
 
 /**
  * @generated from message hps.v1.ReadRecordingResponse
@@ -387,7 +787,7 @@ export type ReadRecordingResponse = Message<"hps.v1.ReadRecordingResponse"> & {
  * Use `create(ReadRecordingResponseSchema)` to create a new message.
  */
 export const ReadRecordingResponseSchema: GenMessage<ReadRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 9);
+  messageDesc(file_hps_v1_shell, 19);
 
 /**
  * @generated from message hps.v1.VerifyRecordingRequest
@@ -404,7 +804,7 @@ export type VerifyRecordingRequest = Message<"hps.v1.VerifyRecordingRequest"> & 
  * Use `create(VerifyRecordingRequestSchema)` to create a new message.
  */
 export const VerifyRecordingRequestSchema: GenMessage<VerifyRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 10);
+  messageDesc(file_hps_v1_shell, 20);
 
 /**
  * @generated from message hps.v1.VerifyRecordingResponse
@@ -449,7 +849,7 @@ export type VerifyRecordingResponse = Message<"hps.v1.VerifyRecordingResponse"> 
  * Use `create(VerifyRecordingResponseSchema)` to create a new message.
  */
 export const VerifyRecordingResponseSchema: GenMessage<VerifyRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 11);
+  messageDesc(file_hps_v1_shell, 21);
 
 /**
  * @generated from enum hps.v1.CopyDirection
@@ -485,6 +885,171 @@ export type CopyDirection = (typeof CopyDirection)[keyof typeof CopyDirection] |
  */
 export const CopyDirectionSchema: GenEnum<CopyDirection> = /*@__PURE__*/
   enumDesc(file_hps_v1_shell, 0);
+
+/**
+ * @generated from enum hps.v1.SessionNoticeKind
+ */
+export const SessionNoticeKind = {
+  /**
+   * @generated from enum value: SESSION_NOTICE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Somebody takes part now.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_JOINED = 1;
+   */
+  JOINED: 1,
+
+  /**
+   * Somebody has gone.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_LEFT = 2;
+   */
+  LEFT: 2,
+
+  /**
+   * Who may write has changed, or somebody asks to.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_WRITERS = 3;
+   */
+  WRITERS: 3,
+
+  /**
+   * The receiver only watches: what it typed went nowhere. Said once.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_READ_ONLY = 4;
+   */
+  READ_ONLY: 4,
+
+  /**
+   * The receiver was too slow, and output was left out; of a terminal the screen as it is follows.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_BEHIND = 5;
+   */
+  BEHIND: 5,
+
+  /**
+   * The host's agent is out of reach; the session waits for it.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_HOST_LOST = 6;
+   */
+  HOST_LOST: 6,
+
+  /**
+   * @generated from enum value: SESSION_NOTICE_KIND_HOST_BACK = 7;
+   */
+  HOST_BACK: 7,
+
+  /**
+   * Output was lost for all, the recording too.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_GAP = 8;
+   */
+  GAP: 8,
+} as const;
+
+/**
+ * @generated from enum hps.v1.SessionNoticeKind
+ */
+export type SessionNoticeKind = (typeof SessionNoticeKind)[keyof typeof SessionNoticeKind] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.SessionNoticeKind.
+ */
+export const SessionNoticeKindSchema: GenEnum<SessionNoticeKind> = /*@__PURE__*/
+  enumDesc(file_hps_v1_shell, 1);
+
+/**
+ * @generated from enum hps.v1.SessionState
+ */
+export const SessionState = {
+  /**
+   * @generated from enum value: SESSION_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * For the agent, or for an approval.
+   *
+   * @generated from enum value: SESSION_STATE_WAITING = 1;
+   */
+  WAITING: 1,
+
+  /**
+   * @generated from enum value: SESSION_STATE_OPEN = 2;
+   */
+  OPEN: 2,
+
+  /**
+   * Nobody takes part; it ends when nobody comes back in time.
+   *
+   * @generated from enum value: SESSION_STATE_DETACHED = 3;
+   */
+  DETACHED: 3,
+
+  /**
+   * The host's agent is out of reach; it ends when that does not come back in time.
+   *
+   * @generated from enum value: SESSION_STATE_HOST_LOST = 4;
+   */
+  HOST_LOST: 4,
+
+  /**
+   * @generated from enum value: SESSION_STATE_ENDED = 5;
+   */
+  ENDED: 5,
+} as const;
+
+/**
+ * @generated from enum hps.v1.SessionState
+ */
+export type SessionState = (typeof SessionState)[keyof typeof SessionState] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.SessionState.
+ */
+export const SessionStateSchema: GenEnum<SessionState> = /*@__PURE__*/
+  enumDesc(file_hps_v1_shell, 2);
+
+/**
+ * @generated from enum hps.v1.ParticipantRole
+ */
+export const ParticipantRole = {
+  /**
+   * @generated from enum value: PARTICIPANT_ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Began the session, or is back in it.
+   *
+   * @generated from enum value: PARTICIPANT_ROLE_OWNER = 1;
+   */
+  OWNER: 1,
+
+  /**
+   * @generated from enum value: PARTICIPANT_ROLE_WRITER = 2;
+   */
+  WRITER: 2,
+
+  /**
+   * @generated from enum value: PARTICIPANT_ROLE_WATCHER = 3;
+   */
+  WATCHER: 3,
+} as const;
+
+/**
+ * @generated from enum hps.v1.ParticipantRole
+ */
+export type ParticipantRole = (typeof ParticipantRole)[keyof typeof ParticipantRole] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.ParticipantRole.
+ */
+export const ParticipantRoleSchema: GenEnum<ParticipantRole> = /*@__PURE__*/
+  enumDesc(file_hps_v1_shell, 3);
 
 /**
  * @generated from enum hps.v1.RecordingPart
@@ -535,7 +1100,7 @@ export type RecordingPart = (typeof RecordingPart)[keyof typeof RecordingPart] |
  * Describes the enum hps.v1.RecordingPart.
  */
 export const RecordingPartSchema: GenEnum<RecordingPart> = /*@__PURE__*/
-  enumDesc(file_hps_v1_shell, 1);
+  enumDesc(file_hps_v1_shell, 4);
 
 /**
  * Recorded shell sessions on installers and hosts, through hpsd.
@@ -552,6 +1117,27 @@ export const ShellService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof OpenSessionRequestSchema;
     output: typeof OpenSessionResponseSchema;
+  },
+  /**
+   * Takes part in a session that goes on: watching, or as a writer where its owner lets one. The owner, gone or detached,
+   * comes back by it and then has all that it had.
+   *
+   * @generated from rpc hps.v1.ShellService.AttachSession
+   */
+  attachSession: {
+    methodKind: "bidi_streaming";
+    input: typeof AttachSessionRequestSchema;
+    output: typeof AttachSessionResponseSchema;
+  },
+  /**
+   * Ends a session and what runs in it, whoever began it. PRECONDITION when it is over.
+   *
+   * @generated from rpc hps.v1.ShellService.KillSession
+   */
+  killSession: {
+    methodKind: "unary";
+    input: typeof KillSessionRequestSchema;
+    output: typeof SessionSchema;
   },
   /**
    * @generated from rpc hps.v1.ShellService.GetSession
