@@ -1,10 +1,12 @@
 import { parseShellEnvironment } from "../../proto/values/shell-environment.ts";
 import { parseTerminalType, parseWindowSize } from "../../proto/values/terminal.ts";
 import { startCommand } from "./command.ts";
+import { knownLocales } from "./locale.ts";
 import { loginEnvironment, loginShell } from "./login.ts";
 import type { Program } from "./program.ts";
 import type { ShellOptions } from "./shell-options.ts";
 import { openTerminal } from "./terminal.ts";
+import { knownTerminal } from "./terminal-type.ts";
 
 /** What hpsd asks for: the OpenShell command. */
 export interface ShellRequest {
@@ -26,8 +28,9 @@ export async function startProgram(request: ShellRequest, options: ShellOptions)
   const { home, log: _, ...limits } = options;
   const shell = loginShell();
   const { command, rows, columns, environment = {} } = request;
-  const login = { ...loginEnvironment(shell[0], home), ...parseShellEnvironment(environment) };
+  const wished = await knownLocales(parseShellEnvironment(environment));
+  const login = { ...loginEnvironment(shell[0], home), ...wished };
   if (command.length > 0) return await startCommand({ argv: command, env: login, cwd: home, limits });
-  const env = { ...login, TERM: parseTerminalType(request.term) };
+  const env = { ...login, TERM: knownTerminal(parseTerminalType(request.term), home) };
   return openTerminal({ argv: shell, env, cwd: home, size: parseWindowSize({ rows, columns }), limits });
 }

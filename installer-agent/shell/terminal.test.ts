@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { foregroundGroup, processesOf } from "./process-session.ts";
 import { ShellSessions } from "./shell-sessions.ts";
+import type { ShellRequest } from "./start-program.ts";
 import { type SessionRig, startSession, TEST_SHELLS } from "./testing/session-rig.ts";
 
 const rigs: SessionRig[] = [];
@@ -9,7 +10,7 @@ afterEach(async () => {
   await Promise.all(rigs.splice(0).map(({ sessions }) => sessions.close()));
 });
 
-async function shell(open: { rows?: number; columns?: number; term?: string } = {}): Promise<SessionRig> {
+async function shell(open: Partial<ShellRequest> = {}): Promise<SessionRig> {
   const rig = await startSession([], open);
   rigs.push(rig);
   return rig;
@@ -44,6 +45,19 @@ test("the environment is a root login's, and nothing of the agent's", async () =
   expect(text).toMatch(/^LANG=C.UTF-8\r$/m);
   expect(text).toMatch(/^PATH=\S*\/sbin/m);
   expect(text).not.toContain("VITEST");
+});
+
+test("locale and colours are the operator's as far as this machine has them; anything else of an environment is refused", async () => {
+  const rig = await shell({ environment: { LANG: "xx_YY.UTF-8", LC_TIME: "POSIX", COLORTERM: "truecolor" } });
+  await rig.type("echo $LANG,$LC_TIME,$COLORTERM,e'n'd\n");
+  await rig.shows(/^C.UTF-8,POSIX,truecolor,end\r$/m);
+  const command = await startSession(["sh", "-c", "echo $LC_ALL"], { environment: { LC_ALL: "C.UTF-8" } });
+  rigs.push(command);
+  await command.exit;
+  expect(command.output().toString()).toBe("C.UTF-8\n");
+  for (const environment of [{ LD_PRELOAD: "/x" }, { LANG: "../x" }, { PATH: "/x" }]) {
+    await expect(startSession([], { environment })).rejects.toMatchObject({ code: "invalid" });
+  }
 });
 
 test("the exit code is the shell's", async () => {

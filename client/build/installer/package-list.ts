@@ -14,6 +14,7 @@ export const PACKAGES: readonly string[] = [
   "libgcc-s1",
   "libstdc++6",
   "mount",
+  "ncurses-base",
   "openssh-client",
   "squashfs-tools",
   "util-linux",
@@ -52,3 +53,17 @@ export const TOOL_NAMES: Readonly<Record<string, string>> = {
   "sbin/mkfs.ext4": "mke2fs",
   "sbin/mkfs.vfat": "mkfs.fat",
 };
+
+/** What programs that draw on a terminal know of it, of ncurses-base: the types that shells are opened from. */
+export const TERMINALS: readonly string[] = [
+  "d/dumb",
+  "l/linux",
+  "s/screen",
+  "s/screen-256color",
+  "t/tmux",
+  "t/tmux-256color",
+  "v/vt100",
+  "v/vt220",
+  "x/xterm",
+  "x/xterm-256color",
+];

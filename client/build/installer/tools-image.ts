@@ -1,7 +1,7 @@
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LINK } from "../../../proto/tree/cpio.ts";
-import { TOOL_NAMES, TOOLS } from "./package-list.ts";
+import { TERMINALS, TOOL_NAMES, TOOLS } from "./package-list.ts";
 import { librariesOf, unpackedCommand } from "./programs.ts";
 import { type ProgramPlace, runProgram } from "./run-program.ts";
 import { copy, symlink as linkTo, type StagedFile, withFolders } from "./staged-file.ts";
@@ -9,7 +9,7 @@ import type { Unpacked } from "./unpacked.ts";
 
 const PERMISSIONS = 0o7777;
 
-/** Programs and libraries of the tools image; its root is the installer's /usr. `atHand`: libraries the installer has already. */
+/** Programs, libraries and terminal types of the tools image; its root is the installer's /usr. `atHand`: libraries the installer has already. */
 export function toolFiles(unpacked: Unpacked, atHand: readonly string[]): readonly StagedFile[] {
   const programs = TOOLS.map((path) => ({ path, file: unpacked.need(`usr/${path}`) }));
   const libraries = [
@@ -21,6 +21,7 @@ export function toolFiles(unpacked: Unpacked, atHand: readonly string[]): readon
   return [
     ...programs.map(({ path, file }) => copy(path, file)),
     ...Object.entries(TOOL_NAMES).map(([path, target]) => linkTo(path, target)),
+    ...TERMINALS.map((name) => copy(`share/terminfo/${name}`, unpacked.need(`lib/terminfo/${name}`))),
     ...libraries
       .filter(([name]) => !atHand.includes(name))
       .map(([name, file]) => copy(`lib/x86_64-linux-gnu/${name}`, file)),
