@@ -5,6 +5,7 @@ import { collect } from "./collect.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands } from "./group.ts";
 import { type WatchOption, withAllClusters, withWatch } from "./options.ts";
+import { addRecordingCommands } from "./session-recording.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export const addSessionCommands: AddCommands = (group, tools) => {
@@ -13,6 +14,7 @@ export const addSessionCommands: AddCommands = (group, tools) => {
     .option("--limit <count>", "at most so many", "100")
     .action(tools.run(list));
   group.command("get").description("show one session").argument("<session>").action(tools.run(get));
+  addRecordingCommands(group, tools);
 };
 
 async function list(call: Call): Promise<number> {
