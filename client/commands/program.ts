@@ -14,6 +14,12 @@ and output are the command's, byte for byte, and Ctrl-C is passed on to it. Esca
   hpsctl installer-shell web01 -- lsblk --json > disks.json
   hpsctl installer-shell web01 -- sh -c 'cat > /tmp/file' < file`;
 
+const CP_HELP = `
+HOST:PATH is on a host, below root's home unless PATH begins with a slash. An existing folder takes what is copied under its own name.
+A single file appears whole or not at all. Each copy is a session, recorded by names and digests.
+  hpsctl cp disk.conf web01:/etc/disk.conf
+  hpsctl cp -rp web01:/var/log/. logs`;
+
 interface Group {
   readonly name: string;
   readonly alias?: string;
@@ -96,6 +102,7 @@ export function buildProgram(tools: Tools): Command {
     if (alias !== undefined) group.alias(alias);
   }
   program.hook("preSubcommand", (_program, command) => loadGroup(command, tools));
+  addSessions(program, tools);
   addSingles(program, tools);
   return program;
 }
@@ -136,7 +143,7 @@ function addGlobals(program: Command): void {
     .option("--timeout <duration>", "longest wait for an answer, such as 1m (default: 15s; none when watching)");
 }
 
-function addSingles(program: Command, { run }: Tools): void {
+function addSessions(program: Command, { run }: Tools): void {
   program
     .command("installer-shell")
     .alias("shell")
@@ -151,6 +158,19 @@ function addSingles(program: Command, { run }: Tools): void {
     .option("-n, --no-stdin", "read nothing from standard input")
     .addHelpText("after", SHELL_HELP)
     .action(run(async (call) => (await import("./installer-shell.ts")).installerShell(call)));
+  program
+    .command("cp")
+    .description("copy files to a host, or from hosts to here")
+    .argument("<from...>", "PATH, or HOST:PATH; the last one is where to")
+    .option("-r, --recursive", "folders too, with what is in them")
+    .option("-p, --preserve", "keep permission bits and times")
+    .option("--reason <text>", "why; goes to the audit log")
+    .option("--wait <duration>", "for an agent to attach, at most so long")
+    .addHelpText("after", CP_HELP)
+    .action(run(async (call) => (await import("./cp.ts")).copyFiles(call)));
+}
+
+function addSingles(program: Command, { run }: Tools): void {
   program
     .command("login")
     .description("get a certificate for this machine with an invitation")

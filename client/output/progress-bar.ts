@@ -15,13 +15,14 @@ export class ProgressBar implements Disposable {
   #done = 0n;
   #drawnAt = 0;
 
-  /** `what` stands before the bar: `sending base.tar.zst`. */
+  /** `what` stands before the bar: `sending base.tar.zst`. A total of 0 is one that is not known. */
   constructor(terminal: Terminal, what: string, total: number) {
     this.#terminal = terminal;
     this.#what = safeText(what);
     this.#total = BigInt(total);
     this.#rate = new Rate(0n, terminal.now());
-    if (!this.#live) this.#put(`${this.#what}, ${progressText({ done: this.#total, total: 0n, unit: "bytes" })}\n`);
+    const size = progressText({ done: this.#total, total: 0n, unit: "bytes" });
+    if (!this.#live) this.#put(`${this.#what}${size === "" ? "" : `, ${size}`}\n`);
   }
 
   add(bytes: number): void {

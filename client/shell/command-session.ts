@@ -29,7 +29,7 @@ export async function commandSession(terminal: Terminal, connection: Connection,
 
 function pumpInto(terminal: Terminal, connection: Connection): InputPump {
   return new InputPump(terminal, {
-    data: async (bytes) => await connection.type(bytes),
+    data: async (bytes) => void (await connection.type(bytes)),
     end: () => void connection.send({ case: "endOfInput", value: {} }),
   });
 }

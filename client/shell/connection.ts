@@ -66,16 +66,18 @@ export class Connection implements Disposable {
     }
   }
 
-  /** Resolves when there is room for more. */
-  async send(message: Upward): Promise<void> {
-    await this.#input.put({ message });
+  /** Resolves when there is room for more; to false when the call is over and nobody wants it. */
+  async send(message: Upward): Promise<boolean> {
+    return await this.#input.put({ message });
   }
 
-  /** Input of any length; resolves when there is room for more. */
-  async type(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += PIECE) {
-      await this.send({ case: "input", value: new Uint8Array(bytes.subarray(at, at + PIECE)) });
+  /** Input of any length; as `send`. */
+  async type(bytes: Uint8Array): Promise<boolean> {
+    let isWanted = true;
+    for (let at = 0; isWanted && at < bytes.length; at += PIECE) {
+      isWanted = await this.send({ case: "input", value: new Uint8Array(bytes.subarray(at, at + PIECE)) });
     }
+    return isWanted;
   }
 
   /** Ends the call at once. */

@@ -30,6 +30,28 @@ export function encodeEntry(entry: NewEntry): Buffer {
   return Buffer.concat([...before, header(entry, stored), map]);
 }
 
+/**
+ * The same for readers that know no extended headers (busybox): long names in entries of their own, as GNU tar writes them. What
+ * has no room is left out: attributes, holes, fractions of a second.
+ */
+export function encodeGnuEntry(entry: NewEntry): Buffer {
+  const { path, link, mode, uid, gid, mtime, major, minor, type } = entry;
+  const seconds = mtime < 0n ? 0 : Number(mtime / BILLION);
+  const own = block({
+    ...{ name: latin1(path.slice(0, 100)), link: latin1(link.slice(0, 100)), letter: TYPE_LETTERS[type] },
+    ...{ size: storedBytes(entry), mode, uid, gid, seconds, major, minor },
+  });
+  return Buffer.concat([...longName("L", path), ...longName("K", link), own]);
+}
+
+function longName(letter: "L" | "K", name: ByteString): Buffer[] {
+  if (name.length <= 100) return [];
+  const content = Buffer.concat([bytesOf(name), Buffer.alloc(1)]);
+  const numbers = { size: content.length, mode: 0, uid: 0, gid: 0, seconds: 0, major: 0, minor: 0 };
+  const header = block({ name: latin1("././@LongLink"), link: latin1(""), letter, ...numbers });
+  return [header, content, paddingOf(content.length)];
+}
+
 /** Two blocks of zeros. */
 export const END_MARK = Buffer.alloc(2 * BLOCK);
 
@@ -145,8 +167,11 @@ interface BlockFields {
 
 function block(fields: BlockFields): Buffer {
   const bytes = Buffer.alloc(BLOCK);
-  const octal = (value: number, at: number, length: number) =>
-    bytes.write(value.toString(8).padStart(length - 1, "0"), at, "latin1");
+  const octal = (value: number, at: number, length: number) => {
+    const digits = value.toString(8).padStart(length - 1, "0");
+    if (digits.length < length) bytes.write(digits, at, "latin1");
+    else writeBase256(bytes.subarray(at, at + length), value);
+  };
   bytesOf(fields.name).copy(bytes, 0);
   octal(fields.mode, 100, 8);
   octal(fields.uid, 108, 8);
@@ -162,4 +187,14 @@ function block(fields: BlockFields): Buffer {
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   bytes.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
   return bytes;
+}
+
+/** For what is too large for its octal digits: all of the field, the first bit set. */
+function writeBase256(field: Buffer, value: number): void {
+  let rest = BigInt(value);
+  for (let at = field.length - 1; at >= 0; at -= 1) {
+    field[at] = Number(rest & 0xffn);
+    rest >>= 8n;
+  }
+  field[0] = (field[0] ?? 0) | 0x80;
 }

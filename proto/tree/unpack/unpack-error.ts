@@ -47,3 +47,10 @@ export function unpackError(error: unknown, path: ByteString): unknown {
     ...(hint !== undefined && { hint }),
   });
 }
+
+/** What keeps its place from an entry of another kind. */
+export function folderInPlace(path: ByteString): HpsError {
+  return new HpsError("exists", `a folder stands in the place of ${showName(path)}`, {
+    hint: "remove it first, or give the copy another place",
+  });
+}

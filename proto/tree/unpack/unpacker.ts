@@ -22,13 +22,15 @@ import { setNamedMetadata, setOpenMetadata, throughProc } from "./metadata.ts";
 import { removeTree } from "./remove.ts";
 import { safeParts } from "./safe-path.ts";
 import { namesOfTree } from "./target-names.ts";
-import { unpackError } from "./unpack-error.ts";
+import { folderInPlace, unpackError } from "./unpack-error.ts";
 
 const NODE_TYPES = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 
 export interface UnpackerOptions {
   readonly limits: UnpackLimits;
   readonly devices: "create" | "refuse";
+  /** A folder whose name something else wants: it goes with all it holds, which is the default, or stays and that is an error. */
+  readonly folders?: "replace" | "keep";
 }
 
 /** A place in the tree: an open folder, a name in it, and both as one path. */
@@ -214,8 +216,10 @@ export class Unpacker implements TarHandler {
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }
+    const replaced = isFolder(place);
+    if (replaced && this.#options.folders === "keep") throw folderInPlace(place.path);
     this.#directories.forget(place.path);
-    this.#replaced ||= isFolder(place);
+    this.#replaced ||= replaced;
     removeTree(place.at, place.name);
     return make();
   }
