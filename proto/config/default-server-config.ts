@@ -69,8 +69,11 @@ server:
 #  server: 90d
 
 # strict: no shell without a recording. best-effort: the operator is told when there is none.
+# recordings: how large one may become (under strict its session ends there), how much all together hold (the oldest make
+# room), and how long they are kept.
 #shell:
 #  recording: strict
+#  recordings: { sessionQuota: 256MiB, totalQuota: 32GiB, keep: 400d }
 
 # trace, debug, info, warn, error or fatal.
 #log:

@@ -40,6 +40,20 @@ const certificatesSchema = z.strictObject({
   server: durationBetween("1d", "366d").prefault("90d"),
 });
 
+const shellSchema = z.strictObject({
+  recording: z.enum(["strict", "best-effort"]).prefault("strict"),
+  recordings: z
+    .strictObject({
+      /** Of one session: under strict it ends there. */
+      sessionQuota: sizeBetween("64KiB", "1TiB").prefault("256MiB"),
+      /** Of all: the oldest that have ended make room. */
+      totalQuota: sizeBetween("1MiB", "1PiB").prefault("32GiB"),
+      /** After a session's end. */
+      keep: retention("400d"),
+    })
+    .prefault({}),
+});
+
 const serverSchema = z.strictObject({
   /** hpsd's own folder: store, certificates, images, recordings. */
   state: textOf(parseAbsolutePath).prefault("/var/lib/hpsd"),
@@ -66,7 +80,7 @@ const serverSchema = z.strictObject({
     .prefault({}),
   claims: z.strictObject({ ttl: durationBetween("1m", "1d").prefault("10m") }).prefault({}),
   certificates: certificatesSchema.prefault({}),
-  shell: z.strictObject({ recording: z.enum(["strict", "best-effort"]).prefault("strict") }).prefault({}),
+  shell: shellSchema.prefault({}),
   log: z
     .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).prefault("info") })
     .prefault({}),

@@ -25,6 +25,10 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
       everyMs: HOUR,
       onError: (error) => onError("forgetting installations", error),
     }),
+    repeat((signal) => core.recordings.prune(signal), {
+      everyMs: HOUR,
+      onError: (error) => onError("removing recordings", error),
+    }),
   ];
   const installers = repeat(() => core.installers.prune(), {
     everyMs: HOUR,

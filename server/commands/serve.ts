@@ -113,6 +113,7 @@ async function startCore(
       heartbeat: HEARTBEAT_MS,
       goneAfter: GONE_MS,
       recording: config.shell.recording,
+      recordingQuotas: recordingQuotasOf(config),
       logSize: config.limits.logSize,
       imageSize: config.limits.imageSize,
       targetLink: config.boot && targetLinkOf(config.boot),
@@ -126,6 +127,11 @@ async function startCore(
   if (missing.length > 0) log.error({ digests: missing }, "files of images are gone: import these images again");
   if (config.boot !== undefined && core.installers.problem !== "") log.warn(core.installers.problem);
   return core;
+}
+
+function recordingQuotasOf({ shell: { recordings } }: ServerConfig) {
+  const { sessionQuota: sessionBytes, totalQuota: totalBytes, keep: keepMs } = recordings;
+  return { sessionBytes, totalBytes, keepMs };
 }
 
 function installerStatus({ installers }: Core): ComponentStatus {

@@ -34,6 +34,7 @@ import { LogQuota } from "./operations/log-quota.ts";
 import { Presence } from "./presence/presence.ts";
 import { Grants } from "./shells/grants.ts";
 import type { RecordingMode } from "./shells/recording.ts";
+import type { RecordingQuotas } from "./shells/recording-room.ts";
 import { Recordings } from "./shells/recordings.ts";
 import { Shells } from "./shells/shells.ts";
 
@@ -45,6 +46,7 @@ interface CoreSettings extends GateSettings {
   /** Silence after which an agent is gone. */
   readonly goneAfter: number;
   readonly recording: RecordingMode;
+  readonly recordingQuotas: RecordingQuotas;
   /** Bytes kept of one installation's log. */
   readonly logSize: number;
   /** The largest image that is taken, in bytes. */
@@ -115,13 +117,16 @@ function openShells(
   presence: Presence,
   { clock, settings, stateFolder, onError }: CoreOptions,
 ) {
-  const folder = `${stateFolder}/sessions`;
+  const records = { store, audit, clock, folder: `${stateFolder}/sessions` };
+  const recordings = new Recordings({
+    ...{ ...records, quotas: settings.recordingQuotas },
+    onError: (error) => onError("removing recordings", error),
+  });
   const shells = new Shells({
-    ...{ store, audit, changes, clock, presence, folder },
-    recording: settings.recording,
+    ...{ ...records, changes, presence, recording: settings.recording, room: recordings.room },
     onError: (error) => onError("shell session", error),
   });
-  return { shells, recordings: new Recordings({ store, audit, clock, folder }) };
+  return { shells, recordings };
 }
 
 /** Images and installers, and what of them no agent needs any more. */

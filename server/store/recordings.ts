@@ -31,9 +31,9 @@ export interface RecordedRow {
   readonly removedAt: number | null;
 }
 
-/** Of these sessions, those that exist, the first to end first, those that go on last. */
+/** Of these sessions, those that exist. */
 export async function selectRecorded(db: Db, ids: readonly string[]): Promise<RecordedRow[]> {
-  const rows = await db
+  return await db
     .selectFrom("session")
     .leftJoin("removed_recording", "removed_recording.session_id", "session.id")
     .select(["session.id", "session.host_id as hostId", "session.cluster_id as clusterId"])
@@ -41,7 +41,6 @@ export async function selectRecorded(db: Db, ids: readonly string[]): Promise<Re
     .select("removed_recording.removed_at as removedAt")
     .where("session.id", "in", [...ids])
     .execute();
-  return rows.toSorted((a, b) => (a.endedAt ?? Number.POSITIVE_INFINITY) - (b.endedAt ?? Number.POSITIVE_INFINITY));
 }
 
 /** An event that a session's end was told by. */

@@ -54,6 +54,7 @@ export async function openRig(change: (core: Core) => Core = (core) => core) {
         contactWindow: HOUR,
         lifetimes: LIFETIME,
         recording: "strict",
+        recordingQuotas: { sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 },
         logSize: 1_000_000,
         imageSize: 1_000_000,
       },

@@ -66,7 +66,11 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
   const records = { store, clock, audit, changes };
   const { limits = {} } = options;
   const shells = new Shells({ ...records, presence, folder, recording: "strict", onError: () => undefined, limits });
-  const server = await startServer(identity, shells, new Recordings({ ...records, folder }));
+  const server = await startServer(
+    identity,
+    shells,
+    new Recordings({ ...records, folder, quotas: QUOTAS, onError: () => undefined }),
+  );
   live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
   const channels: Channel[] = [];
   const connect = async (peer: Parameters<typeof issueTestPeer>[1]) => {
@@ -130,6 +134,7 @@ function attach(
 }
 
 const HOUR = 3_600_000;
+const QUOTAS = { sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 };
 const ports = new WeakMap<RpcServer<Caller>, number>();
 
 async function startServer(identity: TestIdentity, shells: Shells, recordings: Recordings): Promise<RpcServer<Caller>> {

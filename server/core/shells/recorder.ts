@@ -5,12 +5,18 @@ import type { WindowSize } from "../../../proto/values/terminal.ts";
 import { CommandRecording } from "./command-recording.ts";
 import type { OutputKind, RecordedEnd, RecordedSession, Recording, RecordingMode } from "./recording.ts";
 import { digestOfFile, type FileDigest } from "./recording-file.ts";
+import type { RecordingRoom } from "./recording-room.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { TerminalRecording } from "./terminal-recording.ts";
 
-interface RecorderOf {
+export interface RecorderOptions {
   readonly folder: string;
   readonly mode: RecordingMode;
+  /** Without it there is no quota. */
+  readonly room?: RecordingRoom | undefined;
+}
+
+interface RecorderOf extends RecorderOptions {
   readonly id: string;
   readonly command: readonly string[];
 }
@@ -22,25 +28,25 @@ export class Recorder {
   readonly #mode: RecordingMode;
   /** What a broken recording left is on the disk: see what it is. */
   readonly #look: () => Promise<FileDigest>;
+  readonly #room: RecordingRoom | undefined;
   #recording: Recording | undefined;
   #failure: unknown;
   #finished = false;
   #outputBytes = 0;
+  /** Of the recording's size, what the room knows of. */
+  #counted = 0;
 
-  private constructor(mode: RecordingMode, look: () => Promise<FileDigest>) {
+  private constructor({ folder, mode, room, id, command }: RecorderOf) {
     this.#mode = mode;
-    this.#look = look;
+    this.#room = room;
+    this.#look = async () => await digestOfRecording(folder, id, command);
   }
 
   /** Under `strict` throws `unavailable` when the recording cannot be made. */
-  static async create(
-    options: { readonly folder: string; readonly mode: RecordingMode },
-    session: RecordedSession,
-    start: ShellStart,
-  ): Promise<Recorder> {
-    const { folder, mode } = options;
+  static async create(options: RecorderOptions, session: RecordedSession, start: ShellStart): Promise<Recorder> {
+    const { folder } = options;
     const { terminal, recordInput = false } = start;
-    return await Recorder.#over({ folder, mode, id: session.id, command: start.command }, async () => {
+    return await Recorder.#over({ ...options, id: session.id, command: start.command }, async () => {
       await makeFolder(folder);
       return terminal === undefined
         ? await CommandRecording.create(folder, session, start)
@@ -53,7 +59,7 @@ export class Recorder {
    * line goes, and of a terminal's two files the raw one counts. `outputBytes` then says what the agent sends next.
    */
   static async reopen(
-    options: { readonly folder: string; readonly mode: RecordingMode },
+    options: RecorderOptions,
     { id, command, startedAt }: Pick<RecordedSession, "id" | "startedAt"> & Pick<ShellStart, "command">,
     now: number,
   ): Promise<Recorder> {
@@ -65,8 +71,9 @@ export class Recorder {
     );
   }
 
-  static async #over({ folder, mode, id, command }: RecorderOf, open: () => Promise<Recording>): Promise<Recorder> {
-    const recorder = new Recorder(mode, async () => await digestOfRecording(folder, id, command));
+  static async #over(of: RecorderOf, open: () => Promise<Recording>): Promise<Recorder> {
+    const recorder = new Recorder(of);
+    await of.room?.prepare();
     await recorder.#keep(async () => {
       const recording = await open();
       recorder.#recording = recording;
@@ -87,7 +94,8 @@ export class Recorder {
 
   /** Why the session cannot go on, when it is not complete and has to be. */
   get refusal(): HpsError | undefined {
-    return this.complete || this.#mode !== "strict" ? undefined : unrecorded(this.#failure);
+    if (this.complete || this.#mode !== "strict") return undefined;
+    return this.#failure instanceof HpsError ? this.#failure : unrecorded(this.#failure);
   }
 
   /** What was underneath when it is not complete: for the log alone. */
@@ -97,13 +105,13 @@ export class Recorder {
 
   /** Resolves when the bytes are recorded, or need not be. Under `strict` throws `unavailable`, always from then on. */
   async output(kind: OutputKind, bytes: Uint8Array): Promise<void> {
-    await this.#keep(async (recording) => await recording?.output(kind, bytes));
+    await this.#keep(async (recording) => await recording?.output(kind, bytes), bytes.length);
     this.#outputBytes += bytes.length;
   }
 
   /** What is typed or sent: recorded when the session was begun so, else nothing of it is kept. */
   async input(bytes: Uint8Array): Promise<void> {
-    await this.#keep(async (recording) => await recording?.input(bytes));
+    await this.#keep(async (recording) => await recording?.input(bytes), bytes.length);
   }
 
   async mark(label: string): Promise<void> {
@@ -117,6 +125,7 @@ export class Recorder {
   /** Gives what is on the disk: durable when `complete`, else as much as there is. Never throws. */
   async finish(end: RecordedEnd): Promise<FileDigest> {
     this.#finished = true;
+    this.#count();
     try {
       return (await this.#recording?.finish(end)) ?? NOTHING;
     } catch (error) {
@@ -125,16 +134,24 @@ export class Recorder {
     }
   }
 
-  async #keep(step: (recording: Recording | undefined) => Promise<void>): Promise<void> {
+  async #keep(step: (recording: Recording | undefined) => Promise<void>, more = 0): Promise<void> {
     if (this.#finished) return;
     if (this.#failure === undefined) {
       try {
+        this.#room?.admit(this.#recording?.bytes ?? 0, more);
         await step(this.#recording);
       } catch (error) {
         this.#failure = error;
       }
+      this.#count();
     }
     if (this.refusal !== undefined) throw this.refusal;
+  }
+
+  #count(): void {
+    const { bytes } = this.#recording ?? { bytes: 0 };
+    this.#room?.grew(bytes - this.#counted);
+    this.#counted = bytes;
   }
 }
 

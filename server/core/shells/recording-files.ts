@@ -34,3 +34,9 @@ export function partOf(
     hint: `its parts are ${has}`,
   });
 }
+
+/** The session a file of the folder belongs to; undefined for a file that is none of a recording. */
+export function sessionOfFile(name: string): string | undefined {
+  const [, id, extension = ""] = /^([0-9a-f-]{36})\.([a-z]+)$/.exec(name) ?? [];
+  return Object.values(EXTENSIONS).includes(extension) ? id : undefined;
+}

@@ -11,7 +11,7 @@ import { commandStart, exit, openShellsRig, output, type ShellsRig } from "./tes
 const READER = operatorCaller("operator");
 
 function recordingsOf({ deps, folder }: ShellsRig): Recordings {
-  return new Recordings({ ...deps, folder });
+  return new Recordings({ ...deps, folder, quotas: { sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 } });
 }
 
 async function read(rig: ShellsRig, id: string, part?: RecordingPart, offset = 0): Promise<string> {

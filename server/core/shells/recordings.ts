@@ -1,4 +1,4 @@
-/** What becomes of recordings once they are written: they are read and verified. */
+/** What becomes of recordings once they are written: they are read, verified, and removed when they are old or too many. */
 import { type FileHandle, open } from "node:fs/promises";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { selectRemovedRecording } from "../../store/recordings.ts";
@@ -6,12 +6,17 @@ import { type SessionRow, selectSession } from "../../store/sessions.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import type { Caller } from "../identity/principal.ts";
 import { fileOfPart, partOf, type RecordingPart } from "./recording-files.ts";
+import { pruneRecordings } from "./recording-retention.ts";
+import { type RecordingQuotas, RecordingRoom } from "./recording-room.ts";
 import type { SessionRecordsDeps } from "./session-records.ts";
 import { type RecordingVerdict, verifyRecording } from "./verify-recording.ts";
 
 export interface RecordingsDeps extends Omit<SessionRecordsDeps, "changes"> {
   /** Where recordings lie. */
   readonly folder: string;
+  readonly quotas: RecordingQuotas;
+  /** A removal that failed where nobody waits for it. Must not throw. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** That somebody read a recording, in the audit log. */
@@ -24,10 +29,24 @@ export interface ReadWish {
 }
 
 export class Recordings {
+  /** What those that write recordings ask. */
+  readonly room: RecordingRoom;
   readonly #deps: RecordingsDeps;
+  #pruning: Promise<void> | undefined;
 
   constructor(deps: RecordingsDeps) {
     this.#deps = deps;
+    this.room = new RecordingRoom(deps.quotas, async () => {
+      await this.prune(new AbortController().signal).catch(deps.onError);
+    });
+  }
+
+  /** Removes what is too old, and the oldest of too many, of sessions that have ended. One round at a time. */
+  prune(signal: AbortSignal): Promise<void> {
+    this.#pruning ??= pruneRecordings(this.#deps, this.room, signal).finally(() => {
+      this.#pruning = undefined;
+    });
+    return this.#pruning;
   }
 
   /**

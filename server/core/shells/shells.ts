@@ -10,6 +10,7 @@ import type { Caller } from "../identity/principal.ts";
 import type { Participant } from "./participant.ts";
 import { digestOfRecording, Recorder } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
+import type { RecordingRoom } from "./recording-room.ts";
 import { SessionRecords, type SessionRecordsDeps } from "./session-records.ts";
 import { SessionSlots } from "./session-slots.ts";
 import { type SessionEnding, ShellSession } from "./shell-session.ts";
@@ -50,6 +51,8 @@ export interface ShellsDeps extends SessionRecordsDeps {
   /** Where recordings lie; made when it is not there. */
   readonly folder: string;
   readonly recording: RecordingMode;
+  /** Without it recordings have no quota. */
+  readonly room?: RecordingRoom;
   /** For the log: a recording or a row that could not be written. Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly limits?: Partial<ShellLimits>;
@@ -191,10 +194,10 @@ export class Shells {
   }
 
   async #begin(caller: Caller, hostId: string, start: ShellStart, free: () => void): Promise<ShellSession> {
-    const { clock, folder, recording: mode } = this.#deps;
+    const { clock, folder, recording: mode, room } = this.#deps;
     const known = { id: newUuid(), ...who(caller), reason: start.reason, startedAt: clock() };
     const host = await this.#records.hostOf(hostId);
-    const recorder = await Recorder.create({ folder, mode }, { ...known, host: host.host }, start).catch(
+    const recorder = await Recorder.create({ folder, mode, room }, { ...known, host: host.host }, start).catch(
       this.#reported,
     );
     const agentRun = this.#deps.presence.runOf(hostId) ?? "";

@@ -14,6 +14,7 @@ import { Changes } from "../changes/changes.ts";
 import { operatorCaller } from "../testing/callers.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
+import type { RecordingRoom } from "./recording-room.ts";
 import type { ShellSession } from "./shell-session.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { Shells, type ShellsDeps } from "./shells.ts";
@@ -58,6 +59,8 @@ export interface RigOptions extends Partial<Pick<ShellsDeps, "recording" | "limi
   /** What the agent does with the command; by default it serves the session at once. */
   readonly agent?: (id: string, shells: Shells) => Promise<void>;
   readonly attached?: boolean;
+  /** The room for recordings, which needs what the rig has. */
+  readonly room?: (deps: ShellsDeps) => RecordingRoom;
 }
 
 export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig> {
@@ -82,7 +85,8 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const base = { store, audit: new Audit(store, Date.now), changes: new Changes(store, Date.now), clock: Date.now };
   const limits = options.limits ?? {};
   const onError = (error: unknown) => errors.push(error);
-  const deps: ShellsDeps = { ...base, presence, folder, recording, onError, limits };
+  const bare: ShellsDeps = { ...base, presence, folder, recording, onError, limits };
+  const deps = options.room === undefined ? bare : { ...bare, room: options.room(bare) };
   const shells = new Shells(deps);
   return {
     ...{ store, deps, shells, hostId, folder, errors, asked },
