@@ -99,6 +99,7 @@ async function run(flags: Flags, { consoles, tail, log }: Voices, signal: AbortS
     ...options,
     ...clock,
     restart: restartInstaller,
+    onHold: hearHolds,
     claim: parseClaim(await textOf(claim)),
     built: BUILT,
   };
@@ -114,6 +115,12 @@ async function readConfig({ config, state, set, mode }: Flags) {
   const folder = given(state) ?? (mode === "installer" && unsaid ? "/run/hps-agent" : undefined);
   const sets = [...(folder === undefined ? [] : [`state=${folder}`]), ...set];
   return readAgentConfig({ text, file: file ?? "settings", environment: process.env, sets });
+}
+
+/** As often as they come: not the default of either, which would stop the agent itself. */
+function hearHolds(hear: (held: boolean) => void): void {
+  process.on("SIGTSTP", () => hear(true));
+  process.on("SIGCONT", () => hear(false));
 }
 
 /** The settings want an absolute path; on the command line one is given from where one stands. */

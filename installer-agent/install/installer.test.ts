@@ -152,6 +152,7 @@ test("a shell is begun by the starter, and refused in words", async () => {
         asked.push([session, ...argv]);
         if (argv[0] === "bad") throw new HpsError("exhausted", "too many shells");
       },
+      announce: () => undefined,
       close: async () => {
         closed += 1;
       },
@@ -228,6 +229,7 @@ test("a shell goes on over a renewal", async () => {
       start: async (_request, serveShell) => {
         void serve(serveShell(typed)).then(shell.resolve, shell.reject);
       },
+      announce: () => undefined,
       close: async () => typed.end(),
     },
   });

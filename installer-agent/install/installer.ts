@@ -38,6 +38,8 @@ export interface InstallerOptions extends AgentOptions {
   readonly claimAge?: () => number;
   /** Hears where the installation stands. */
   readonly situation?: Situation;
+  /** Has `hear` called whenever somebody at the machine holds its restart (true) or lets it go. */
+  readonly onHold?: (hear: (held: boolean) => void) => void;
   /** Makes the machine fit to reach hpsd; absent: it is already, and `facts` are its facts. */
   readonly machine?: (log: Log) => Promise<Machine>;
   /** Restarts the machine that was installed, or has a system to go back to; absent: the agent ends in its place. */
@@ -96,9 +98,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
       cancel: (reason) => over.abort(new HpsError("cancelled", `the installation was cancelled: ${reason}`)),
       openShell: openShellWith(shells, () => link),
       renew: () => renewal.now(stop),
-      pauseReboot: (paused) => {
-        restart.paused = paused;
-      },
+      pauseReboot: (paused, acknowledged) => restart.order(paused, acknowledged),
       reboot: () => refuseReboot(),
     },
     log,
@@ -116,10 +116,11 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   voice.onFailed(configuration.forget); // hpsd may say something else than before
   const job = jobOf(options, { ...start, service, configuration: configuration.ask });
   const restart = new Restart({
-    ...{ outbox, event, say },
+    ...{ outbox, event, say, announce: (text: string) => shells?.announce(text) },
     openShells: () => shells?.count ?? 0,
     onReady: () => over.abort(RESTART),
   });
+  options.onHold?.((held) => restart.holdHere(held));
   const onIdle = () => void restart.whenInstalled(configuration.ask, stop);
   const sequence = new Sequence({ steps: STEPS, job, log: options.log, event, line, onIdle });
   const working = sequence.run(stop);
@@ -175,11 +176,11 @@ function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation,
   if (welcome.hostId !== claim.host || welcome.installation !== claim.installation) {
     throw new HpsError("precondition", "hpsd takes this agent for that of another host or installation");
   }
-  restart.paused = welcome.rebootPaused;
+  restart.order(welcome.rebootPaused);
   if (welcome.finished) return void restart.whenKnown(stop);
   // While hpsd has not heard that a step failed, its leave to work is from before: a failed step is not tried again by it.
   if (!welcome.proceed) {
     sequence.hold();
     situation.held(STEPS.find(({ name }) => !welcome.doneSteps.includes(name))?.name);
-  } else if (!outbox.owesFailure) sequence.permit(welcome.doneSteps);
+  } else if (!outbox.owes("stepFailed")) sequence.permit(welcome.doneSteps);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ID } from "../../certs/test-chain.ts";
 import { ImageFormat } from "../../proto/gen/hps/v1/agent_pb.ts";
@@ -89,26 +90,72 @@ test("an installer is not restarted by command", async () => {
 /** A restart with nothing to wait for, what it said, and when it was ready. */
 function rig(changes: Partial<RestartOptions>) {
   const said: string[] = [];
+  const announced: string[] = [];
   const restart = new Restart({
-    outbox: { size: 0, listen: () => () => undefined },
+    outbox: { size: 0, listen: () => () => undefined, owes: () => false },
     event: ({ case: kind }) => void said.push(kind),
     say: (line) => void said.push(line),
     openShells: () => 0,
+    announce: (text) => void announced.push(text),
     onReady: () => void said.push("ready"),
     ...changes,
   });
-  return { restart, said };
+  return { restart, said, announced };
 }
 
 const installed = async () => ({ ...CONFIGURATION, order: ORDER });
 
 test("open shells hold the machine for a time that is said, and no longer", async () => {
-  const { restart, said } = rig({ openShells: () => 2, shellLimitMs: 30 });
+  const { restart, said, announced } = rig({ openShells: () => 2, shellLimitMs: 30 });
   await restart.whenInstalled(installed, stop.signal);
   expect(said.at(-1)).toBe("ready");
-  expect(said.join("\n")).toMatch(
-    /2 shell sessions are open: the machine restarts when they end, at 20\d\d-.*Z at the/,
-  );
+  const told = /^2 shell sessions are open: the machine restarts when none is, at 20\d\d-\S*Z at the latest; hpsctl/;
+  expect(said.filter((line) => told.test(line))).toHaveLength(1);
+  expect(announced).toEqual(said.filter((line) => told.test(line)));
+});
+
+test("a restart that waits for shells can be held and let go at the machine, any number of times", async () => {
+  const { restart, said, announced } = rig({ openShells: () => 1, shellLimitMs: 300 });
+  const over = restart.whenInstalled(installed, stop.signal);
+  for (let round = 0; round < 50; round += 1) {
+    restart.holdHere(true);
+    restart.holdHere(true);
+    await sleep(round % 3);
+    restart.holdHere(false);
+    await sleep(round % 2);
+  }
+  restart.holdHere(true);
+  await sleep(1_500);
+  expect(said).not.toContain("ready");
+  expect(said.filter((line) => line === "rebootPaused")).toHaveLength(101);
+  expect(announced.at(-1)).toContain("the restart is held: hpsctl installation resume-reboot");
+  restart.holdHere(false);
+  await over;
+  expect(said.at(-1)).toBe("ready");
+});
+
+test("hpsd's word counts, but for one from before it knew what was done at the machine", () => {
+  let known = 0n;
+  const asked: unknown[] = [];
+  const owes = (kind: unknown, acknowledged = 0n) => {
+    asked.push(kind);
+    return acknowledged < known;
+  };
+  const { restart, said } = rig({ outbox: { size: 0, listen: () => () => undefined, owes } });
+  const held = () => {
+    restart.holdHere(true);
+    const was = said.filter((line) => line === "rebootPaused").length;
+    said.length = 0;
+    return was === 0;
+  };
+  restart.order(true);
+  expect(held()).toBe(true);
+  known = 7n;
+  restart.order(false, 6n);
+  expect(held()).toBe(true);
+  restart.order(false, 7n);
+  expect(held()).toBe(false);
+  expect(new Set(asked)).toEqual(new Set(["rebootPaused"]));
 });
 
 test("where nothing was installed, or hpsd cannot be asked, the machine stays as it is", async () => {

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Bell } from "../../proto/flow/bell.ts";
 import { unlessAborted } from "../../proto/flow/unless-aborted.ts";
+import { formatDuration } from "../../proto/values/duration.ts";
 import { formatTime } from "../../proto/values/time.ts";
 import type { EventBody } from "../link/attach-messages.ts";
 import type { Outbox } from "../link/outbox.ts";
@@ -7,12 +9,14 @@ import { describeError } from "../log.ts";
 import type { HostConfiguration } from "./host-configuration.ts";
 
 export interface RestartOptions {
-  readonly outbox: Pick<Outbox, "listen" | "size">;
+  readonly outbox: Pick<Outbox, "listen" | "size" | "owes">;
   readonly event: (event: EventBody) => void;
   /** To the console and to hpsd. */
   readonly say: (line: string) => void;
   /** Shell sessions that are open. */
   readonly openShells: () => number;
+  /** To everybody who has a shell on this machine. */
+  readonly announce: (text: string) => void;
   /** Everything is said and nothing holds the machine any more. */
   readonly onReady: () => void;
   /** How long open shells hold it. */
@@ -21,23 +25,40 @@ export interface RestartOptions {
 
 const SHELL_LIMIT = 15 * 60_000;
 const LOOK = 1_000;
+/** How long before the end of that time those who have a shell are told again. */
+const WARNINGS = [5 * 60_000, 60_000];
 
 /** The end of an installation: hpsd is told first and durably, then the machine restarts unless somebody holds it. */
 export class Restart {
   readonly #options: RestartOptions;
   #paused = false;
   #running = false;
-  #wake = Promise.withResolvers<void>();
+  readonly #bell = new Bell();
 
   constructor(options: RestartOptions) {
     this.#options = options;
   }
 
-  /** Holds the machine, or lets it go. */
-  set paused(paused: boolean) {
+  /**
+   * hpsd says to hold the machine, or to let it go; passed by where it does not know yet what was done here since: it had
+   * everything up to `acknowledged`.
+   */
+  order(paused: boolean, acknowledged?: bigint): void {
+    if (!this.#options.outbox.owes("rebootPaused", acknowledged)) this.#set(paused);
+  }
+
+  /** Somebody at the machine holds it or lets it go, whoever held it. hpsd is told, so that both say the same. */
+  holdHere(paused: boolean): void {
+    if (paused === this.#paused) return;
+    const { event, say } = this.#options;
+    event({ case: "rebootPaused", value: { paused } });
+    say(paused ? "the restart is held at the machine (SIGTSTP)" : "the restart is let go at the machine (SIGCONT)");
+    this.#set(paused);
+  }
+
+  #set(paused: boolean): void {
     this.#paused = paused;
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers();
+    this.#bell.ring();
   }
 
   /** No step is left. Where a system was installed this ends with `onReady`; else the machine is there for its shell, and stays. */
@@ -99,19 +120,36 @@ export class Restart {
   }
 
   async #released(signal: AbortSignal): Promise<void> {
-    if (this.#paused) this.#options.say("held: hpsctl installation resume-reboot lets it restart");
-    while (this.#paused) await unlessAborted(this.#wake.promise, signal);
+    if (!this.#paused) return;
+    this.#tell(
+      "the restart is held: hpsctl installation resume-reboot lets the machine restart, or SIGCONT to its agent",
+    );
+    while (this.#paused) await unlessAborted(this.#bell.rung, signal);
   }
 
+  /** Until no shell is open, the time for that is over, or the restart is held. */
   async #shellsEnded(signal: AbortSignal): Promise<void> {
-    const { openShells, say, shellLimitMs = SHELL_LIMIT } = this.#options;
+    const { openShells, shellLimitMs = SHELL_LIMIT } = this.#options;
+    const latest = formatTime(Date.now() + shellLimitMs);
     const end = performance.now() + shellLimitMs;
     const count = openShells();
-    if (count > 0) {
-      const latest = formatTime(Date.now() + shellLimitMs);
-      say(`${count} shell sessions are open: the machine restarts when they end, at ${latest} at the latest`);
-    }
-    while (openShells() > 0 && performance.now() < end)
+    const sessions = count === 1 ? "1 shell session is" : `${count} shell sessions are`;
+    const hold = "hpsctl installation pause-reboot holds it";
+    if (count > 0)
+      this.#tell(`${sessions} open: the machine restarts when none is, at ${latest} at the latest; ${hold}`);
+    const warnings = WARNINGS.filter((left) => left < shellLimitMs);
+    while (!this.#paused && openShells() > 0 && performance.now() < end) {
       await sleep(Math.min(LOOK, shellLimitMs), undefined, { signal });
+      const [next] = warnings;
+      if (next === undefined || end - performance.now() > next || openShells() === 0) continue;
+      warnings.shift();
+      this.#tell(`the machine restarts in ${formatDuration(next)}, at ${latest}; ${hold}`);
+    }
+  }
+
+  /** Whoever waits for the machine, and whoever works on it. */
+  #tell(text: string): void {
+    this.#options.say(text);
+    if (this.#options.openShells() > 0) this.#options.announce(text);
   }
 }

@@ -8,18 +8,18 @@ export interface CommandHandlers {
   readonly cancel: (reason: string) => void;
   readonly openShell: (request: OpenShell) => Promise<void>;
   readonly renew: () => Promise<void>;
-  /** Installer mode: whether the machine restarts by itself when all is done. */
-  readonly pauseReboot: (paused: boolean) => void;
+  /** Installer mode: whether the machine waits when all is done, said by an hpsd that had everything up to `acknowledged`. */
+  readonly pauseReboot: (paused: boolean, acknowledged: bigint) => void;
   /** Host mode. */
   readonly reboot: (network: boolean) => Promise<void>;
 }
 
 /** Gives what executes a command: empty when done, else why not, in words for the operator. */
 export function commandRunner(handlers: CommandHandlers, log: Log): (command: Command) => Promise<string> {
-  return async ({ command }) => {
+  return async ({ command, acknowledgedSequence }) => {
     log.debug("command", { command: command.case ?? "unknown" });
     try {
-      await execute(command, handlers);
+      await execute(command, handlers, acknowledgedSequence);
       return "";
     } catch (error) {
       log.warn(`command ${command.case ?? "unknown"} failed: ${describeError(error)}`);
@@ -28,7 +28,7 @@ export function commandRunner(handlers: CommandHandlers, log: Log): (command: Co
   };
 }
 
-async function execute(command: Command["command"], handlers: CommandHandlers): Promise<void> {
+async function execute(command: Command["command"], handlers: CommandHandlers, acknowledged: bigint): Promise<void> {
   switch (command.case) {
     case "proceed":
       return handlers.proceed(command.value.doneSteps);
@@ -39,9 +39,9 @@ async function execute(command: Command["command"], handlers: CommandHandlers): 
     case "renew":
       return handlers.renew();
     case "pauseReboot":
-      return handlers.pauseReboot(true);
+      return handlers.pauseReboot(true, acknowledged);
     case "resumeReboot":
-      return handlers.pauseReboot(false);
+      return handlers.pauseReboot(false, acknowledged);
     case "reboot":
       return handlers.reboot(command.value.network);
     default:

@@ -213,3 +213,15 @@ describe("outbox", () => {
     expect(heard).toBe(2);
   });
 });
+
+test("it is known what hpsd has not heard, and what it had not when it said something", () => {
+  const outbox = new Outbox(100_000);
+  outbox.event({ case: "rebootPaused", value: { paused: true } });
+  outbox.log("agent", "a line");
+  expect([outbox.owes("rebootPaused"), outbox.owes("stepFailed")]).toEqual([true, false]);
+  outbox.next();
+  outbox.next();
+  expect([outbox.owes("rebootPaused", 0n), outbox.owes("rebootPaused", 1n)]).toEqual([true, false]);
+  outbox.acknowledge(1n);
+  expect([outbox.owes("rebootPaused"), outbox.owes("rebootPaused", 0n)]).toEqual([false, false]);
+});

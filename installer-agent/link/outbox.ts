@@ -67,9 +67,11 @@ export class Outbox {
     return this.#sent.length + this.#waiting.size;
   }
 
-  /** Whether hpsd has not yet acknowledged that a step failed. */
-  get owesFailure(): boolean {
-    return [...this.#sent, ...this.#waiting].some((item) => item.kind === "event" && item.event.case === "stepFailed");
+  /** Whether hpsd has an event of this kind still to come, when it has everything up to `sequence`; by default, to what it acknowledged. */
+  owes(kind: EventBody["case"], sequence = BigInt(this.#base)): boolean {
+    const acknowledged = Math.max(Number(sequence) - this.#base, 0);
+    const items = [...this.#sent.slice(acknowledged), ...this.#waiting];
+    return items.some((item) => item.kind === "event" && item.event.case === kind);
   }
 
   /** `listener` is told of every new item and acknowledgement, until the function returned is called. */

@@ -1,3 +1,4 @@
+import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Link } from "./link.ts";
 import type { Renewal } from "./renewal.ts";
 import type { Shells } from "./shells.ts";
@@ -15,7 +16,7 @@ interface Attachment {
 export async function runAttached({ link, renewal, shells }: Attachment, stop: AbortSignal): Promise<void> {
   const cut = new AbortController();
   const renewing = renewal.run(AbortSignal.any([stop, cut.signal]));
-  const leave = () => void leaveInOrder(link, shells);
+  const leave = () => void leaveInOrder(link, shells, stop.reason);
   stop.addEventListener("abort", leave, { once: true });
   if (stop.aborted) leave();
   try {
@@ -28,7 +29,7 @@ export async function runAttached({ link, renewal, shells }: Attachment, stop: A
   }
 }
 
-async function leaveInOrder(link: Link, shells: Shells | undefined): Promise<void> {
-  await shells?.close();
+async function leaveInOrder(link: Link, shells: Shells | undefined, why: unknown): Promise<void> {
+  await shells?.close(why instanceof HpsError ? why.message : undefined);
   await link.leave(LAST_WORDS);
 }

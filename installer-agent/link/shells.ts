@@ -11,6 +11,8 @@ export interface Shells {
   readonly count: number;
   /** Begins a session on streams of its own: `serve` may be called again when one is lost. Resolves when it runs, rejects with an HpsError when it cannot. */
   readonly start: (request: OpenShell, serve: Service["serveShell"]) => Promise<void>;
+  /** Writes a line to every terminal. */
+  readonly announce: (text: string) => void;
   /** Ends every session, telling why. */
   readonly close: (why?: string) => Promise<void>;
 }

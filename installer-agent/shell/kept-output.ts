@@ -41,6 +41,13 @@ export class KeptOutput {
     return true;
   }
 
+  /** Puts what is not the program's, without waiting; left out where there is no room for all of it. */
+  insert(bytes: Uint8Array): void {
+    if (bytes.length > this.#ring.length - (this.#next - this.#first)) return;
+    this.#append(bytes);
+    this.#bell.ring();
+  }
+
   /** A copy of what lies from `offset` on, at most so much; empty when nothing does. */
   read(offset: number, most: number): Uint8Array<ArrayBuffer> {
     if (offset < this.#first || offset > this.#next) throw new HpsError("internal", `output ${offset} is not kept`);

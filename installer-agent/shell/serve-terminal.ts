@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Bell } from "../../proto/flow/bell.ts";
 import { formatDuration } from "../../proto/values/duration.ts";
 import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
+import { safeText } from "../../proto/values/safe-text.ts";
 import { Backoff } from "../link/backoff.ts";
 import { describeError } from "../log.ts";
 import { KeptOutput } from "./kept-output.ts";
@@ -19,7 +20,7 @@ const FINAL: readonly ErrorCode[] = ["not-found", "invalid", "denied", "unimplem
 
 /** Carries a terminal over as many streams as it takes, until its session is over; nothing is left running. Never rejects. */
 export async function serveTerminal(session: ServedSession): Promise<void> {
-  const { id, program } = session;
+  const { id, program, announced } = session;
   const bell = new Bell();
   const kept = new KeptOutput(KEPT_BYTES, bell);
   const input = new ProgramInput(program, () => bell.ring());
@@ -28,7 +29,10 @@ export async function serveTerminal(session: ServedSession): Promise<void> {
     exit = how && { message: { case: "exit", value: how } };
     bell.ring();
   });
+  const announce = (text: string) => kept.insert(Buffer.from(`\r\n*** ${safeText(text)} ***\r\n`));
+  announced.add(announce);
   await new Streams(session, { id, program, kept, input, bell, exit: () => exit }).run();
+  announced.delete(announce);
   kept.close();
   input.close();
   await program.close();

@@ -29,6 +29,8 @@ export interface ServedSession {
   /** How long a terminal waits to be resumed. */
   readonly holdMs: number;
   readonly log: Log;
+  /** Told what is announced to everybody who has a terminal, as long as it is in here. */
+  readonly announced: Set<(text: string) => void>;
   /** Ends the session from this side; its reason, an HpsError, is told to hpsd. */
   readonly signal: AbortSignal;
 }

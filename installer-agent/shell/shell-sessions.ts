@@ -21,6 +21,7 @@ export class ShellSessions {
   readonly #options: ShellOptions;
   readonly #open = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
+  readonly #listeners = new Set<(text: string) => void>();
 
   /** By default with the user's own home, and without a log. */
   constructor(options: Partial<ShellOptions> = {}) {
@@ -49,7 +50,7 @@ export class ShellSessions {
     try {
       const program = await startProgram(request, this.#options).catch(asFailedProgram);
       const carry = request.command.length > 0 ? serveCommand : serveTerminal;
-      const session = carry({ id, program, serve, holdMs, log, signal: this.#stop.signal });
+      const session = carry({ id, program, serve, holdMs, log, announced: this.#listeners, signal: this.#stop.signal });
       this.#open.set(id, session);
       void session.finally(() => this.#open.delete(id));
     } catch (error) {
@@ -58,6 +59,11 @@ export class ShellSessions {
     } finally {
       started.resolve();
     }
+  }
+
+  /** Writes a line to every terminal, between what its program writes; one that nobody reads is passed by. */
+  announce(text: string): void {
+    for (const listener of this.#listeners) listener(text);
   }
 
   /** Ends every session, saying why; when it resolves nothing they started is left. */

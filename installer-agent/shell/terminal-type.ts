@@ -22,7 +22,7 @@ export function knownTerminal(wished: TerminalType, home: string, folders: reado
 }
 
 /** `screen.xterm-256color`, `screen.xterm`, `screen`, then what is like any other. */
-export function similarTo(wished: string): readonly string[] {
+function similarTo(wished: string): readonly string[] {
   const own = [wished];
   for (let name = wished; /[.+-]/.test(name); own.push(name)) name = name.replace(/[.+-][^.+-]*$/, "");
   if (own.includes("tmux")) own.push("screen-256color", "screen");

@@ -9,6 +9,7 @@ import {
   BootReportSchema,
   FinishedSchema,
   PlanSchema,
+  RebootPausedSchema,
   StepFailedSchema,
   StepProgressSchema,
   StepStartedSchema,
@@ -90,6 +91,8 @@ function parseContent(event: Content): Content {
       return { case: event.case, value: create(FinishedSchema) };
     case "boot":
       return { case: event.case, value: parseBootReport(event.value) };
+    case "rebootPaused":
+      return { case: event.case, value: create(RebootPausedSchema, { paused: event.value.paused }) };
     default:
       throw new HpsError("invalid", "an event is of no known kind", { hint: "compare the versions of agent and hpsd" });
   }

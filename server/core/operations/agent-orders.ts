@@ -11,6 +11,7 @@ import type { AgentOrders } from "./installation-life.ts";
 export function agentOrders(presence: Presence, hostIdentity: (hostId: string) => string): AgentOrders {
   return {
     proceed: (hostId, doneSteps) => presence.tell(hostId, { case: "proceed", value: { doneSteps: [...doneSteps] } }),
+    isAttached: (hostId) => presence.isAttached(hostId),
     pauseReboot: (hostId, paused) =>
       presence.tell(hostId, { case: paused ? "pauseReboot" : "resumeReboot", value: {} }),
     // An installer that is attached for the same host is not asked: it restarts by itself when it is done.

@@ -108,9 +108,37 @@ test("a restart is held and let go any number of times, and an agent that comes 
   const later = new TestStream(rig.agents, rig.installer(id)).send(hello());
   expect(await later.welcome()).toMatchObject({ rebootPaused: true });
   await rig.store.write(async (tx) => void (await installations.apply(tx, id, "finish", { actor: "agent" })));
-  expect(await installations.pauseReboot(alice, id, false)).toMatchObject({ rebootPaused: false, state: "rebooting" });
-  await expect(installations.pauseReboot(alice, id, true)).rejects.toMatchObject({ code: "precondition" });
+  for (const paused of [false, true, false]) {
+    // A machine that waits for shells can still be held.
+    expect(await installations.pauseReboot(alice, id, paused)).toMatchObject({
+      rebootPaused: paused,
+      state: "rebooting",
+    });
+  }
   later.cut();
+  await later.ended;
+  await expect(installations.pauseReboot(alice, id, true)).rejects.toMatchObject({ code: "precondition" });
+});
+
+test("what is held or let go at the machine is kept, shown and journalled, and not told to who said it", async () => {
+  await using rig = await openOperations();
+  const { installations, alice } = rig;
+  const id = await rig.opened("enrol");
+  const held = (sequence: number, paused: boolean) => event(sequence, { case: "rebootPaused", value: { paused } });
+  const agent = new TestStream(rig.agents, rig.installer(id)).send(hello(), event(1, plan("a")), held(2, true));
+  await agent.untilAcknowledged(2);
+  expect(await installations.get(id)).toMatchObject({ rebootPaused: true });
+  await installations.pauseReboot(alice, id, false);
+  await agent.untilCommand("resumeReboot");
+  agent.send(event(3, started("a")), held(4, true), event(5, succeeded("a")), held(6, false), held(7, true));
+  await agent.untilAcknowledged(7);
+  expect(await installations.get(id)).toMatchObject({ rebootPaused: true, steps: [{ name: "a", state: "succeeded" }] });
+  agent.send(event(8, { case: "finished", value: {} }), held(9, false), held(10, true), held(11, false));
+  await agent.untilAcknowledged(11);
+  expect(await installations.get(id)).toMatchObject({ rebootPaused: false, state: "rebooting" });
+  const commands = agent.responses.flatMap(({ message }) => (message?.case === "command" ? [message.value] : []));
+  expect(commands).toMatchObject([{ command: { case: "resumeReboot" }, acknowledgedSequence: 2n }]);
+  agent.cut();
 });
 
 test("an agent that starts again while its machine's restart is held hears that all is done", async () => {

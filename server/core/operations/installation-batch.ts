@@ -11,10 +11,11 @@ import { actorOf, type Caller, type InstallerPrincipal } from "../identity/princ
 import type { EventContent, LineContent, MessageDeps } from "./agent-messages.ts";
 import { MAX_JOURNAL, MAX_PROGRESS_JOURNAL } from "./limits.ts";
 import { OperationRecord } from "./operation-record.ts";
+import { storeRebootPaused } from "./reboot-pause.ts";
 import { stepsAfter } from "./step-list.ts";
 
-/** States in which an agent may say what it is going to do; one that started again says it before it hears that all is done. */
-const PLANNING: readonly string[] = ["installing", "interrupted", "failed", "rebooting"];
+/** States in which an agent is attached. */
+const ATTACHED: readonly string[] = ["installing", "interrupted", "failed", "rebooting"];
 
 export interface FoundInstallation {
   readonly row: InstallationRow | undefined;
@@ -90,6 +91,7 @@ export class InstallationBatch {
   async #event({ event, quiet }: EventContent): Promise<void> {
     const { event: content } = event;
     this.#checkState(content.case);
+    if (content.case === "rebootPaused") return await this.#pause(content.value.paused);
     this.#wentOn ||= content.case === "stepStarted";
     this.#steps = stepsAfter(this.#steps, content, this.#deps.clock());
     if (!quiet && this.#hasRoom(content.case)) this.#record.enter({ case: "event", value: event });
@@ -101,7 +103,7 @@ export class InstallationBatch {
 
   #checkState(what: AgentEvent["event"]["case"]): void {
     const { id, state } = this.#row;
-    if (state === "installing" || (what === "plan" && PLANNING.includes(state))) return;
+    if (state === "installing" || (isSaidAnyTime(what) && ATTACHED.includes(state))) return;
     throw new HpsError("precondition", `installation ${id} does not go on: it is ${state}`, {
       hint: "wait for the command to proceed",
       details: { state },
@@ -127,6 +129,20 @@ export class InstallationBatch {
     await this.#deps.audit.allowed(this.#tx, actorOfCaller(this.#caller), {
       ...{ target: `installation:${id}`, clusterId, details },
     });
+    await this.#readAgain();
+  }
+
+  /** Somebody at the machine did what an operator does from afar. */
+  async #pause(paused: boolean): Promise<void> {
+    await this.close();
+    await this.#readAgain();
+    const by = { actor: actorOf(this.#caller), reason: "at the machine" };
+    await storeRebootPaused(this.#tx, this.#deps, this.#row, { paused, by });
+    await this.#readAgain();
+  }
+
+  async #readAgain(): Promise<void> {
+    const { id } = this.#row;
     this.#row = openRow(await selectInstallation(this.#tx, id), id);
     this.#record = new OperationRecord(this.#row, this.#deps.clock());
   }
@@ -138,6 +154,11 @@ export class InstallationBatch {
     if (!same) return replaceSteps(this.#tx, id, this.#steps);
     return this.#steps.filter((step, at) => step !== this.#stored[at]).map((step) => updateStep(this.#tx, id, step));
   }
+}
+
+/** What it is going to do, by an agent that started again before it hears that all is done; and what was done at the machine. */
+function isSaidAnyTime(what: AgentEvent["event"]["case"]): boolean {
+  return what === "plan" || what === "rebootPaused";
 }
 
 function openRow(row: InstallationRow | undefined, id: string): InstallationRow {

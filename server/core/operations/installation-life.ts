@@ -34,6 +34,7 @@ export interface AgentOrders {
   readonly proceed: (hostId: string, doneSteps: readonly string[]) => void;
   /** `restart`: the machine has an installed system to go back to. */
   readonly cancel: (hostId: string, reason: string, restart: boolean) => void;
+  readonly isAttached: (hostId: string) => boolean;
   /** Whether the machine waits when all steps are done. */
   readonly pauseReboot: (hostId: string, paused: boolean) => void;
   /** Resolves when the agent of the installed system will restart its machine; `unavailable`, `precondition`, `deadline`. */

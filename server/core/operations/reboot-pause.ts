@@ -18,22 +18,36 @@ export interface RebootPause {
  */
 export async function setRebootPaused(
   tx: Tx,
-  { clock, changes, bell, orders }: Omit<LifeDeps, "hooks"> & { readonly orders: AgentOrders },
+  deps: Omit<LifeDeps, "hooks"> & { readonly orders: AgentOrders },
   row: InstallationRow,
   { paused, by }: RebootPause,
 ): Promise<void> {
-  const { id, hostId, clusterId, state } = row;
+  const { id, hostId, state } = row;
+  const { orders } = deps;
   if (row.outcome !== "open") throw new HpsError("precondition", `installation ${id} has ended: ${row.outcome}`);
-  if (paused && !row.rebootPaused && state === "rebooting") {
+  // While its agent is attached the machine still waits for something, a shell that is open.
+  if (paused && !row.rebootPaused && state === "rebooting" && !orders.isAttached(hostId)) {
     throw new HpsError("precondition", "the machine restarts already", { hint: "it cannot be held any more" });
   }
   tx.afterCommit(() => orders.pauseReboot(hostId, paused));
+  await storeRebootPaused(tx, deps, row, { paused, by });
+}
+
+/** The same, as the machine's agent says it: who was told by the agent need not tell it. */
+export async function storeRebootPaused(
+  tx: Tx,
+  { clock, changes, bell }: Pick<LifeDeps, "clock" | "changes" | "bell">,
+  row: InstallationRow,
+  { paused, by }: RebootPause,
+): Promise<void> {
+  const { id, clusterId, state } = row;
   if (row.rebootPaused === paused) return;
   const record = new OperationRecord(row, clock());
   if (row.lastJournal < MAX_JOURNAL) {
     const now = installationStateOf(state);
     const event = paused ? "pause-reboot" : "resume-reboot";
-    record.enter({ case: "change", value: create(StateChangeSchema, { from: now, to: now, event, actor: by.actor }) });
+    const { actor, reason = "" } = by;
+    record.enter({ case: "change", value: create(StateChangeSchema, { from: now, to: now, event, actor, reason }) });
   }
   await tx.batch([...record.take(tx, id), updateInstallation(tx, id, { ...record.ends, rebootPaused: paused })]);
   await changes.note(tx, { kind: "installation", objectId: id, clusterId, deleted: false });

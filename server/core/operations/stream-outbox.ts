@@ -11,21 +11,24 @@ export class StreamOutbox {
   #welcomed = false;
   readonly #commands: CommandInit[] = [];
   #acknowledged: number | undefined;
+  #stored = 0n;
   #end: { readonly error?: unknown } | undefined;
   #wake: (() => void) | undefined;
 
   welcome(welcome: Welcome): void {
     this.#welcome = welcome;
+    this.#stored = welcome.acknowledgedSequence ?? 0n;
     this.#wake?.();
   }
 
   command(command: CommandInit): void {
-    this.#commands.push(command);
+    this.#commands.push({ ...command, acknowledgedSequence: this.#stored });
     this.#wake?.();
   }
 
   acknowledge(sequence: number): void {
     this.#acknowledged = sequence;
+    this.#stored = BigInt(sequence);
     this.#wake?.();
   }
 

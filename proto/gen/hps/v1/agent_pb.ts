@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/agent.proto.
  */
 export const file_hps_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUi8QIKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SABCBwoFZXZlbnQiFQoEUGxhbhINCgVzdGVwcxgBIAMoCSIbCgtTdGVwU3RhcnRlZBIMCgRzdGVwGAEgASgJIkcKDFN0ZXBQcm9ncmVzcxIMCgRzdGVwGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMSDAoEdW5pdBgEIAEoCSIdCg1TdGVwU3VjY2VlZGVkEgwKBHN0ZXAYASABKAkiKgoKU3RlcEZhaWxlZBIMCgRzdGVwGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIKCghGaW5pc2hlZCJoCgxBZ2VudExvZ0xpbmUSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoDBIOCgZzb3VyY2UYBCABKAkiMgoNQ29tbWFuZFJlc3VsdBISCgpjb21tYW5kX2lkGAEgASgJEg0KBWVycm9yGAIgASgJIpcBCg5BdHRhY2hSZXNwb25zZRIiCgd3ZWxjb21lGAEgASgLMg8uaHBzLnYxLldlbGNvbWVIABIyCg9hY2tub3dsZWRnZW1lbnQYAiABKAsyFy5ocHMudjEuQWNrbm93bGVkZ2VtZW50SAASIgoHY29tbWFuZBgDIAEoCzIPLmhwcy52MS5Db21tYW5kSABCCQoHbWVzc2FnZSKdAgoHV2VsY29tZRIPCgdob3N0X2lkGAEgASgJEhQKDGluc3RhbGxhdGlvbhgCIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLc2VydmVyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgFIAEoAxISCgpkb25lX3N0ZXBzGAYgAygJEg8KB3Byb2NlZWQYByABKAgSFgoOc2VydmVyX3ZlcnNpb24YCCABKAkSFQoNcmVib290X3BhdXNlZBgJIAEoCBIQCghmaW5pc2hlZBgKIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMirQIKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIAEIJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIvABCglPcGVuU2hlbGwSDwoHc2Vzc2lvbhgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSDAoEcm93cxgEIAEoBRIPCgdjb2x1bW5zGAUgASgFEjcKC2Vudmlyb25tZW50GAYgAygLMiIuaHBzLnYxLk9wZW5TaGVsbC5FbnZpcm9ubWVudEVudHJ5EicKBGhvbGQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgcKBVJlbmV3Ig0KC1BhdXNlUmVib290Ig4KDFJlc3VtZVJlYm9vdCIZCgZSZWJvb3QSDwoHbmV0d29yaxgBIAEoCCIqChdHZXRDb25maWd1cmF0aW9uUmVxdWVzdBIPCgdob3N0X2lkGAEgASgJIs4DCg1Db25maWd1cmF0aW9uEg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEg8KB2NsdXN0ZXIYAyABKAkSDgoGZG9tYWluGAQgASgJEgwKBG1hY3MYBSADKAkSEQoJYWRkcmVzc2VzGAYgAygJEg8KB3Byb2ZpbGUYByABKAkSLQoEdGFncxgIIAMoCzIfLmhwcy52MS5Db25maWd1cmF0aW9uLlRhZ3NFbnRyeRINCgVpbWFnZRgJIAEoCRIZChF3aXBlX2Rpc2tfc2VyaWFscxgKIAMoCRIUCgxpbnN0YWxsYXRpb24YCyABKAkSKQoMaW1hZ2Vfc291cmNlGAwgASgLMhMuaHBzLnYxLkltYWdlU291cmNlEiEKBXRvb2xzGA0gASgLMhIuaHBzLnYxLkZpbGVTb3VyY2USJQoHc3RvcmFnZRgOIAEoCzIULmhwcy52MS5TdG9yYWdlT3JkZXISJQoHbmV0d29yaxgPIAEoCzIULmhwcy52MS5OZXR3b3JrT3JkZXISDgoGcmVzY3VlGBAgASgIGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjAKCkZpbGVTb3VyY2USDgoGZGlnZXN0GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMiiwEKC0ltYWdlU291cmNlEiAKBGZpbGUYASABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIjCgZmb3JtYXQYAiABKA4yEy5ocHMudjEuSW1hZ2VGb3JtYXQSFQoNY29udGVudF9ieXRlcxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDEg0KBWxhY2tzGAUgAygJIkMKDFN0b3JhZ2VPcmRlchIMCgRkaXNrGAEgASgJEhcKD3Jvb3Rfc2l6ZV9ieXRlcxgCIAEoAxIMCgR3aXBlGAMgASgIIngKDE5ldHdvcmtPcmRlchIhCgRtb2RlGAEgASgOMhMuaHBzLnYxLk5ldHdvcmtNb2RlEgsKA21hYxgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSDwoHZ2F0ZXdheRgEIAEoCRIUCgxuYW1lX3NlcnZlcnMYBSADKAkiUAobSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0EhQKDGluc3RhbGxhdGlvbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgMIjkKHElzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2USGQoRY2VydGlmaWNhdGVfY2hhaW4YASABKAkivAEKEVNlcnZlU2hlbGxSZXF1ZXN0EhEKB3Nlc3Npb24YASABKAlIABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEiUKBnJlc3VtZRgFIAEoCzITLmhwcy52MS5SZXN1bWVTaGVsbEgAEhUKC2lucHV0X3Rha2VuGAYgASgESABCCQoHbWVzc2FnZSJfCgtSZXN1bWVTaGVsbBIPCgdzZXNzaW9uGAEgASgJEhQKDGZpcnN0X29mZnNldBgCIAEoBBITCgtuZXh0X29mZnNldBgDIAEoBBIUCgxpbnB1dF9vZmZzZXQYBCABKAQiOQoJU2hlbGxFeGl0EgwKBGNvZGUYASABKAUSDgoGc2lnbmFsGAIgASgFEg4KBnJlYXNvbhgDIAEoCSKoAQoSU2VydmVTaGVsbFJlc3BvbnNlEg8KBWlucHV0GAEgASgMSAASKgoMZW5kX29mX2lucHV0GAIgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYAyABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgEIAEoBUgAEhIKCHJlY29yZGVkGAUgASgESABCCQoHbWVzc2FnZSIMCgpFbmRPZklucHV0IisKCldpbmRvd1NpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFKnUKC0ltYWdlRm9ybWF0EhwKGElNQUdFX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEElNQUdFX0ZPUk1BVF9UQVIQARIZChVJTUFHRV9GT1JNQVRfVEFSX1pTVEQQAhIXChNJTUFHRV9GT1JNQVRfVEFSX1haEAMqWwoLTmV0d29ya01vZGUSHAoYTkVUV09SS19NT0RFX1VOU1BFQ0lGSUVEEAASFQoRTkVUV09SS19NT0RFX0RIQ1AQARIXChNORVRXT1JLX01PREVfU1RBVElDEAIyjQMKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSFS5ocHMudjEuQXR0YWNoUmVxdWVzdBoWLmhwcy52MS5BdHRhY2hSZXNwb25zZSIKytsYBgoCAgMYASgBMAESYQoQR2V0Q29uZmlndXJhdGlvbhIfLmhwcy52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBoVLmhwcy52MS5Db25maWd1cmF0aW9uIhXK2xgRCgICAxgBIgdob3N0X2lkKAISfAoUSXNzdWVIb3N0Q2VydGlmaWNhdGUSIy5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0GiQuaHBzLnYxLklzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2UiGcrbGBUKAQIYASIMaW5zdGFsbGF0aW9uKAMSUwoKU2VydmVTaGVsbBIZLmhwcy52MS5TZXJ2ZVNoZWxsUmVxdWVzdBoaLmhwcy52MS5TZXJ2ZVNoZWxsUmVzcG9uc2UiCsrbGAYKAgIDGAEoATABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUioAMKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SAASLQoNcmVib290X3BhdXNlZBgKIAEoCzIULmhwcy52MS5SZWJvb3RQYXVzZWRIAEIHCgVldmVudCIVCgRQbGFuEg0KBXN0ZXBzGAEgAygJIhsKC1N0ZXBTdGFydGVkEgwKBHN0ZXAYASABKAkiRwoMU3RlcFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxIMCgR1bml0GAQgASgJIh0KDVN0ZXBTdWNjZWVkZWQSDAoEc3RlcBgBIAEoCSIqCgpTdGVwRmFpbGVkEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIgoKCEZpbmlzaGVkIh4KDFJlYm9vdFBhdXNlZBIOCgZwYXVzZWQYASABKAgiaAoMQWdlbnRMb2dMaW5lEhAKCHNlcXVlbmNlGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAwSDgoGc291cmNlGAQgASgJIjIKDUNvbW1hbmRSZXN1bHQSEgoKY29tbWFuZF9pZBgBIAEoCRINCgVlcnJvchgCIAEoCSKXAQoOQXR0YWNoUmVzcG9uc2USIgoHd2VsY29tZRgBIAEoCzIPLmhwcy52MS5XZWxjb21lSAASMgoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhcuaHBzLnYxLkFja25vd2xlZGdlbWVudEgAEiIKB2NvbW1hbmQYAyABKAsyDy5ocHMudjEuQ29tbWFuZEgAQgkKB21lc3NhZ2UinQIKB1dlbGNvbWUSDwoHaG9zdF9pZBgBIAEoCRIUCgxpbnN0YWxsYXRpb24YAiABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBSABKAMSEgoKZG9uZV9zdGVwcxgGIAMoCRIPCgdwcm9jZWVkGAcgASgIEhYKDnNlcnZlcl92ZXJzaW9uGAggASgJEhUKDXJlYm9vdF9wYXVzZWQYCSABKAgSEAoIZmluaXNoZWQYCiABKAgiIwoPQWNrbm93bGVkZ2VtZW50EhAKCHNlcXVlbmNlGAEgASgDIswCCgdDb21tYW5kEgoKAmlkGAEgASgJEiIKB3Byb2NlZWQYAiABKAsyDy5ocHMudjEuUHJvY2VlZEgAEiAKBmNhbmNlbBgDIAEoCzIOLmhwcy52MS5DYW5jZWxIABInCgpvcGVuX3NoZWxsGAQgASgLMhEuaHBzLnYxLk9wZW5TaGVsbEgAEh4KBXJlbmV3GAUgASgLMg0uaHBzLnYxLlJlbmV3SAASKwoMcGF1c2VfcmVib290GAYgASgLMhMuaHBzLnYxLlBhdXNlUmVib290SAASLQoNcmVzdW1lX3JlYm9vdBgHIAEoCzIULmhwcy52MS5SZXN1bWVSZWJvb3RIABIgCgZyZWJvb3QYCCABKAsyDi5ocHMudjEuUmVib290SAASHQoVYWNrbm93bGVkZ2VkX3NlcXVlbmNlGAkgASgDQgkKB2NvbW1hbmQiHQoHUHJvY2VlZBISCgpkb25lX3N0ZXBzGAEgAygJIhgKBkNhbmNlbBIOCgZyZWFzb24YASABKAki8AEKCU9wZW5TaGVsbBIPCgdzZXNzaW9uGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIMCgRyb3dzGAQgASgFEg8KB2NvbHVtbnMYBSABKAUSNwoLZW52aXJvbm1lbnQYBiADKAsyIi5ocHMudjEuT3BlblNoZWxsLkVudmlyb25tZW50RW50cnkSJwoEaG9sZBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiBwoFUmVuZXciDQoLUGF1c2VSZWJvb3QiDgoMUmVzdW1lUmVib290IhkKBlJlYm9vdBIPCgduZXR3b3JrGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyKLAQoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkiQwoMU3RvcmFnZU9yZGVyEgwKBGRpc2sYASABKAkSFwoPcm9vdF9zaXplX2J5dGVzGAIgASgDEgwKBHdpcGUYAyABKAgieAoMTmV0d29ya09yZGVyEiEKBG1vZGUYASABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSCwoDbWFjGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgdnYXRld2F5GAQgASgJEhQKDG5hbWVfc2VydmVycxgFIAMoCSJQChtJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QSFAoMaW5zdGFsbGF0aW9uGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwiOQocSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCSK8AQoRU2VydmVTaGVsbFJlcXVlc3QSEQoHc2Vzc2lvbhgBIAEoCUgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SAASJQoGcmVzdW1lGAUgASgLMhMuaHBzLnYxLlJlc3VtZVNoZWxsSAASFQoLaW5wdXRfdGFrZW4YBiABKARIAEIJCgdtZXNzYWdlIl8KC1Jlc3VtZVNoZWxsEg8KB3Nlc3Npb24YASABKAkSFAoMZmlyc3Rfb2Zmc2V0GAIgASgEEhMKC25leHRfb2Zmc2V0GAMgASgEEhQKDGlucHV0X29mZnNldBgEIAEoBCI5CglTaGVsbEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJIqgBChJTZXJ2ZVNoZWxsUmVzcG9uc2USDwoFaW5wdXQYASABKAxIABIqCgxlbmRfb2ZfaW5wdXQYAiABKAsyEi5ocHMudjEuRW5kT2ZJbnB1dEgAEiQKBndpbmRvdxgDIAEoCzISLmhwcy52MS5XaW5kb3dTaXplSAASEAoGc2lnbmFsGAQgASgFSAASEgoIcmVjb3JkZWQYBSABKARIAEIJCgdtZXNzYWdlIgwKCkVuZE9mSW5wdXQiKwoKV2luZG93U2l6ZRIMCgRyb3dzGAEgASgFEg8KB2NvbHVtbnMYAiABKAUqdQoLSW1hZ2VGb3JtYXQSHAoYSU1BR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQSU1BR0VfRk9STUFUX1RBUhABEhkKFUlNQUdFX0ZPUk1BVF9UQVJfWlNURBACEhcKE0lNQUdFX0ZPUk1BVF9UQVJfWFoQAypbCgtOZXR3b3JrTW9kZRIcChhORVRXT1JLX01PREVfVU5TUEVDSUZJRUQQABIVChFORVRXT1JLX01PREVfREhDUBABEhcKE05FVFdPUktfTU9ERV9TVEFUSUMQAjKNAwoMQWdlbnRTZXJ2aWNlEkcKBkF0dGFjaBIVLmhwcy52MS5BdHRhY2hSZXF1ZXN0GhYuaHBzLnYxLkF0dGFjaFJlc3BvbnNlIgrK2xgGCgICAxgBKAEwARJhChBHZXRDb25maWd1cmF0aW9uEh8uaHBzLnYxLkdldENvbmZpZ3VyYXRpb25SZXF1ZXN0GhUuaHBzLnYxLkNvbmZpZ3VyYXRpb24iFcrbGBEKAgIDGAEiB2hvc3RfaWQoAhJ8ChRJc3N1ZUhvc3RDZXJ0aWZpY2F0ZRIjLmhwcy52MS5Jc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QaJC5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZSIZytsYFQoBAhgBIgxpbnN0YWxsYXRpb24oAxJTCgpTZXJ2ZVNoZWxsEhkuaHBzLnYxLlNlcnZlU2hlbGxSZXF1ZXN0GhouaHBzLnYxLlNlcnZlU2hlbGxSZXNwb25zZSIKytsYBgoCAgMYASgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
 
 /**
  * What a machine says of itself.
@@ -366,6 +366,14 @@ export type AgentEvent = Message<"hps.v1.AgentEvent"> & {
      */
     value: BootReport;
     case: "boot";
+  } | {
+    /**
+     * Somebody at the machine held its restart, or let it go: SIGTSTP and SIGCONT to the agent.
+     *
+     * @generated from field: hps.v1.RebootPaused reboot_paused = 10;
+     */
+    value: RebootPaused;
+    case: "rebootPaused";
   } | { case: undefined; value?: undefined };
 };
 
@@ -495,6 +503,23 @@ export const FinishedSchema: GenMessage<Finished> = /*@__PURE__*/
   messageDesc(file_hps_v1_agent, 12);
 
 /**
+ * @generated from message hps.v1.RebootPaused
+ */
+export type RebootPaused = Message<"hps.v1.RebootPaused"> & {
+  /**
+   * @generated from field: bool paused = 1;
+   */
+  paused: boolean;
+};
+
+/**
+ * Describes the message hps.v1.RebootPaused.
+ * Use `create(RebootPausedSchema)` to create a new message.
+ */
+export const RebootPausedSchema: GenMessage<RebootPaused> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 13);
+
+/**
  * @generated from message hps.v1.AgentLogLine
  */
 export type AgentLogLine = Message<"hps.v1.AgentLogLine"> & {
@@ -524,7 +549,7 @@ export type AgentLogLine = Message<"hps.v1.AgentLogLine"> & {
  * Use `create(AgentLogLineSchema)` to create a new message.
  */
 export const AgentLogLineSchema: GenMessage<AgentLogLine> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 13);
+  messageDesc(file_hps_v1_agent, 14);
 
 /**
  * @generated from message hps.v1.CommandResult
@@ -548,7 +573,7 @@ export type CommandResult = Message<"hps.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 14);
+  messageDesc(file_hps_v1_agent, 15);
 
 /**
  * @generated from message hps.v1.AttachResponse
@@ -587,7 +612,7 @@ export type AttachResponse = Message<"hps.v1.AttachResponse"> & {
  * Use `create(AttachResponseSchema)` to create a new message.
  */
 export const AttachResponseSchema: GenMessage<AttachResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 15);
+  messageDesc(file_hps_v1_agent, 16);
 
 /**
  * @generated from message hps.v1.Welcome
@@ -663,7 +688,7 @@ export type Welcome = Message<"hps.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 16);
+  messageDesc(file_hps_v1_agent, 17);
 
 /**
  * @generated from message hps.v1.Acknowledgement
@@ -680,7 +705,7 @@ export type Acknowledgement = Message<"hps.v1.Acknowledgement"> & {
  * Use `create(AcknowledgementSchema)` to create a new message.
  */
 export const AcknowledgementSchema: GenMessage<Acknowledgement> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 17);
+  messageDesc(file_hps_v1_agent, 18);
 
 /**
  * @generated from message hps.v1.Command
@@ -749,6 +774,13 @@ export type Command = Message<"hps.v1.Command"> & {
     value: Reboot;
     case: "reboot";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Of this run, when this was said: an agent whose own RebootPaused is later passes by PauseReboot and ResumeReboot.
+   *
+   * @generated from field: int64 acknowledged_sequence = 9;
+   */
+  acknowledgedSequence: bigint;
 };
 
 /**
@@ -756,7 +788,7 @@ export type Command = Message<"hps.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 18);
+  messageDesc(file_hps_v1_agent, 19);
 
 /**
  * @generated from message hps.v1.Proceed
@@ -773,7 +805,7 @@ export type Proceed = Message<"hps.v1.Proceed"> & {
  * Use `create(ProceedSchema)` to create a new message.
  */
 export const ProceedSchema: GenMessage<Proceed> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 19);
+  messageDesc(file_hps_v1_agent, 20);
 
 /**
  * @generated from message hps.v1.Cancel
@@ -790,7 +822,7 @@ export type Cancel = Message<"hps.v1.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 20);
+  messageDesc(file_hps_v1_agent, 21);
 
 /**
  * @generated from message hps.v1.OpenShell
@@ -845,7 +877,7 @@ export type OpenShell = Message<"hps.v1.OpenShell"> & {
  * Use `create(OpenShellSchema)` to create a new message.
  */
 export const OpenShellSchema: GenMessage<OpenShell> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 21);
+  messageDesc(file_hps_v1_agent, 22);
 
 /**
  * @generated from message hps.v1.Renew
@@ -858,7 +890,7 @@ export type Renew = Message<"hps.v1.Renew"> & {
  * Use `create(RenewSchema)` to create a new message.
  */
 export const RenewSchema: GenMessage<Renew> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 22);
+  messageDesc(file_hps_v1_agent, 23);
 
 /**
  * @generated from message hps.v1.PauseReboot
@@ -871,7 +903,7 @@ export type PauseReboot = Message<"hps.v1.PauseReboot"> & {
  * Use `create(PauseRebootSchema)` to create a new message.
  */
 export const PauseRebootSchema: GenMessage<PauseReboot> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 23);
+  messageDesc(file_hps_v1_agent, 24);
 
 /**
  * @generated from message hps.v1.ResumeReboot
@@ -884,7 +916,7 @@ export type ResumeReboot = Message<"hps.v1.ResumeReboot"> & {
  * Use `create(ResumeRebootSchema)` to create a new message.
  */
 export const ResumeRebootSchema: GenMessage<ResumeReboot> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 24);
+  messageDesc(file_hps_v1_agent, 25);
 
 /**
  * @generated from message hps.v1.Reboot
@@ -903,7 +935,7 @@ export type Reboot = Message<"hps.v1.Reboot"> & {
  * Use `create(RebootSchema)` to create a new message.
  */
 export const RebootSchema: GenMessage<Reboot> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 25);
+  messageDesc(file_hps_v1_agent, 26);
 
 /**
  * @generated from message hps.v1.GetConfigurationRequest
@@ -922,7 +954,7 @@ export type GetConfigurationRequest = Message<"hps.v1.GetConfigurationRequest"> 
  * Use `create(GetConfigurationRequestSchema)` to create a new message.
  */
 export const GetConfigurationRequestSchema: GenMessage<GetConfigurationRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 26);
+  messageDesc(file_hps_v1_agent, 27);
 
 /**
  * Everything one host is told. Its cluster's facts come with it, other hosts' never.
@@ -1026,7 +1058,7 @@ export type Configuration = Message<"hps.v1.Configuration"> & {
  * Use `create(ConfigurationSchema)` to create a new message.
  */
 export const ConfigurationSchema: GenMessage<Configuration> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 27);
+  messageDesc(file_hps_v1_agent, 28);
 
 /**
  * A file that the agent fetches from hpsd's HTTPS address, at `/files/v1/DIGEST`.
@@ -1052,7 +1084,7 @@ export type FileSource = Message<"hps.v1.FileSource"> & {
  * Use `create(FileSourceSchema)` to create a new message.
  */
 export const FileSourceSchema: GenMessage<FileSource> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 28);
+  messageDesc(file_hps_v1_agent, 29);
 
 /**
  * @generated from message hps.v1.ImageSource
@@ -1095,7 +1127,7 @@ export type ImageSource = Message<"hps.v1.ImageSource"> & {
  * Use `create(ImageSourceSchema)` to create a new message.
  */
 export const ImageSourceSchema: GenMessage<ImageSource> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 29);
+  messageDesc(file_hps_v1_agent, 30);
 
 /**
  * @generated from message hps.v1.StorageOrder
@@ -1128,7 +1160,7 @@ export type StorageOrder = Message<"hps.v1.StorageOrder"> & {
  * Use `create(StorageOrderSchema)` to create a new message.
  */
 export const StorageOrderSchema: GenMessage<StorageOrder> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 30);
+  messageDesc(file_hps_v1_agent, 31);
 
 /**
  * How the installed system reaches the network.
@@ -1171,7 +1203,7 @@ export type NetworkOrder = Message<"hps.v1.NetworkOrder"> & {
  * Use `create(NetworkOrderSchema)` to create a new message.
  */
 export const NetworkOrderSchema: GenMessage<NetworkOrder> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 31);
+  messageDesc(file_hps_v1_agent, 32);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateRequest
@@ -1195,7 +1227,7 @@ export type IssueHostCertificateRequest = Message<"hps.v1.IssueHostCertificateRe
  * Use `create(IssueHostCertificateRequestSchema)` to create a new message.
  */
 export const IssueHostCertificateRequestSchema: GenMessage<IssueHostCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 32);
+  messageDesc(file_hps_v1_agent, 33);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateResponse
@@ -1214,7 +1246,7 @@ export type IssueHostCertificateResponse = Message<"hps.v1.IssueHostCertificateR
  * Use `create(IssueHostCertificateResponseSchema)` to create a new message.
  */
 export const IssueHostCertificateResponseSchema: GenMessage<IssueHostCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 33);
+  messageDesc(file_hps_v1_agent, 34);
 
 /**
  * @generated from message hps.v1.ServeShellRequest
@@ -1280,7 +1312,7 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
  * Use `create(ServeShellRequestSchema)` to create a new message.
  */
 export const ServeShellRequestSchema: GenMessage<ServeShellRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 34);
+  messageDesc(file_hps_v1_agent, 35);
 
 /**
  * Offsets count bytes from the session's beginning. hpsd answers with `recorded`, from where the agent sends again; NOT_FOUND
@@ -1322,7 +1354,7 @@ export type ResumeShell = Message<"hps.v1.ResumeShell"> & {
  * Use `create(ResumeShellSchema)` to create a new message.
  */
 export const ResumeShellSchema: GenMessage<ResumeShell> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 35);
+  messageDesc(file_hps_v1_agent, 36);
 
 /**
  * @generated from message hps.v1.ShellExit
@@ -1355,7 +1387,7 @@ export type ShellExit = Message<"hps.v1.ShellExit"> & {
  * Use `create(ShellExitSchema)` to create a new message.
  */
 export const ShellExitSchema: GenMessage<ShellExit> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 36);
+  messageDesc(file_hps_v1_agent, 37);
 
 /**
  * @generated from message hps.v1.ServeShellResponse
@@ -1409,7 +1441,7 @@ export type ServeShellResponse = Message<"hps.v1.ServeShellResponse"> & {
  * Use `create(ServeShellResponseSchema)` to create a new message.
  */
 export const ServeShellResponseSchema: GenMessage<ServeShellResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 37);
+  messageDesc(file_hps_v1_agent, 38);
 
 /**
  * @generated from message hps.v1.EndOfInput
@@ -1422,7 +1454,7 @@ export type EndOfInput = Message<"hps.v1.EndOfInput"> & {
  * Use `create(EndOfInputSchema)` to create a new message.
  */
 export const EndOfInputSchema: GenMessage<EndOfInput> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 38);
+  messageDesc(file_hps_v1_agent, 39);
 
 /**
  * @generated from message hps.v1.WindowSize
@@ -1444,7 +1476,7 @@ export type WindowSize = Message<"hps.v1.WindowSize"> & {
  * Use `create(WindowSizeSchema)` to create a new message.
  */
 export const WindowSizeSchema: GenMessage<WindowSize> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 39);
+  messageDesc(file_hps_v1_agent, 40);
 
 /**
  * @generated from enum hps.v1.ImageFormat
