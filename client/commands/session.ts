@@ -6,6 +6,7 @@ import { followList } from "./follow-list.ts";
 import type { AddCommands } from "./group.ts";
 import { type WatchOption, withAllClusters, withWatch } from "./options.ts";
 import { addRecordingCommands } from "./session-recording.ts";
+import { addReviewCommands } from "./session-review.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export const addSessionCommands: AddCommands = (group, tools) => {
@@ -15,6 +16,7 @@ export const addSessionCommands: AddCommands = (group, tools) => {
     .action(tools.run(list));
   group.command("get").description("show one session").argument("<session>").action(tools.run(get));
   addRecordingCommands(group, tools);
+  addReviewCommands(group, tools);
 };
 
 async function list(call: Call): Promise<number> {

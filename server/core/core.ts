@@ -36,6 +36,7 @@ import { Grants } from "./shells/grants.ts";
 import type { RecordingMode } from "./shells/recording.ts";
 import type { RecordingQuotas } from "./shells/recording-room.ts";
 import { Recordings } from "./shells/recordings.ts";
+import { ShellAdmission } from "./shells/shell-admission.ts";
 import { Shells } from "./shells/shells.ts";
 
 /** What the core is told; times in milliseconds. */
@@ -113,20 +114,22 @@ export async function openCore(options: CoreOptions) {
 
 /** Shell sessions, and what is recorded of them. */
 function openShells(
-  { store, audit, changes }: Identity,
+  { store, audit, changes, refusals, live }: Identity,
   presence: Presence,
   { clock, settings, stateFolder, onError }: CoreOptions,
 ) {
   const records = { store, audit, clock, folder: `${stateFolder}/sessions` };
+  const admission = new ShellAdmission({ store, clock, refusals });
   const recordings = new Recordings({
-    ...{ ...records, quotas: settings.recordingQuotas },
+    ...{ ...records, quotas: settings.recordingQuotas, admission },
     onError: (error) => onError("removing recordings", error),
   });
   const shells = new Shells({
     ...{ ...records, changes, presence, recording: settings.recording, room: recordings.room },
+    ...{ admission, refusals, live },
     onError: (error) => onError("shell session", error),
   });
-  return { shells, recordings };
+  return { shells, admission, recordings };
 }
 
 /** Images and installers, and what of them no agent needs any more. */

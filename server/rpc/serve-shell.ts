@@ -20,7 +20,7 @@ export function serveShell({ access, shells }: ServeShellDeps): Handler<typeof A
     const { message } = await firstMessage(messages);
     const { id } = await access.session(caller, parseUuid(sessionOf(message)));
     const session = shells.serve(id);
-    const gone = () => endOf(session, "the agent went away");
+    const gone = () => endOf(session, whyGone(signal));
     signal.addEventListener("abort", gone, { once: true });
     try {
       void readOutput(session, messages);
@@ -30,6 +30,12 @@ export function serveShell({ access, shells }: ServeShellDeps): Handler<typeof A
       gone();
     }
   };
+}
+
+/** A host that may do nothing any more has not just lost its connection. */
+function whyGone({ reason }: AbortSignal): string {
+  const isOut = reason instanceof HpsError && reason.code === "unauthenticated" && reason.details.reason !== undefined;
+  return isOut ? `the host was thrown out: ${reason.message.replace(/^your /, "its ")}` : "the agent went away";
 }
 
 function sessionOf(message: ServeShellRequest["message"]): string {

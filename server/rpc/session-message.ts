@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ParticipantRole, type SessionSchema, SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { Participant, Seat, SeatRole } from "../core/shells/participant.ts";
 import type { LiveSession } from "../core/shells/shells.ts";
@@ -36,7 +36,16 @@ export function sessionMessage(row: SessionRow, live: LiveSession | undefined): 
     state: STATES[endedAt === null ? (live?.state ?? "ended") : "ended"],
     participants: live?.participants.map(participantMessage) ?? [],
     address: row.address,
+    approver: row.approver,
+    limits: limitsMessage(row),
     recorded: live?.recorder.complete ?? row.recorded,
+  };
+}
+
+function limitsMessage({ endsAt, idleLimit }: SessionRow) {
+  return {
+    ...(endsAt !== null && { expireTime: timestampFromMs(endsAt) }),
+    ...(idleLimit > 0 && { idleLimit: durationFromMs(idleLimit) }),
   };
 }
 

@@ -15,7 +15,7 @@ export interface SessionStream {
   readonly messages: AsyncIterator<Request>;
   /** The operator's call. */
   readonly signal: AbortSignal;
-  /** A stream that ends without saying so is the end of input too. */
+  /** A stream that ends without saying so is the end of input too: not a terminal's, whose lost client has not typed Ctrl-D. */
   readonly endsInput: boolean;
 }
 
@@ -36,11 +36,13 @@ export async function* sessionStream(stream: SessionStream) {
   }
 }
 
-/** The peer's own cancelling says nothing, and its session waits for it; a revoked certificate or changed roles say why. */
+/**
+ * A certificate that opens nothing any more throws its operator out. Else its session waits for it: cut off, with an expired
+ * certificate that may be renewed, with other roles that are judged where they matter.
+ */
 function goneFrom(participant: Participant, { reason }: AbortSignal): void {
-  if (reason instanceof HpsError && reason.code !== "cancelled") {
-    participant.refuse(new HpsError(reason.code, `the operator's call was ended: ${reason.message}`));
-  }
+  const isOut = reason instanceof HpsError && reason.code === "unauthenticated" && reason.details.reason !== undefined;
+  if (isOut) participant.refuse(new HpsError(reason.code, `the operator's call was ended: ${reason.message}`));
   participant.leave("the operator went away");
 }
 

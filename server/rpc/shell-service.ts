@@ -24,6 +24,11 @@ export function shellService(deps: ShellServiceDeps): Handlers<typeof ShellServi
     openSession: (requests, context) => openSession(deps, requests, context),
     attachSession: (requests, context) => attachSession(deps, requests, context),
 
+    approveSession: async ({ session, deny, reason }, { principal: caller }) => {
+      const { id } = await access.session(caller, session);
+      return sessionMessage(await shells.review(caller, id, { denied: deny, reason }), shells.live(id));
+    },
+
     killSession: async ({ session, reason }, { principal: caller }) => {
       const { id } = await access.session(caller, session);
       return sessionMessage(await shells.kill(caller, id, reason), shells.live(id));
@@ -60,7 +65,8 @@ async function* openSession(
   if (message.case !== "start") throw new HpsError("invalid", "the first message does not start a session");
   const host = await access.host(caller, message.value.host);
   const participant = await shells.open(caller, host.id, parseShellStart(message.value), signal);
-  yield* sessionStream({ shells, participant, messages, signal, endsInput: true });
+  const endsInput = participant.session.command.length > 0;
+  yield* sessionStream({ shells, participant, messages, signal, endsInput });
 }
 
 async function* attachSession(

@@ -5,7 +5,16 @@ import { insertSession, selectSession, selectSessionHost, selectSessions, update
 
 const SESSION = {
   ...{ id: "s", hostId: "h", clusterId: "c", host: "h1", operator: "alice" },
-  ...{ command: ["true"], reason: "", address: "", agentRun: "", startedAt: 1 },
+  ...{
+    command: ["true"],
+    reason: "",
+    address: "",
+    agentRun: "",
+    startedAt: 1,
+    approver: "",
+    endsAt: null,
+    idleLimit: 0,
+  },
 };
 const END = { endedAt: 2, exitCode: null, endReason: "", recordingBytes: 0, recordingDigest: "", recorded: true };
 const QUERY = { clusters: ["c"], openOnly: true, before: { startedAt: 1, id: "s" }, limit: 1 };

@@ -27,6 +27,12 @@ export interface SessionRow {
   readonly recordingDigest: string;
   /** All of it is recorded. */
   readonly recorded: boolean;
+  /** The operator who approved it; empty when nobody had to. */
+  readonly approver: string;
+  /** When its time is over; null without a limit. */
+  readonly endsAt: number | null;
+  /** A terminal ends when nobody types for so many milliseconds; 0 without a limit. */
+  readonly idleLimit: number;
 }
 
 export type NewSession = Omit<SessionRow, "cluster" | keyof SessionEnd>;
@@ -57,28 +63,37 @@ export async function selectSessionHost(
     .executeTakeFirst();
 }
 
-export async function insertSession(tx: Tx, session: NewSession): Promise<void> {
+/** Also of one that is there already, because it waited for its approval. */
+export async function insertSession(tx: Tx, { id, ...session }: NewSession): Promise<void> {
+  const values = valuesOf(session);
   await tx
     .insertInto("session")
-    .values({
-      id: session.id,
-      host_id: session.hostId,
-      cluster_id: session.clusterId,
-      host_name: session.host,
-      operator: session.operator,
-      command_json: JSON.stringify(session.command),
-      reason: session.reason,
-      started_at: session.startedAt,
-      ended_at: null,
-      exit_code: null,
-      end_reason: "",
-      recording_bytes: 0,
-      recording_digest: "",
-      address: session.address,
-      agent_run: session.agentRun,
-      recorded: 1,
-    })
+    .values({ id, ...values })
+    .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
     .execute();
+}
+
+function valuesOf(session: Omit<NewSession, "id">) {
+  return {
+    host_id: session.hostId,
+    cluster_id: session.clusterId,
+    host_name: session.host,
+    operator: session.operator,
+    command_json: JSON.stringify(session.command),
+    reason: session.reason,
+    started_at: session.startedAt,
+    ended_at: null,
+    exit_code: null,
+    end_reason: "",
+    recording_bytes: 0,
+    recording_digest: "",
+    address: session.address,
+    agent_run: session.agentRun,
+    recorded: 1,
+    approver: session.approver,
+    ends_at: session.endsAt,
+    idle_limit: session.idleLimit,
+  };
 }
 
 export async function updateSessionEnd(tx: Tx, id: string, end: SessionEnd): Promise<void> {
@@ -148,5 +163,8 @@ function sessionOf(row: Joined): SessionRow {
     recordingBytes: row.recording_bytes,
     recordingDigest: row.recording_digest,
     recorded: row.recorded === 1,
+    approver: row.approver,
+    endsAt: row.ends_at,
+    idleLimit: row.idle_limit,
   };
 }

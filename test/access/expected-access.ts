@@ -90,13 +90,17 @@ InstallationService/ResumeReboot          U  U   U   U   U   U   D   D   D   D  
 InstallationService/IssueClaim            U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 InstallationService/ApproveEnrolment      U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 
-ShellService/OpenSession                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
-ShellService/AttachSession                U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/OpenSession                  U  U   U   U   U   U   D   D   D   D   D   D   d   ok  ok  N   N   d   ok  ok
+ShellService/OpenSession by grant         U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ShellService/AttachSession                U  U   U   U   U   U   D   D   D   D   D   D   d   ok  ok  N   N   d   ok  ok
+ShellService/AttachSession by grant       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ShellService/ApproveSession               U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ShellService/KillSession                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ShellService/GetSession                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions of all          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
-ShellService/ReadRecording                U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/ReadRecording                U  U   U   U   U   U   D   D   D   D   D   D   d   ok  ok  N   N   d   ok  ok
+ShellService/ReadRecording by grant       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/VerifyRecording              U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 
 SystemService/GetStatus                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok

@@ -18,7 +18,7 @@ import { ServerCredentials } from "../../server/core/identity/server-credentials
 import { systemStatus } from "../../server/core/system/status.ts";
 import { operatorCaller } from "../../server/core/testing/callers.ts";
 import { TEST_PASSPHRASE_COST } from "../../server/core/testing/test-identity.ts";
-import { addTestImage } from "../../server/core/testing/test-rows.ts";
+import { addTestImage, addTestOperator } from "../../server/core/testing/test-rows.ts";
 import { createRpcDoor } from "../../server/rpc/rpc-door.ts";
 import { openHpsStore } from "../../server/store/database.ts";
 
@@ -89,6 +89,8 @@ export async function openRig(change: (core: Core) => Core = (core) => core) {
     await store.close();
     await rm(folder, { recursive: true, force: true });
   };
+  // Whose name ROOT has: open shells are judged by what the store says of their operator.
+  await addTestOperator(store, "alice", { "*": "admin" });
   const clusters = { a: await addCluster(core, "a"), b: await addCluster(core, "b") };
   await addTestImage(store, clusters.a, { name: "debian:12" });
   return {

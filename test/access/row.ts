@@ -39,6 +39,8 @@ export interface RowSpec<M extends DescMethod> {
   readonly isPast?: (reply: MessageShape<M["output"]>, t: Try) => boolean;
   /** What the request names, as audit calls it; absent where nothing is named. */
   readonly target?: (t: Try) => string;
+  /** The prepared object has a grant for every viewer of its cluster. */
+  readonly granted?: boolean;
   /** Reading changes nothing and is no event; `elsewhere`: what is changed is an agent's or a file, and no table but audit tells of it. */
   readonly changes?: boolean | "elsewhere";
   /** Of a change: how many audit events its caller makes by it; default 1. */
@@ -60,6 +62,7 @@ export interface Row {
   readonly shows: (reply: Uint8Array, t: Try) => boolean;
   readonly isPast: (reply: Uint8Array, t: Try) => boolean;
   readonly target: ((t: Try) => string) | undefined;
+  readonly granted: boolean;
   readonly isSettled: (t: Try) => boolean;
 }
 
@@ -73,6 +76,7 @@ export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
     shows,
     isPast,
     target,
+    granted = false,
     changes = false,
     isSettled,
     events = () => 1,
@@ -83,7 +87,7 @@ export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
   const bytesOf = (init: MessageInitShape<M["input"]>) => toBinary(method.input, create(method.input, init));
   return {
     name: `${action.replace(/^(.*\.)?v1\./, "")}${variant === undefined ? "" : ` ${variant}`}`,
-    ...{ method, changes, events, extra, target },
+    ...{ method, changes, events, extra, target, granted },
     agents: action.startsWith("hps.v1.AgentService/"),
     wish: typeof wish === "function" ? wish : () => wish,
     requests: (t) => [bytesOf(request(t)), ...(next === undefined ? [] : [bytesOf(next(t))])],

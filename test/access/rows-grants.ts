@@ -9,7 +9,7 @@ const grant = GrantService.method;
 const isStored = ({ rig }: Try, id: string) => rig.book.value("SELECT id FROM shell_grant WHERE id = ?", id) === id;
 
 /** To every viewer, on the prepared host alone. */
-async function grantViewers({ core, clusters }: Rig, { hostName }: Pick<Subject, "hostName">): Promise<string> {
+export async function grantViewers({ core, clusters }: Rig, { hostName }: Pick<Subject, "hostName">): Promise<string> {
   const wish = { to: { role: "viewer" }, on: { host: hostName }, permission: "enter", expiresAt: null } as const;
   return (await core.grants.create(ROOT, clusters.a, { ...wish, reason: "test" })).id;
 }

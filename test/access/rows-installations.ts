@@ -2,7 +2,8 @@ import { InstallationService, InstallationState } from "../../proto/gen/hps/v1/i
 import { ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { SystemService } from "../../proto/gen/hps/v1/system_pb.ts";
 import { type Rig, ROOT } from "./rig.ts";
-import { type Row, row, type Try } from "./row.ts";
+import { type Row, type RowSpec, row, type Try } from "./row.ts";
+import { grantViewers } from "./rows-grants.ts";
 import { ofHost } from "./rows-hosts.ts";
 import { hasOpenSession, versionOf } from "./subject.ts";
 
@@ -118,25 +119,53 @@ export const INSTALLATION_ROWS: readonly Row[] = [
 
 const ofSession = ({ subject }: Try) => `session:${subject.sessionId}`;
 
-export const SHELL_ROWS: readonly Row[] = [
-  row(shell.openSession, {
-    wish: { state: "installing", agent: "serves" },
-    request: ({ subject }) => ({
-      message: { case: "start" as const, value: { host: subject.hostId, command: ["true"], reason: "test" } },
-    }),
-    shows: ({ message }, { rig, subject }) =>
-      message.case === "session" &&
-      rig.book.value("SELECT host_id FROM session WHERE id = ?", message.value.id) === subject.hostId,
-    target: ofHost,
-    changes: true,
-    isSettled: ({ rig, subject }) => !hasOpenSession(rig, subject.hostId),
+const BY_GRANT = { variant: "by grant", extra: grantViewers, granted: true } as const;
+
+const OPEN_SESSION: RowSpec<typeof shell.openSession> = {
+  wish: { state: "installing", agent: "serves" },
+  request: ({ subject }) => ({
+    message: { case: "start" as const, value: { host: subject.hostId, command: ["true"], reason: "test" } },
   }),
-  row(shell.attachSession, {
-    wish: { state: "installing", agent: "serves", session: "waiting" },
-    request: ({ subject }) => ({ message: { case: "attach" as const, value: { session: subject.sessionId } } }),
-    shows: ({ message }, { subject }) => message.case === "session" && message.value.id === subject.sessionId,
+  shows: ({ message }, { rig, subject }) =>
+    message.case === "session" &&
+    rig.book.value("SELECT host_id FROM session WHERE id = ?", message.value.id) === subject.hostId,
+  target: ofHost,
+  changes: true,
+  isSettled: ({ rig, subject }) => !hasOpenSession(rig, subject.hostId),
+};
+
+const ATTACH_SESSION: RowSpec<typeof shell.attachSession> = {
+  wish: { state: "installing", agent: "serves", session: "waiting" },
+  request: ({ subject }) => ({ message: { case: "attach" as const, value: { session: subject.sessionId } } }),
+  shows: ({ message }, { subject }) => message.case === "session" && message.value.id === subject.sessionId,
+  target: ofSession,
+  changes: "elsewhere",
+};
+
+const READ_RECORDING: RowSpec<typeof shell.readRecording> = {
+  wish: { state: "installing", agent: "attached", session: "over" },
+  request: ({ subject }) => ({ session: subject.sessionId }),
+  shows: ({ data }, { rig, subject }) =>
+    Buffer.from(data).includes('"version":') && isReadAudited(rig, subject.sessionId),
+  target: ofSession,
+  changes: "elsewhere",
+  // Told by a word of its own: see shows.
+  events: () => 0,
+};
+
+export const SHELL_ROWS: readonly Row[] = [
+  row(shell.openSession, OPEN_SESSION),
+  row(shell.openSession, { ...OPEN_SESSION, ...BY_GRANT }),
+  row(shell.attachSession, ATTACH_SESSION),
+  row(shell.attachSession, { ...ATTACH_SESSION, ...BY_GRANT }),
+  row(shell.approveSession, {
+    wish: { state: "installing", agent: "serves", session: "asked" },
+    request: ({ subject }) => ({ session: subject.sessionId, reason: "test" }),
+    shows: ({ id }, { subject }) => id === subject.sessionId,
     target: ofSession,
-    changes: "elsewhere",
+    changes: true,
+    isSettled: ({ rig, who, subject }) =>
+      rig.book.value("SELECT approver FROM session WHERE id = ?", subject.sessionId) === who,
   }),
   row(shell.killSession, {
     wish: { state: "installing", agent: "serves", session: "waiting" },
@@ -163,16 +192,8 @@ export const SHELL_ROWS: readonly Row[] = [
     request: () => ({ pageSize: 1000 }),
     shows: ({ sessions }, { subject }) => sessions.some(({ id }) => id === subject.sessionId),
   }),
-  row(shell.readRecording, {
-    wish: { state: "installing", agent: "attached", session: "over" },
-    request: ({ subject }) => ({ session: subject.sessionId }),
-    shows: ({ data }, { rig, subject }) =>
-      Buffer.from(data).includes('"version":') && isReadAudited(rig, subject.sessionId),
-    target: ofSession,
-    changes: "elsewhere",
-    // Told by a word of its own: see shows.
-    events: () => 0,
-  }),
+  row(shell.readRecording, READ_RECORDING),
+  row(shell.readRecording, { ...READ_RECORDING, ...BY_GRANT }),
   row(shell.verifyRecording, {
     wish: { state: "installing", agent: "attached", session: "over" },
     request: ({ subject }) => ({ session: subject.sessionId }),

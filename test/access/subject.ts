@@ -7,6 +7,7 @@ import { StartSessionSchema } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { parseHostName } from "../../proto/values/host-name.ts";
 import { parseMac } from "../../proto/values/mac.ts";
 import { newUuid } from "../../proto/values/uuid.ts";
+import { actorOfCaller } from "../../server/core/audit/audit.ts";
 import type { HostEvent } from "../../server/core/hosts/life-cycle.ts";
 import { parseShellStart } from "../../server/core/shells/shell-start.ts";
 import type { Peer } from "./identities.ts";
@@ -16,8 +17,8 @@ export interface Wish {
   readonly state?: "armed" | "awaiting" | "installing" | "failed" | "frozen" | "rebooting";
   /** Whether an agent is there, and whether it takes part in shells by itself. */
   readonly agent?: "attached" | "serves";
-  /** A shell session: one that waits for the agent, or one that is over. */
-  readonly session?: "waiting" | "over";
+  /** A shell session: one that waits for the agent or for another operator's approval, or one that is over. */
+  readonly session?: "waiting" | "asked" | "over";
 }
 
 export interface Subject {
@@ -141,7 +142,8 @@ async function openShells(
     },
   });
   const cancel = new AbortController();
-  if (session !== undefined) {
+  const asked = session === "asked" ? await askForSession(rig, hostId, cancel.signal) : undefined;
+  if (session !== undefined && asked === undefined) {
     const start = parseShellStart(create(StartSessionSchema, { command: ["true"], reason: "test" }));
     core.shells.open(ROOT, hostId, start, cancel.signal).then(
       // The first thing the agent's end is sent.
@@ -152,7 +154,7 @@ async function openShells(
       () => undefined,
     );
   }
-  const sessionId = session === undefined ? "" : await opened.promise;
+  const sessionId = session === undefined ? "" : (asked ?? (await opened.promise));
   const close = async () => {
     cancel.abort();
     attached.detach();
@@ -163,6 +165,18 @@ async function openShells(
     await until("the session is over", () => !hasOpenSession(rig, hostId));
   }
   return { sessionId, told, close };
+}
+
+/** One that waits for another operator's approval, which its cluster wants of no other. */
+async function askForSession({ core, clusters }: Rig, hostId: string, signal: AbortSignal): Promise<string> {
+  const require = async (approvalRequired: boolean) =>
+    await core.clusters.update(actorOfCaller(ROOT), clusters.a, { shellPolicy: { approvalRequired } }, "");
+  await require(true);
+  const start = parseShellStart(create(StartSessionSchema, { command: ["true"], reason: "test" }));
+  const participant = await core.shells.open(ROOT, hostId, start, signal);
+  signal.addEventListener("abort", () => participant.leave("test"));
+  await require(false);
+  return participant.session.id;
 }
 
 export function hasOpenSession({ book }: Rig, hostId: string): boolean {

@@ -13,12 +13,19 @@ import { type Client, client } from "../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { newUuid } from "../../proto/values/uuid.ts";
+import { actorOfCaller } from "../../server/core/audit/audit.ts";
+import { Clusters } from "../../server/core/clusters/clusters.ts";
 import { Access } from "../../server/core/identity/access.ts";
 import { expiryOf } from "../../server/core/identity/live-calls.ts";
+import { Operators } from "../../server/core/identity/operators.ts";
 import type { Caller, Role } from "../../server/core/identity/principal.ts";
 import { Presence } from "../../server/core/presence/presence.ts";
+import { Grants, type GrantWish } from "../../server/core/shells/grants.ts";
 import { Recordings } from "../../server/core/shells/recordings.ts";
+import { ShellAdmission } from "../../server/core/shells/shell-admission.ts";
+import type { ShellPolicy } from "../../server/core/shells/shell-policy.ts";
 import { type ShellLimits, Shells } from "../../server/core/shells/shells.ts";
+import { operatorCaller } from "../../server/core/testing/callers.ts";
 import { addTestCluster, addTestHost } from "../../server/core/testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type TestIdentity } from "../../server/core/testing/test-identity.ts";
 import { addTestInstallation, addTestOperator } from "../../server/core/testing/test-rows.ts";
@@ -40,6 +47,12 @@ export interface ShellRig extends AsyncDisposable {
   readonly operatorChannel: Channel;
   readonly agentChannel: Channel;
   readonly operatorNamed: (name: string, roles: Readonly<Record<string, Role>>) => Promise<Operator>;
+  /** Its id. */
+  readonly grant: (to: GrantWish["to"], permission: GrantWish["permission"], forMs?: number) => Promise<string>;
+  readonly revokeGrant: (id: string) => Promise<void>;
+  /** What the cluster asks of shells from now on. */
+  readonly policy: (policy: Partial<ShellPolicy>) => Promise<unknown>;
+  readonly setRoles: (name: string, roles: Readonly<Record<string, Role>>) => Promise<unknown>;
   /** The agent of another host, as it would call. */
   readonly stranger: () => Promise<Client<typeof AgentService>>;
   /** What the agent is asked; replaced by tests of agents that misbehave. */
@@ -56,7 +69,7 @@ export interface ShellRigOptions {
 
 export async function startShellRig(options: ShellRigOptions = {}): Promise<ShellRig> {
   const identity = await openTestIdentity();
-  const { store, clock, audit, changes, live } = identity;
+  const { store, clock, audit, changes, live, refusals } = identity;
   const state = await mkdtemp(path.join(tmpdir(), "hps-shell-"));
   const clusterId = await addTestCluster(store);
   const hostId = await addTestHost(store, clusterId, { name: "h1" });
@@ -65,12 +78,14 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
   attach(presence, { hostId, clusterId }, async (shell) => await rig.onCommand(shell));
   const records = { store, clock, audit, changes };
   const { limits = {} } = options;
-  const shells = new Shells({ ...records, presence, folder, recording: "strict", onError: () => undefined, limits });
-  const server = await startServer(
-    identity,
-    shells,
-    new Recordings({ ...records, folder, quotas: QUOTAS, onError: () => undefined }),
-  );
+  const admission = new ShellAdmission({ store, clock, refusals });
+  const shells = new Shells({
+    ...{ ...records, presence, folder, admission, refusals, live, limits },
+    recording: "strict",
+    onError: () => undefined,
+  });
+  const recordings = { ...records, folder, admission, quotas: QUOTAS, onError: () => undefined };
+  const server = await startServer(identity, shells, new Recordings(recordings));
   live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
   const channels: Channel[] = [];
   const connect = async (peer: Parameters<typeof issueTestPeer>[1]) => {
@@ -96,6 +111,7 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
     operator: client(ShellService, alice.channel),
     operatorSerial: alice.serial,
     operatorChannel: alice.channel,
+    ...ruling(identity, clusterId),
     operatorNamed: async (name, roles) => client(ShellService, (await operatorNamed(name, roles)).channel),
     stranger: async () => client(AgentService, await agentOf(await addTestHost(store, clusterId, { name: "h2" }))),
     onCommand: async (shell) => await agent.start(shell, client(AgentService, agentChannel).serveShell),
@@ -110,6 +126,29 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
     },
   };
   return rig;
+}
+
+/** What an admin does. */
+function ruling(
+  identity: TestIdentity,
+  clusterId: string,
+): Pick<ShellRig, "grant" | "revokeGrant" | "policy" | "setRoles"> {
+  const grants = new Grants(identity);
+  const clusters = new Clusters(identity);
+  const admin = operatorCaller("admin", undefined, "root");
+  return {
+    grant: async (to, permission, forMs) => {
+      const expiresAt = forMs === undefined ? null : identity.clock() + forMs;
+      const on = { host: "h1" };
+      return (await grants.create(admin, clusterId, { to, on, permission, expiresAt, reason: "test" })).id;
+    },
+    revokeGrant: async (id) => await grants.delete(admin, id),
+    policy: async (shellPolicy) => await clusters.update(actorOfCaller(admin), clusterId, { shellPolicy }, ""),
+    setRoles: async (name, roles) => {
+      const bindings = Object.entries(roles).map(([cluster, role]) => ({ cluster, role }));
+      return await new Operators(identity).setRoles(actorOfCaller(admin), name, bindings);
+    },
+  };
 }
 
 /** An agent's stream in the place of Attach: it does what it is told and answers. */

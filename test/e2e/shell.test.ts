@@ -146,7 +146,7 @@ test("an operator whose certificate is revoked is out at once", async () => {
   const { id } = await session.session;
   await expect
     .poll(async () => (await bob.getSession({ session: id })).endReason)
-    .toContain("the operator's call was ended: ");
+    .toBe("alice was thrown out: its certificate is revoked: laptop stolen");
 });
 
 test("an agent that goes away is a sentence for the operator", async () => {

@@ -19,6 +19,7 @@ export class Changes {
   readonly #store: HpsStore;
   readonly #clock: Clock;
   readonly #wakes = new Wakes();
+  readonly #listeners = new Set<(change: NewChange) => void>();
 
   constructor(store: HpsStore, clock: Clock) {
     this.#store = store;
@@ -28,7 +29,16 @@ export class Changes {
   /** Call in the transaction of the change; watchers wake once it is durable. */
   async note(tx: Tx, change: NewChange): Promise<void> {
     await insertChange(tx, this.#clock(), change);
-    tx.afterCommit(() => this.#wakes.wake());
+    tx.afterCommit(() => {
+      this.#wakes.wake();
+      for (const listener of this.#listeners) listener(change);
+    });
+  }
+
+  /** Calls `listener` after each change that is durable, until what it answers with is called. Quick, does not throw. */
+  listen(listener: (change: NewChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Where the feed ends now: `follow` from here misses nothing that is not yet visible. */

@@ -60,7 +60,7 @@ export function atLeast(role: Role | undefined, needs: Role): boolean {
 }
 
 /** The operator's role in one cluster, the higher of the one there and the one everywhere. */
-export function roleIn(principal: OperatorPrincipal, clusterId: string): Role | undefined {
+export function roleIn(principal: Pick<OperatorPrincipal, "roles">, clusterId: string): Role | undefined {
   const here = principal.roles.get(clusterId);
   const everywhere = principal.roles.get(EVERYWHERE);
   return atLeast(here, everywhere ?? "viewer") ? here : everywhere;

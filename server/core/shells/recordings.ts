@@ -9,6 +9,7 @@ import { fileOfPart, partOf, type RecordingPart } from "./recording-files.ts";
 import { pruneRecordings } from "./recording-retention.ts";
 import { type RecordingQuotas, RecordingRoom } from "./recording-room.ts";
 import type { SessionRecordsDeps } from "./session-records.ts";
+import type { ShellAdmission } from "./shell-admission.ts";
 import { type RecordingVerdict, verifyRecording } from "./verify-recording.ts";
 
 export interface RecordingsDeps extends Omit<SessionRecordsDeps, "changes"> {
@@ -17,6 +18,8 @@ export interface RecordingsDeps extends Omit<SessionRecordsDeps, "changes"> {
   readonly quotas: RecordingQuotas;
   /** A removal that failed where nobody waits for it. Must not throw. */
   readonly onError: (error: unknown) => void;
+  /** Who may. */
+  readonly admission: Pick<ShellAdmission, "join">;
 }
 
 /** That somebody read a recording, in the audit log. */
@@ -50,11 +53,12 @@ export class Recordings {
   }
 
   /**
-   * A part of the recording of a session the caller may see, up to what is written by now. The audit log has it before the
-   * first byte goes out. `not-found` when it is not there, with why.
+   * A part of the recording of a session the caller may watch, up to what is written by now. The audit log has it before the
+   * first byte goes out. `denied` without a right, `not-found` when it is not there, with why.
    */
   async *read(caller: Caller, id: string, wish: ReadWish): AsyncGenerator<Buffer, void, void> {
     const row = await this.#session(id);
+    await this.#deps.admission.join(caller, row, "watch");
     const part = partOf(row, wish.part);
     const file = await this.#open(row, part);
     try {

@@ -37,6 +37,8 @@ export interface Joining {
   readonly address: string;
   readonly role: SeatRole;
   readonly joinedAt: number;
+  /** Has the right to write too, once the owner lets it. */
+  readonly mayEnter: boolean;
 }
 
 /** One participant with what waits for it. */
@@ -46,6 +48,7 @@ export class SessionParticipant implements Participant, Seat {
   readonly address: string;
   readonly joinedAt: number;
   role: SeatRole;
+  mayEnter: boolean;
   readonly #door: SessionDoor;
   readonly #queue: OutputQueue;
   #notices = 0;
@@ -55,7 +58,8 @@ export class SessionParticipant implements Participant, Seat {
   #redraw: NodeJS.Timeout | undefined;
   #toldReadOnly = false;
 
-  constructor(door: SessionDoor, { operator, address, role, joinedAt }: Joining) {
+  constructor(door: SessionDoor, { operator, address, role, joinedAt, mayEnter }: Joining) {
+    this.mayEnter = mayEnter;
     this.#door = door;
     this.operator = operator;
     this.address = address;

@@ -56,14 +56,12 @@ export class SessionRecords {
 
   /** Row, change and audit event in one. */
   async begin(row: SessionRow, who: AuditActor, recorded: boolean): Promise<void> {
-    const { store, audit } = this.#deps;
-    const command = JSON.stringify(row.command).slice(0, MAX_SHOWN_COMMAND);
-    await store.write(async (tx) => {
-      await insertSession(tx, row);
-      await this.#note(tx, row);
-      const details = { session: row.id, command, recorded: recorded ? "yes" : "no" };
-      await audit.allowed(tx, who, { ...subjectOf(row), reason: row.reason, details });
-    });
+    await this.#asked(row, who, { recorded: recorded ? "yes" : "no", ...(row.approver && { approver: row.approver }) });
+  }
+
+  /** That a session waits for another operator's approval. */
+  async ask(row: SessionRow, who: AuditActor): Promise<void> {
+    await this.#asked(row, who, { approval: "asked for" });
   }
 
   /** That somebody acts on a session that goes on: takes part in it, ends it. */
@@ -96,6 +94,17 @@ export class SessionRecords {
         recordingDigest: recording.digest,
       };
       await audit.allowed(tx, { ...who, action: END_ACTION }, { ...subjectOf(row), reason, details });
+    });
+  }
+
+  async #asked(row: SessionRow, who: AuditActor, more: Details): Promise<void> {
+    const { store, audit } = this.#deps;
+    const command = JSON.stringify(row.command).slice(0, MAX_SHOWN_COMMAND);
+    await store.write(async (tx) => {
+      await insertSession(tx, row);
+      await this.#note(tx, row);
+      const details = { session: row.id, command, ...more };
+      await audit.allowed(tx, who, { ...subjectOf(row), reason: row.reason, details });
     });
   }
 

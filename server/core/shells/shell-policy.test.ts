@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { OPEN_SHELL_POLICY } from "../../store/clusters.ts";
 import type { ShellGrant } from "../../store/shell-grants.ts";
 import { atLeast, type Role } from "../identity/principal.ts";
-import { decideOpening, noRight, rightOf, type ShellFacts, type ShellWish } from "./shell-policy.ts";
+import { decideOpening, noRight, rightEnded, rightOf, type ShellFacts, type ShellWish } from "./shell-policy.ts";
 
 const NOW = 1_000_000;
 const FACTS: ShellFacts = {
@@ -18,6 +18,7 @@ const FACTS: ShellFacts = {
     ]),
   },
   cluster: "lab",
+  clusterId: "c1",
   policy: OPEN_SHELL_POLICY,
   grants: [],
   now: NOW,
@@ -136,6 +137,9 @@ test("a refusal says what is missing, and the command that would give it", () =>
     },
   });
   expect(noRight({ ...FACTS, role: "admin", policy: BY_GRANT }, "watch").message).toBe(
-    "you may not watch shells of host lab/web01: cluster lab lets nobody in without a grant, and there is none for you",
+    "you may not watch shells of host lab/web01: cluster lab lets nobody in without a grant, and there is none for this",
+  );
+  expect(rightEnded(FACTS, "enter")).toBe(
+    "bob may no longer enter shells of host lab/web01: this needs role operator in cluster lab, or a grant",
   );
 });

@@ -16,6 +16,7 @@ export interface ShellFacts {
   readonly role: Role | undefined;
   readonly host: { readonly id: string; readonly name: string; readonly tags: ReadonlyMap<string, string> };
   readonly cluster: string;
+  readonly clusterId: string;
   readonly policy: ShellPolicy;
   /** Of the cluster, of anybody. */
   readonly grants: readonly ShellGrant[];
@@ -62,17 +63,28 @@ export function rightOf(facts: ShellFacts, wish: ShellWish): ShellRight | undefi
 }
 
 /** The refusal for somebody without a right: what is missing, and the command that would give it. */
-export function noRight({ operator, role, host, cluster, policy }: ShellFacts, wish: ShellWish): HpsError {
+export function noRight(facts: ShellFacts, wish: ShellWish): HpsError {
+  const { operator, host, cluster, policy } = facts;
   const name = `${cluster}/${host.name}`;
-  const what = wish === "enter" ? "enter shells of" : "watch shells of";
-  const why =
-    role !== undefined && atLeast(role, "operator") && policy.access === "grant"
-      ? `cluster ${cluster} lets nobody in without a grant, and there is none for you`
-      : `this needs role operator in cluster ${cluster}, or a grant`;
-  return new HpsError("denied", `you may not ${what} host ${name}: ${why}`, {
-    hint: `ask an admin of the cluster for: hpsctl grant add --operator ${operator.name} --host ${name} --can ${wish} --for 8h`,
+  const ask = `hpsctl grant add --operator ${operator.name} --host ${name} --can ${wish} --for 8h`;
+  return new HpsError("denied", `you may not ${DEEDS[wish]} host ${name}: ${whyNot(facts)}`, {
+    hint: `ask an admin of the cluster for: ${ask}`,
     details: { reason: policy.access === "grant" ? "grant" : "role" },
   });
+}
+
+/** For one who is there already, said to all who take part and written down. */
+export function rightEnded(facts: ShellFacts, wish: ShellWish): string {
+  const { operator, host, cluster } = facts;
+  return `${operator.name} may no longer ${DEEDS[wish]} host ${cluster}/${host.name}: ${whyNot(facts)}`;
+}
+
+const DEEDS: Readonly<Record<ShellWish, string>> = { enter: "enter shells of", watch: "watch shells of" };
+
+function whyNot({ role, cluster, policy }: ShellFacts): string {
+  return role !== undefined && atLeast(role, "operator") && policy.access === "grant"
+    ? `cluster ${cluster} lets nobody in without a grant, and there is none for this`
+    : `this needs role operator in cluster ${cluster}, or a grant`;
 }
 
 function fits(grant: ShellGrant, { operator, role, host, now }: ShellFacts, wish: ShellWish): boolean {

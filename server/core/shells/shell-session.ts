@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import { SessionNoticeKind } from "../../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseSignal, parseWindowSize, type WindowSize } from "../../../proto/values/terminal.ts";
 import type { SessionRow } from "../../store/sessions.ts";
@@ -13,6 +14,7 @@ import type { Recorder } from "./recorder.ts";
 import type { FileDigest } from "./recording-file.ts";
 import { type Outcome, operatorExit, outcomeOf } from "./session-outcome.ts";
 import { type Joining, type SessionDoor, SessionParticipant } from "./session-participant.ts";
+import type { ShellWish } from "./shell-policy.ts";
 import { Traffic } from "./traffic.ts";
 import { admitWriter, tellJoined, tellLeft } from "./who-writes.ts";
 
@@ -30,6 +32,7 @@ export interface ShellSessionOptions {
   readonly recorder: Recorder;
   /** How long a terminal lives without participants. */
   readonly holdMs: number;
+  readonly clock: () => number;
   /** Called once; must not throw. */
   readonly onEnd: (session: ShellSession, ending: SessionEnding) => Promise<void>;
 }
@@ -45,12 +48,14 @@ export class ShellSession implements SessionDoor {
   readonly #served = Promise.withResolvers<void>();
   readonly #hold: Hold;
   #isServed = false;
+  #typedAt: number;
   #inFlight = 0;
   #noticed = false;
   #ending: Promise<void> | undefined;
 
   constructor(options: ShellSessionOptions) {
-    const { row, recorder, holdMs } = options;
+    const { row, recorder, holdMs, clock } = options;
+    this.#typedAt = clock();
     this.row = row;
     this.recorder = recorder;
     this.#options = options;
@@ -78,6 +83,23 @@ export class ShellSession implements SessionDoor {
   /** Bytes held here now, in both directions. */
   get bufferedBytes(): number {
     return this.toAgent.size + this.#audience.size + this.#inFlight;
+  }
+
+  /** When somebody last typed. */
+  get typedAt(): number {
+    return this.#typedAt;
+  }
+
+  /** That the session's time is nearly over. */
+  notify(text: string): void {
+    this.#audience.tell(SessionNoticeKind.LIMIT, text);
+  }
+
+  /** What a participant may do from now on; an error: nothing. */
+  judged(participant: string, verdict: ShellWish | HpsError): void {
+    const who = this.#audience.all.find(({ id }) => id === participant);
+    if (verdict instanceof HpsError) who?.refuse(verdict);
+    else if (who !== undefined) who.mayEnter = verdict === "enter";
   }
 
   /** Resolves when the agent is there; rejects when the session ends before. */
@@ -198,6 +220,7 @@ export class ShellSession implements SessionDoor {
       return;
     }
     if (input.case === "input") {
+      this.#typedAt = this.#options.clock();
       this.#traffic.count("input", input.value);
       await this.recorder.input(input.value);
     }

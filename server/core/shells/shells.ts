@@ -6,13 +6,20 @@ import type { WindowSize } from "../../../proto/values/terminal.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionQuery, SessionRow } from "../../store/sessions.ts";
 import { actorOfCaller } from "../audit/audit.ts";
+import type { LiveCalls } from "../identity/live-calls.ts";
 import type { Caller } from "../identity/principal.ts";
+import type { RecordsRefusals } from "../identity/refusals.ts";
+import { Approvals, type Review } from "./approvals.ts";
 import type { Participant } from "./participant.ts";
 import { digestOfRecording, Recorder } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
 import type { RecordingRoom } from "./recording-room.ts";
+import { SessionKeeper } from "./session-keeper.ts";
 import { SessionRecords, type SessionRecordsDeps } from "./session-records.ts";
+import { type Asked, openRow, who } from "./session-row.ts";
 import { SessionSlots } from "./session-slots.ts";
+import type { ShellAdmission } from "./shell-admission.ts";
+import { notAttached, notGoing, notServed, stoppingError } from "./shell-errors.ts";
 import { type SessionEnding, ShellSession } from "./shell-session.ts";
 import { parseReason, type ShellStart } from "./shell-start.ts";
 
@@ -35,6 +42,8 @@ export interface ShellLimits {
   readonly serveMs: number;
   /** How long a terminal lives without anybody who takes part. */
   readonly holdMs: number;
+  /** How long an operator waits for another one's approval. */
+  readonly approvalMs: number;
 }
 
 export interface AttachWish {
@@ -44,7 +53,9 @@ export interface AttachWish {
 }
 
 /** A session that goes on, as it is shown. */
-export type LiveSession = Pick<ShellSession, "state" | "participants" | "recorder">;
+export interface LiveSession extends Pick<ShellSession, "state" | "participants"> {
+  readonly recorder: Pick<Recorder, "complete">;
+}
 
 export interface ShellsDeps extends SessionRecordsDeps {
   readonly presence: ShellPresence;
@@ -53,12 +64,17 @@ export interface ShellsDeps extends SessionRecordsDeps {
   readonly recording: RecordingMode;
   /** Without it recordings have no quota. */
   readonly room?: RecordingRoom;
+  /** Who may. */
+  readonly admission: Pick<ShellAdmission, "open" | "join">;
+  readonly refusals: RecordsRefusals;
+  /** Whose certificates open nothing any more. */
+  readonly live: Pick<LiveCalls, "connect">;
   /** For the log: a recording or a row that could not be written. Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly limits?: Partial<ShellLimits>;
 }
 
-const LIMITS: ShellLimits = { perHost: 16, inAll: 1000, serveMs: 10_000, holdMs: 600_000 };
+const LIMITS: ShellLimits = { perHost: 16, inAll: 1000, serveMs: 10_000, holdMs: 600_000, approvalMs: 600_000 };
 const GONE = "the operator went away";
 const AFTER_CRASH = "hpsd ended before the session did";
 const PAGE = 100;
@@ -69,6 +85,8 @@ export class Shells {
   readonly #limits: ShellLimits;
   readonly #records: SessionRecords;
   readonly #slots: SessionSlots;
+  readonly #approvals: Approvals;
+  readonly #keeper: SessionKeeper;
   readonly #sessions = new Map<string, ShellSession>();
   #stopping = false;
 
@@ -77,6 +95,8 @@ export class Shells {
     this.#limits = { ...LIMITS, ...deps.limits };
     this.#records = new SessionRecords(deps);
     this.#slots = new SessionSlots(this.#limits);
+    this.#approvals = new Approvals({ ...deps, records: this.#records, waitMs: this.#limits.approvalMs });
+    this.#keeper = new SessionKeeper(deps);
   }
 
   /** Bytes held now, by session. */
@@ -85,18 +105,35 @@ export class Shells {
   }
 
   /**
-   * A session on a host the caller may enter: recorded, audited, served by the host's agent. `signal` is the operator's
-   * call. Errors: `unavailable` when no agent is attached or nothing can be recorded, `exhausted`, `deadline`.
+   * A session on a host the caller sees: recorded, audited, served by the host's agent, when the caller may enter and, where
+   * its cluster wants that, another operator has approved it. `signal` is the operator's call. Errors: `denied`,
+   * `precondition`, `unavailable` when no agent is attached or nothing can be recorded, `exhausted`, `deadline`.
    */
   async open(caller: Caller, hostId: string, start: ShellStart, signal: AbortSignal): Promise<Participant> {
     if (this.#stopping) throw stoppingError();
-    if (!this.#deps.presence.isAttached(hostId)) throw notAttached((await this.#records.hostOf(hostId)).host);
-    const free = this.#slots.take(hostId);
-    const session = await this.#begin(caller, hostId, start, free).catch((error: unknown) => {
+    const { admission, presence } = this.#deps;
+    const { kind, terms } = await admission.open(caller, hostId, start);
+    const asked: Asked = { id: newUuid(), caller, hostId, start, terms };
+    const row = await this.#rowOf(asked, "");
+    if (!presence.isAttached(hostId)) throw notAttached(row.host);
+    if (kind === "allowed") return await this.#open(asked, row, signal);
+    return await this.#approvals.ask(caller, row, async (approver) => {
+      // What was asked of the operator then is asked again: it waited for some time.
+      await admission.open(caller, hostId, start);
+      if (!presence.isAttached(hostId)) throw notAttached(row.host);
+      return await this.#open(asked, await this.#rowOf(asked, approver), signal);
+    });
+  }
+
+  async #open(asked: Asked, row: SessionRow, signal: AbortSignal): Promise<Participant> {
+    const { caller, start } = asked;
+    const free = this.#slots.take(row.hostId);
+    const session = await this.#begin(asked, row, free).catch((error: unknown) => {
       free();
       throw error;
     });
-    const owner = session.join({ ...who(caller), role: "owner", joinedAt: this.#deps.clock() });
+    const owner = session.join({ ...who(caller), role: "owner", joinedAt: this.#deps.clock(), mayEnter: true });
+    this.#keeper.begun(session, caller);
     const leave = () => owner.leave(GONE);
     signal.addEventListener("abort", leave, { once: true });
     try {
@@ -110,16 +147,18 @@ export class Shells {
   }
 
   /**
-   * Takes part in a session the caller may see: as its owner when the caller began it and wants to write, as a watcher
-   * else. `precondition` when it is over.
+   * Takes part in a session the caller sees: as its owner when the caller began it and wants to write, as a watcher else.
+   * `denied` without the right to it, `precondition` when it is over.
    */
   async attach(caller: Caller, id: string, wish: AttachWish, signal: AbortSignal): Promise<Participant> {
     if (this.#stopping) throw stoppingError();
     const session = this.#going(id);
     const { operator, address } = who(caller);
+    const mayEnter = await this.#deps.admission.join(caller, session.row, wish.write ? "enter" : "watch");
     const role = wish.write && operator === session.row.operator ? "owner" : "watcher";
     await this.#records.touched(session.row, actorOfCaller(caller), { reason: "", details: { role } });
-    const participant = session.join({ operator, address, role, joinedAt: this.#deps.clock() });
+    const participant = session.join({ operator, address, role, joinedAt: this.#deps.clock(), mayEnter });
+    this.#keeper.joined(session, role === "owner" ? caller : undefined);
     try {
       await session.welcome(participant, wish);
     } catch (error) {
@@ -130,10 +169,16 @@ export class Shells {
     return participant;
   }
 
+  /** Another operator's word on a session that waits for it. `denied` to its own, `precondition` when it does not wait. */
+  async review(caller: Caller, id: string, { denied, reason }: Review): Promise<SessionRow> {
+    await this.#approvals.review(caller, id, { denied, reason: parseReason(reason) });
+    return await this.get(id);
+  }
+
   /** Ends a session for everybody. `precondition` when it is over. */
   async kill(caller: Caller, id: string, reason: string): Promise<SessionRow> {
-    const session = this.#going(id);
     const why = parseReason(reason);
+    const session = this.#going(id);
     await this.#records.touched(session.row, actorOfCaller(caller), { reason: why, details: {} });
     const by = `${who(caller).operator} ended it`;
     await session.end({ code: null, signal: 0, reason: why === "" ? by : `${by}: ${why}` });
@@ -142,7 +187,7 @@ export class Shells {
 
   /** What is known of a session that goes on, beside its row; undefined when it is over. */
   live(id: string): LiveSession | undefined {
-    return this.#sessions.get(id);
+    return this.#sessions.get(id) ?? (this.#approvals.has(id) ? WAITING : undefined);
   }
 
   /** The end of the agent of that host, which `Access` has let in. Once; `not-found` when the session is over. */
@@ -184,24 +229,28 @@ export class Shells {
       await session.end({ code: null, signal: 0, reason: message });
       await session.allGone;
     });
-    await settlesWithin(Promise.all(ended), graceMs);
+    await settlesWithin(Promise.all([...ended, this.#approvals.stop(message)]), graceMs);
   }
 
   #going(id: string): ShellSession {
     const session = this.#sessions.get(id);
     if (session !== undefined && session.state !== "ended") return session;
-    throw new HpsError("precondition", `session ${id} is over`, { hint: "hpsctl session get shows how it ended" });
+    throw notGoing(id, this.#approvals.has(id));
   }
 
-  async #begin(caller: Caller, hostId: string, start: ShellStart, free: () => void): Promise<ShellSession> {
-    const { clock, folder, recording: mode, room } = this.#deps;
-    const known = { id: newUuid(), ...who(caller), reason: start.reason, startedAt: clock() };
-    const host = await this.#records.hostOf(hostId);
-    const recorder = await Recorder.create({ folder, mode, room }, { ...known, host: host.host }, start).catch(
+  async #rowOf(asked: Asked, approver: string): Promise<SessionRow> {
+    const { clock, presence } = this.#deps;
+    const host = await this.#records.hostOf(asked.hostId);
+    return openRow(asked, { host, agentRun: presence.runOf(asked.hostId) ?? "", startedAt: clock(), approver });
+  }
+
+  async #begin({ caller, start, terms }: Asked, row: SessionRow, free: () => void): Promise<ShellSession> {
+    const { clock, folder, recording, room } = this.#deps;
+    const mode = terms.strictRecording ? "strict" : recording;
+    const recordInput = terms.recordInput || start.recordInput === true;
+    const recorder = await Recorder.create({ folder, mode, room }, row, { ...start, recordInput }).catch(
       this.#reported,
     );
-    const agentRun = this.#deps.presence.runOf(hostId) ?? "";
-    const row = { ...known, ...host, hostId, command: start.command, agentRun, ...OPEN };
     try {
       await this.#records.begin(row, actorOfCaller(caller), recorder.complete);
     } catch (error) {
@@ -213,7 +262,7 @@ export class Shells {
       free();
     };
     const { holdMs } = this.#limits;
-    const session = new ShellSession({ row, recorder, holdMs, onEnd });
+    const session = new ShellSession({ row, recorder, holdMs, clock, onEnd });
     this.#sessions.set(row.id, session);
     return session;
   }
@@ -236,6 +285,7 @@ export class Shells {
 
   async #ended(session: ShellSession, caller: Caller, ending: SessionEnding): Promise<void> {
     const { row, recorder } = session;
+    this.#keeper.over(session);
     try {
       if (!recorder.complete) this.#deps.onError(recorder.failure);
       await this.#records.end(row, actorOfCaller(caller), ending, recorder.complete);
@@ -253,24 +303,4 @@ export class Shells {
   };
 }
 
-const OPEN = { endedAt: null, exitCode: null, endReason: "", recordingBytes: 0, recordingDigest: "", recorded: true };
-
-function who({ principal, address }: Caller): { readonly operator: string; readonly address: string } {
-  return { operator: principal.kind === "operator" ? principal.name : "", address };
-}
-
-function stoppingError(): HpsError {
-  return new HpsError("unavailable", "hpsd is stopping", { hint: "try again later" });
-}
-
-function notAttached(host: string): HpsError {
-  return new HpsError("unavailable", `no agent of host ${host} is attached, so there is nothing to open a shell on`, {
-    hint: "an agent attaches when the installer or the installed system has started",
-    // For programs: this one passes.
-    details: { attached: "no" },
-  });
-}
-
-function notServed(host: string): HpsError {
-  return new HpsError("deadline", `the agent of host ${host} is attached but did not open the shell in time`);
-}
+const WAITING: LiveSession = { state: "waiting", participants: [], recorder: { complete: true } };

@@ -11,10 +11,13 @@ import type { HpsStore } from "../../store/database.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import { Audit } from "../audit/audit.ts";
 import { Changes } from "../changes/changes.ts";
+import { LiveCalls } from "../identity/live-calls.ts";
 import { operatorCaller } from "../testing/callers.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
+import { addTestOperator } from "../testing/test-rows.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
 import type { RecordingRoom } from "./recording-room.ts";
+import { ShellAdmission } from "./shell-admission.ts";
 import type { ShellSession } from "./shell-session.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { Shells, type ShellsDeps } from "./shells.ts";
@@ -63,6 +66,9 @@ export interface RigOptions extends Partial<Pick<ShellsDeps, "recording" | "limi
   readonly room?: (deps: ShellsDeps) => RecordingRoom;
 }
 
+/** Those who call. */
+const OPERATORS = ["alice", "bob", "carol", "dave"];
+
 export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig> {
   const store = await openTestStore();
   const home = await mkdtemp(path.join(tmpdir(), "hps-shells-"));
@@ -82,10 +88,13 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
       await agent(value.session ?? "", shells);
     },
   };
-  const base = { store, audit: new Audit(store, Date.now), changes: new Changes(store, Date.now), clock: Date.now };
+  for (const name of OPERATORS) await addTestOperator(store, name, { "*": "operator" });
+  const audit = new Audit(store, Date.now);
+  const base = { store, audit, changes: new Changes(store, Date.now), clock: Date.now, refusals: audit };
+  const access = { admission: new ShellAdmission(base), live: new LiveCalls() };
   const limits = options.limits ?? {};
   const onError = (error: unknown) => errors.push(error);
-  const bare: ShellsDeps = { ...base, presence, folder, recording, onError, limits };
+  const bare: ShellsDeps = { ...base, ...access, presence, folder, recording, onError, limits };
   const deps = options.room === undefined ? bare : { ...bare, room: options.room(bare) };
   const shells = new Shells(deps);
   return {

@@ -12,6 +12,11 @@ export function admitWriter(audience: Audience, from: SessionParticipant, { part
     from.tell(SessionNoticeKind.LEFT, "that participant is not here any more", participant);
     return;
   }
+  if (write && !who.mayEnter) {
+    const text = `${who.operator} may watch and not write: this needs role operator, or a grant to enter`;
+    from.tell(SessionNoticeKind.WRITERS, text, participant);
+    return;
+  }
   who.role = write ? "writer" : "watcher";
   const may = write ? "may write now" : "only watches now";
   audience.tell(SessionNoticeKind.WRITERS, `${who.operator} ${may}`, who);

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/shell.proto.
  */
 export const file_hps_v1_shell: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSKxAgoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAEicKBmRldGFjaBgGIAEoCzIVLmhwcy52MS5EZXRhY2hTZXNzaW9uSAASJAoFYWRtaXQYByABKAsyEy5ocHMudjEuQWRtaXRXcml0ZXJIABIlCgVsZWF2ZRgIIAEoCzIULmhwcy52MS5MZWF2ZVNlc3Npb25IAEIJCgdtZXNzYWdlIg8KDURldGFjaFNlc3Npb24iMQoLQWRtaXRXcml0ZXISEwoLcGFydGljaXBhbnQYASABKAkSDQoFd3JpdGUYAiABKAgiDgoMTGVhdmVTZXNzaW9uIvsBCgxTdGFydFNlc3Npb24SDAoEaG9zdBgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSIgoGd2luZG93GAQgASgLMhIuaHBzLnYxLldpbmRvd1NpemUSDgoGcmVhc29uGAUgASgJEjoKC2Vudmlyb25tZW50GAYgAygLMiUuaHBzLnYxLlN0YXJ0U2Vzc2lvbi5FbnZpcm9ubWVudEVudHJ5EhoKBGNvcHkYCCABKAsyDC5ocHMudjEuQ29weRoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoEQ29weRIoCglkaXJlY3Rpb24YASABKA4yFS5ocHMudjEuQ29weURpcmVjdGlvbiL8AQoTT3BlblNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEicKBm5vdGljZRgFIAEoCzIVLmhwcy52MS5TZXNzaW9uTm90aWNlSAASKwoIZGV0YWNoZWQYBiABKAsyFy5ocHMudjEuRGV0YWNoZWRTZXNzaW9uSAASEwoLcGFydGljaXBhbnQYByABKAlCCQoHbWVzc2FnZSK1AgoUQXR0YWNoU2Vzc2lvblJlcXVlc3QSJwoGYXR0YWNoGAEgASgLMhUuaHBzLnYxLkF0dGFjaFNlc3Npb25IABIPCgVpbnB1dBgCIAEoDEgAEioKDGVuZF9vZl9pbnB1dBgDIAEoCzISLmhwcy52MS5FbmRPZklucHV0SAASJAoGd2luZG93GAQgASgLMhIuaHBzLnYxLldpbmRvd1NpemVIABIQCgZzaWduYWwYBSABKAVIABInCgZkZXRhY2gYBiABKAsyFS5ocHMudjEuRGV0YWNoU2Vzc2lvbkgAEiQKBWFkbWl0GAcgASgLMhMuaHBzLnYxLkFkbWl0V3JpdGVySAASJQoFbGVhdmUYCCABKAsyFC5ocHMudjEuTGVhdmVTZXNzaW9uSABCCQoHbWVzc2FnZSJTCg1BdHRhY2hTZXNzaW9uEg8KB3Nlc3Npb24YASABKAkSDQoFd3JpdGUYAiABKAgSIgoGd2luZG93GAMgASgLMhIuaHBzLnYxLldpbmRvd1NpemUi/gEKFUF0dGFjaFNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEicKBm5vdGljZRgFIAEoCzIVLmhwcy52MS5TZXNzaW9uTm90aWNlSAASKwoIZGV0YWNoZWQYBiABKAsyFy5ocHMudjEuRGV0YWNoZWRTZXNzaW9uSAASEwoLcGFydGljaXBhbnQYByABKAlCCQoHbWVzc2FnZSJbCg1TZXNzaW9uTm90aWNlEicKBGtpbmQYASABKA4yGS5ocHMudjEuU2Vzc2lvbk5vdGljZUtpbmQSDAoEdGV4dBgCIAEoCRITCgtwYXJ0aWNpcGFudBgDIAEoCSJdCg9EZXRhY2hlZFNlc3Npb24SDgoGcmVhc29uGAEgASgJEicKBGhvbGQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJY29tZV9iYWNrGAMgASgIIjUKEktpbGxTZXNzaW9uUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCSKZAQoSU2Vzc2lvblBhcnRpY2lwYW50EgoKAmlkGAEgASgJEhAKCG9wZXJhdG9yGAIgASgJEiUKBHJvbGUYAyABKA4yFy5ocHMudjEuUGFydGljaXBhbnRSb2xlEg8KB2FkZHJlc3MYBCABKAkSLQoJam9pbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKqAwoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkSIwoFc3RhdGUYDiABKA4yFC5ocHMudjEuU2Vzc2lvblN0YXRlEjAKDHBhcnRpY2lwYW50cxgPIAMoCzIaLmhwcy52MS5TZXNzaW9uUGFydGljaXBhbnQSDwoHYWRkcmVzcxgQIAEoCRIQCghyZWNvcmRlZBgRIAEoCCIkChFHZXRTZXNzaW9uUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJImAKE0xpc3RTZXNzaW9uc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIRCglvcGVuX29ubHkYBCABKAgiUgoUTGlzdFNlc3Npb25zUmVzcG9uc2USIQoIc2Vzc2lvbnMYASADKAsyDy5ocHMudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiXAoUUmVhZFJlY29yZGluZ1JlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIjCgRwYXJ0GAIgASgOMhUuaHBzLnYxLlJlY29yZGluZ1BhcnQSDgoGb2Zmc2V0GAMgASgDIiUKFVJlYWRSZWNvcmRpbmdSZXNwb25zZRIMCgRkYXRhGAEgASgMIikKFlZlcmlmeVJlY29yZGluZ1JlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSKBAQoXVmVyaWZ5UmVjb3JkaW5nUmVzcG9uc2USEAoIcHJvYmxlbXMYASADKAkSDgoGZGlnZXN0GAIgASgJEhYKDnNlc3Npb25fZGlnZXN0GAMgASgJEhQKDGF1ZGl0X2RpZ2VzdBgEIAEoCRIWCg5hdWRpdF9zZXF1ZW5jZRgFIAEoAyppCg1Db3B5RGlyZWN0aW9uEh4KGkNPUFlfRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASGgoWQ09QWV9ESVJFQ1RJT05fVE9fSE9TVBABEhwKGENPUFlfRElSRUNUSU9OX0ZST01fSE9TVBACKr0CChFTZXNzaW9uTm90aWNlS2luZBIjCh9TRVNTSU9OX05PVElDRV9LSU5EX1VOU1BFQ0lGSUVEEAASHgoaU0VTU0lPTl9OT1RJQ0VfS0lORF9KT0lORUQQARIcChhTRVNTSU9OX05PVElDRV9LSU5EX0xFRlQQAhIfChtTRVNTSU9OX05PVElDRV9LSU5EX1dSSVRFUlMQAxIhCh1TRVNTSU9OX05PVElDRV9LSU5EX1JFQURfT05MWRAEEh4KGlNFU1NJT05fTk9USUNFX0tJTkRfQkVISU5EEAUSIQodU0VTU0lPTl9OT1RJQ0VfS0lORF9IT1NUX0xPU1QQBhIhCh1TRVNTSU9OX05PVElDRV9LSU5EX0hPU1RfQkFDSxAHEhsKF1NFU1NJT05fTk9USUNFX0tJTkRfR0FQEAgqsgEKDFNlc3Npb25TdGF0ZRIdChlTRVNTSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVU0VTU0lPTl9TVEFURV9XQUlUSU5HEAESFgoSU0VTU0lPTl9TVEFURV9PUEVOEAISGgoWU0VTU0lPTl9TVEFURV9ERVRBQ0hFRBADEhsKF1NFU1NJT05fU1RBVEVfSE9TVF9MT1NUEAQSFwoTU0VTU0lPTl9TVEFURV9FTkRFRBAFKooBCg9QYXJ0aWNpcGFudFJvbGUSIAocUEFSVElDSVBBTlRfUk9MRV9VTlNQRUNJRklFRBAAEhoKFlBBUlRJQ0lQQU5UX1JPTEVfT1dORVIQARIbChdQQVJUSUNJUEFOVF9ST0xFX1dSSVRFUhACEhwKGFBBUlRJQ0lQQU5UX1JPTEVfV0FUQ0hFUhADKpYBCg1SZWNvcmRpbmdQYXJ0Eh4KGlJFQ09SRElOR19QQVJUX1VOU1BFQ0lGSUVEEAASFwoTUkVDT1JESU5HX1BBUlRfQ0FTVBABEhYKElJFQ09SRElOR19QQVJUX1JBVxACEhoKFlJFQ09SRElOR19QQVJUX0NPTU1BTkQQAxIYChRSRUNPUkRJTkdfUEFSVF9JTlBVVBAEMsMFCgxTaGVsbFNlcnZpY2USZQoLT3BlblNlc3Npb24SGi5ocHMudjEuT3BlblNlc3Npb25SZXF1ZXN0GhsuaHBzLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2UiGcrbGBUKAQEQAhgCIgpzdGFydC5ob3N0KAIoATABEm8KDUF0dGFjaFNlc3Npb24SHC5ocHMudjEuQXR0YWNoU2Vzc2lvblJlcXVlc3QaHS5ocHMudjEuQXR0YWNoU2Vzc2lvblJlc3BvbnNlIh3K2xgZCgEBEAIYAiIOYXR0YWNoLnNlc3Npb24oBCgBMAESUgoLS2lsbFNlc3Npb24SGi5ocHMudjEuS2lsbFNlc3Npb25SZXF1ZXN0Gg8uaHBzLnYxLlNlc3Npb24iFsrbGBIKAQEQAhgCIgdzZXNzaW9uKAQSUAoKR2V0U2Vzc2lvbhIZLmhwcy52MS5HZXRTZXNzaW9uUmVxdWVzdBoPLmhwcy52MS5TZXNzaW9uIhbK2xgSCgEBEAEYAiIHc2Vzc2lvbigEEmEKDExpc3RTZXNzaW9ucxIbLmhwcy52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GhwuaHBzLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEmYKDVJlYWRSZWNvcmRpbmcSHC5ocHMudjEuUmVhZFJlY29yZGluZ1JlcXVlc3QaHS5ocHMudjEuUmVhZFJlY29yZGluZ1Jlc3BvbnNlIhbK2xgSCgEBEAIYAiIHc2Vzc2lvbigEMAESagoPVmVyaWZ5UmVjb3JkaW5nEh4uaHBzLnYxLlZlcmlmeVJlY29yZGluZ1JlcXVlc3QaHy5ocHMudjEuVmVyaWZ5UmVjb3JkaW5nUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdzZXNzaW9uKARiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvc2hlbGwucHJvdG8SBmhwcy52MSKxAgoST3BlblNlc3Npb25SZXF1ZXN0EiUKBXN0YXJ0GAEgASgLMhQuaHBzLnYxLlN0YXJ0U2Vzc2lvbkgAEg8KBWlucHV0GAIgASgMSAASKgoMZW5kX29mX2lucHV0GAMgASgLMhIuaHBzLnYxLkVuZE9mSW5wdXRIABIkCgZ3aW5kb3cYBCABKAsyEi5ocHMudjEuV2luZG93U2l6ZUgAEhAKBnNpZ25hbBgFIAEoBUgAEicKBmRldGFjaBgGIAEoCzIVLmhwcy52MS5EZXRhY2hTZXNzaW9uSAASJAoFYWRtaXQYByABKAsyEy5ocHMudjEuQWRtaXRXcml0ZXJIABIlCgVsZWF2ZRgIIAEoCzIULmhwcy52MS5MZWF2ZVNlc3Npb25IAEIJCgdtZXNzYWdlIg8KDURldGFjaFNlc3Npb24iMQoLQWRtaXRXcml0ZXISEwoLcGFydGljaXBhbnQYASABKAkSDQoFd3JpdGUYAiABKAgiDgoMTGVhdmVTZXNzaW9uIvsBCgxTdGFydFNlc3Npb24SDAoEaG9zdBgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSIgoGd2luZG93GAQgASgLMhIuaHBzLnYxLldpbmRvd1NpemUSDgoGcmVhc29uGAUgASgJEjoKC2Vudmlyb25tZW50GAYgAygLMiUuaHBzLnYxLlN0YXJ0U2Vzc2lvbi5FbnZpcm9ubWVudEVudHJ5EhoKBGNvcHkYCCABKAsyDC5ocHMudjEuQ29weRoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoEQ29weRIoCglkaXJlY3Rpb24YASABKA4yFS5ocHMudjEuQ29weURpcmVjdGlvbiL8AQoTT3BlblNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEicKBm5vdGljZRgFIAEoCzIVLmhwcy52MS5TZXNzaW9uTm90aWNlSAASKwoIZGV0YWNoZWQYBiABKAsyFy5ocHMudjEuRGV0YWNoZWRTZXNzaW9uSAASEwoLcGFydGljaXBhbnQYByABKAlCCQoHbWVzc2FnZSK1AgoUQXR0YWNoU2Vzc2lvblJlcXVlc3QSJwoGYXR0YWNoGAEgASgLMhUuaHBzLnYxLkF0dGFjaFNlc3Npb25IABIPCgVpbnB1dBgCIAEoDEgAEioKDGVuZF9vZl9pbnB1dBgDIAEoCzISLmhwcy52MS5FbmRPZklucHV0SAASJAoGd2luZG93GAQgASgLMhIuaHBzLnYxLldpbmRvd1NpemVIABIQCgZzaWduYWwYBSABKAVIABInCgZkZXRhY2gYBiABKAsyFS5ocHMudjEuRGV0YWNoU2Vzc2lvbkgAEiQKBWFkbWl0GAcgASgLMhMuaHBzLnYxLkFkbWl0V3JpdGVySAASJQoFbGVhdmUYCCABKAsyFC5ocHMudjEuTGVhdmVTZXNzaW9uSABCCQoHbWVzc2FnZSJTCg1BdHRhY2hTZXNzaW9uEg8KB3Nlc3Npb24YASABKAkSDQoFd3JpdGUYAiABKAgSIgoGd2luZG93GAMgASgLMhIuaHBzLnYxLldpbmRvd1NpemUi/gEKFUF0dGFjaFNlc3Npb25SZXNwb25zZRIiCgdzZXNzaW9uGAEgASgLMg8uaHBzLnYxLlNlc3Npb25IABIQCgZvdXRwdXQYAiABKAxIABIWCgxlcnJvcl9vdXRwdXQYAyABKAxIABIhCgRleGl0GAQgASgLMhEuaHBzLnYxLlNoZWxsRXhpdEgAEicKBm5vdGljZRgFIAEoCzIVLmhwcy52MS5TZXNzaW9uTm90aWNlSAASKwoIZGV0YWNoZWQYBiABKAsyFy5ocHMudjEuRGV0YWNoZWRTZXNzaW9uSAASEwoLcGFydGljaXBhbnQYByABKAlCCQoHbWVzc2FnZSJbCg1TZXNzaW9uTm90aWNlEicKBGtpbmQYASABKA4yGS5ocHMudjEuU2Vzc2lvbk5vdGljZUtpbmQSDAoEdGV4dBgCIAEoCRITCgtwYXJ0aWNpcGFudBgDIAEoCSJdCg9EZXRhY2hlZFNlc3Npb24SDgoGcmVhc29uGAEgASgJEicKBGhvbGQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJY29tZV9iYWNrGAMgASgIIkYKFUFwcHJvdmVTZXNzaW9uUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEgwKBGRlbnkYAiABKAgSDgoGcmVhc29uGAMgASgJIjUKEktpbGxTZXNzaW9uUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCSKZAQoSU2Vzc2lvblBhcnRpY2lwYW50EgoKAmlkGAEgASgJEhAKCG9wZXJhdG9yGAIgASgJEiUKBHJvbGUYAyABKA4yFy5ocHMudjEuUGFydGljaXBhbnRSb2xlEg8KB2FkZHJlc3MYBCABKAkSLQoJam9pbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLjAwoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDAoEaG9zdBgEIAEoCRIQCghvcGVyYXRvchgFIAEoCRIPCgdjb21tYW5kGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZXhpdF9jb2RlGAogASgFEhIKCmVuZF9yZWFzb24YCyABKAkSFwoPcmVjb3JkaW5nX2J5dGVzGAwgASgDEhgKEHJlY29yZGluZ19kaWdlc3QYDSABKAkSIwoFc3RhdGUYDiABKA4yFC5ocHMudjEuU2Vzc2lvblN0YXRlEjAKDHBhcnRpY2lwYW50cxgPIAMoCzIaLmhwcy52MS5TZXNzaW9uUGFydGljaXBhbnQSDwoHYWRkcmVzcxgQIAEoCRIQCghyZWNvcmRlZBgRIAEoCBIQCghhcHByb3ZlchgUIAEoCRIlCgZsaW1pdHMYFSABKAsyFS5ocHMudjEuU2Vzc2lvbkxpbWl0cyJvCg1TZXNzaW9uTGltaXRzEi8KC2V4cGlyZV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgppZGxlX2xpbWl0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIiQKEUdldFNlc3Npb25SZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiYAoTTGlzdFNlc3Npb25zUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhEKCW9wZW5fb25seRgEIAEoCCJSChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIhCghzZXNzaW9ucxgBIAMoCzIPLmhwcy52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJcChRSZWFkUmVjb3JkaW5nUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEiMKBHBhcnQYAiABKA4yFS5ocHMudjEuUmVjb3JkaW5nUGFydBIOCgZvZmZzZXQYAyABKAMiJQoVUmVhZFJlY29yZGluZ1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiKQoWVmVyaWZ5UmVjb3JkaW5nUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJIoEBChdWZXJpZnlSZWNvcmRpbmdSZXNwb25zZRIQCghwcm9ibGVtcxgBIAMoCRIOCgZkaWdlc3QYAiABKAkSFgoOc2Vzc2lvbl9kaWdlc3QYAyABKAkSFAoMYXVkaXRfZGlnZXN0GAQgASgJEhYKDmF1ZGl0X3NlcXVlbmNlGAUgASgDKmkKDUNvcHlEaXJlY3Rpb24SHgoaQ09QWV9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIaChZDT1BZX0RJUkVDVElPTl9UT19IT1NUEAESHAoYQ09QWV9ESVJFQ1RJT05fRlJPTV9IT1NUEAIq/gIKEVNlc3Npb25Ob3RpY2VLaW5kEiMKH1NFU1NJT05fTk9USUNFX0tJTkRfVU5TUEVDSUZJRUQQABIeChpTRVNTSU9OX05PVElDRV9LSU5EX0pPSU5FRBABEhwKGFNFU1NJT05fTk9USUNFX0tJTkRfTEVGVBACEh8KG1NFU1NJT05fTk9USUNFX0tJTkRfV1JJVEVSUxADEiEKHVNFU1NJT05fTk9USUNFX0tJTkRfUkVBRF9PTkxZEAQSHgoaU0VTU0lPTl9OT1RJQ0VfS0lORF9CRUhJTkQQBRIhCh1TRVNTSU9OX05PVElDRV9LSU5EX0hPU1RfTE9TVBAGEiEKHVNFU1NJT05fTk9USUNFX0tJTkRfSE9TVF9CQUNLEAcSGwoXU0VTU0lPTl9OT1RJQ0VfS0lORF9HQVAQCBIgChxTRVNTSU9OX05PVElDRV9LSU5EX0FQUFJPVkFMEAkSHQoZU0VTU0lPTl9OT1RJQ0VfS0lORF9MSU1JVBAKKrIBCgxTZXNzaW9uU3RhdGUSHQoZU0VTU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhkKFVNFU1NJT05fU1RBVEVfV0FJVElORxABEhYKElNFU1NJT05fU1RBVEVfT1BFThACEhoKFlNFU1NJT05fU1RBVEVfREVUQUNIRUQQAxIbChdTRVNTSU9OX1NUQVRFX0hPU1RfTE9TVBAEEhcKE1NFU1NJT05fU1RBVEVfRU5ERUQQBSqKAQoPUGFydGljaXBhbnRSb2xlEiAKHFBBUlRJQ0lQQU5UX1JPTEVfVU5TUEVDSUZJRUQQABIaChZQQVJUSUNJUEFOVF9ST0xFX09XTkVSEAESGwoXUEFSVElDSVBBTlRfUk9MRV9XUklURVIQAhIcChhQQVJUSUNJUEFOVF9ST0xFX1dBVENIRVIQAyqWAQoNUmVjb3JkaW5nUGFydBIeChpSRUNPUkRJTkdfUEFSVF9VTlNQRUNJRklFRBAAEhcKE1JFQ09SRElOR19QQVJUX0NBU1QQARIWChJSRUNPUkRJTkdfUEFSVF9SQVcQAhIaChZSRUNPUkRJTkdfUEFSVF9DT01NQU5EEAMSGAoUUkVDT1JESU5HX1BBUlRfSU5QVVQQBDKjBgoMU2hlbGxTZXJ2aWNlEmcKC09wZW5TZXNzaW9uEhouaHBzLnYxLk9wZW5TZXNzaW9uUmVxdWVzdBobLmhwcy52MS5PcGVuU2Vzc2lvblJlc3BvbnNlIhvK2xgXCgEBEAIYAiIKc3RhcnQuaG9zdCgCMAEoATABEnEKDUF0dGFjaFNlc3Npb24SHC5ocHMudjEuQXR0YWNoU2Vzc2lvblJlcXVlc3QaHS5ocHMudjEuQXR0YWNoU2Vzc2lvblJlc3BvbnNlIh/K2xgbCgEBEAIYAiIOYXR0YWNoLnNlc3Npb24oBDABKAEwARJYCg5BcHByb3ZlU2Vzc2lvbhIdLmhwcy52MS5BcHByb3ZlU2Vzc2lvblJlcXVlc3QaDy5ocHMudjEuU2Vzc2lvbiIWytsYEgoBARACGAIiB3Nlc3Npb24oBBJSCgtLaWxsU2Vzc2lvbhIaLmhwcy52MS5LaWxsU2Vzc2lvblJlcXVlc3QaDy5ocHMudjEuU2Vzc2lvbiIWytsYEgoBARACGAIiB3Nlc3Npb24oBBJQCgpHZXRTZXNzaW9uEhkuaHBzLnYxLkdldFNlc3Npb25SZXF1ZXN0Gg8uaHBzLnYxLlNlc3Npb24iFsrbGBIKAQEQARgCIgdzZXNzaW9uKAQSYQoMTGlzdFNlc3Npb25zEhsuaHBzLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaHC5ocHMudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESaAoNUmVhZFJlY29yZGluZxIcLmhwcy52MS5SZWFkUmVjb3JkaW5nUmVxdWVzdBodLmhwcy52MS5SZWFkUmVjb3JkaW5nUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdzZXNzaW9uKAQwATABEmoKD1ZlcmlmeVJlY29yZGluZxIeLmhwcy52MS5WZXJpZnlSZWNvcmRpbmdSZXF1ZXN0Gh8uaHBzLnYxLlZlcmlmeVJlY29yZGluZ1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHc2Vzc2lvbigEYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * @generated from message hps.v1.OpenSessionRequest
@@ -505,6 +505,37 @@ export const DetachedSessionSchema: GenMessage<DetachedSession> = /*@__PURE__*/
   messageDesc(file_hps_v1_shell, 11);
 
 /**
+ * @generated from message hps.v1.ApproveSessionRequest
+ */
+export type ApproveSessionRequest = Message<"hps.v1.ApproveSessionRequest"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * It must not begin.
+   *
+   * @generated from field: bool deny = 2;
+   */
+  deny: boolean;
+
+  /**
+   * Why; its operator is told when it is denied, and the audit log.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message hps.v1.ApproveSessionRequest.
+ * Use `create(ApproveSessionRequestSchema)` to create a new message.
+ */
+export const ApproveSessionRequestSchema: GenMessage<ApproveSessionRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 12);
+
+/**
  * @generated from message hps.v1.KillSessionRequest
  */
 export type KillSessionRequest = Message<"hps.v1.KillSessionRequest"> & {
@@ -526,7 +557,7 @@ export type KillSessionRequest = Message<"hps.v1.KillSessionRequest"> & {
  * Use `create(KillSessionRequestSchema)` to create a new message.
  */
 export const KillSessionRequestSchema: GenMessage<KillSessionRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 12);
+  messageDesc(file_hps_v1_shell, 13);
 
 /**
  * @generated from message hps.v1.SessionParticipant
@@ -563,7 +594,7 @@ export type SessionParticipant = Message<"hps.v1.SessionParticipant"> & {
  * Use `create(SessionParticipantSchema)` to create a new message.
  */
 export const SessionParticipantSchema: GenMessage<SessionParticipant> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 13);
+  messageDesc(file_hps_v1_shell, 14);
 
 /**
  * @generated from message hps.v1.Session
@@ -663,6 +694,18 @@ export type Session = Message<"hps.v1.Session"> & {
    * @generated from field: bool recorded = 17;
    */
   recorded: boolean;
+
+  /**
+   * The operator who approved it; empty when nobody had to.
+   *
+   * @generated from field: string approver = 20;
+   */
+  approver: string;
+
+  /**
+   * @generated from field: hps.v1.SessionLimits limits = 21;
+   */
+  limits?: SessionLimits | undefined;
 };
 
 /**
@@ -670,7 +713,35 @@ export type Session = Message<"hps.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 14);
+  messageDesc(file_hps_v1_shell, 15);
+
+/**
+ * What ends a session by the clock, as its cluster wanted it when it began.
+ *
+ * @generated from message hps.v1.SessionLimits
+ */
+export type SessionLimits = Message<"hps.v1.SessionLimits"> & {
+  /**
+   * Unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 1;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * Of a terminal: when nobody types for so long. Unset: never.
+   *
+   * @generated from field: google.protobuf.Duration idle_limit = 2;
+   */
+  idleLimit?: Duration | undefined;
+};
+
+/**
+ * Describes the message hps.v1.SessionLimits.
+ * Use `create(SessionLimitsSchema)` to create a new message.
+ */
+export const SessionLimitsSchema: GenMessage<SessionLimits> = /*@__PURE__*/
+  messageDesc(file_hps_v1_shell, 16);
 
 /**
  * @generated from message hps.v1.GetSessionRequest
@@ -687,7 +758,7 @@ export type GetSessionRequest = Message<"hps.v1.GetSessionRequest"> & {
  * Use `create(GetSessionRequestSchema)` to create a new message.
  */
 export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 15);
+  messageDesc(file_hps_v1_shell, 17);
 
 /**
  * @generated from message hps.v1.ListSessionsRequest
@@ -719,7 +790,7 @@ export type ListSessionsRequest = Message<"hps.v1.ListSessionsRequest"> & {
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 16);
+  messageDesc(file_hps_v1_shell, 18);
 
 /**
  * @generated from message hps.v1.ListSessionsResponse
@@ -741,7 +812,7 @@ export type ListSessionsResponse = Message<"hps.v1.ListSessionsResponse"> & {
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 17);
+  messageDesc(file_hps_v1_shell, 19);
 
 /**
  * @generated from message hps.v1.ReadRecordingRequest
@@ -770,7 +841,7 @@ export type ReadRecordingRequest = Message<"hps.v1.ReadRecordingRequest"> & {
  * Use `create(ReadRecordingRequestSchema)` to create a new message.
  */
 export const ReadRecordingRequestSchema: GenMessage<ReadRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 18);
+  messageDesc(file_hps_v1_shell, 20);
 
 /**
  * @generated from message hps.v1.ReadRecordingResponse
@@ -787,7 +858,7 @@ export type ReadRecordingResponse = Message<"hps.v1.ReadRecordingResponse"> & {
  * Use `create(ReadRecordingResponseSchema)` to create a new message.
  */
 export const ReadRecordingResponseSchema: GenMessage<ReadRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 19);
+  messageDesc(file_hps_v1_shell, 21);
 
 /**
  * @generated from message hps.v1.VerifyRecordingRequest
@@ -804,7 +875,7 @@ export type VerifyRecordingRequest = Message<"hps.v1.VerifyRecordingRequest"> & 
  * Use `create(VerifyRecordingRequestSchema)` to create a new message.
  */
 export const VerifyRecordingRequestSchema: GenMessage<VerifyRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 20);
+  messageDesc(file_hps_v1_shell, 22);
 
 /**
  * @generated from message hps.v1.VerifyRecordingResponse
@@ -849,7 +920,7 @@ export type VerifyRecordingResponse = Message<"hps.v1.VerifyRecordingResponse"> 
  * Use `create(VerifyRecordingResponseSchema)` to create a new message.
  */
 export const VerifyRecordingResponseSchema: GenMessage<VerifyRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_shell, 21);
+  messageDesc(file_hps_v1_shell, 23);
 
 /**
  * @generated from enum hps.v1.CopyDirection
@@ -948,6 +1019,20 @@ export const SessionNoticeKind = {
    * @generated from enum value: SESSION_NOTICE_KIND_GAP = 8;
    */
   GAP: 8,
+
+  /**
+   * The session waits for another operator's approval, or has it.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_APPROVAL = 9;
+   */
+  APPROVAL: 9,
+
+  /**
+   * The session's time is nearly over.
+   *
+   * @generated from enum value: SESSION_NOTICE_KIND_LIMIT = 10;
+   */
+  LIMIT: 10,
 } as const;
 
 /**
@@ -1128,6 +1213,17 @@ export const ShellService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof AttachSessionRequestSchema;
     output: typeof AttachSessionResponseSchema;
+  },
+  /**
+   * Another operator's word on a session that waits for it, where the cluster wants one. DENIED to the session's own operator,
+   * PRECONDITION when it does not wait. Answers with the session as it was asked for.
+   *
+   * @generated from rpc hps.v1.ShellService.ApproveSession
+   */
+  approveSession: {
+    methodKind: "unary";
+    input: typeof ApproveSessionRequestSchema;
+    output: typeof SessionSchema;
   },
   /**
    * Ends a session and what runs in it, whoever began it. PRECONDITION when it is over.
