@@ -1,7 +1,8 @@
 /** Makes dist/: the programs as bundles, because Node strips no types under node_modules. */
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type BuildOptions, build } from "esbuild";
 import { AGENT_OPTIONS, BUNDLE_OPTIONS, LAUNCHER_OPTIONS } from "../client/build/installer/agent-bundle.ts";
+import { bundleWeb } from "../server/http/web-bundle.ts";
 
 const shared = { ...BUNDLE_OPTIONS, outdir: "dist" };
 
@@ -15,6 +16,10 @@ rmSync("dist", { recursive: true, force: true });
 // No hpsd made a claim before: an agent never sets a clock to less.
 const define = { HPS_BUILT: JSON.stringify(new Date().toISOString()) };
 await build({ ...shared, define, entryPoints: WHOLE });
+// What hpsd serves to browsers, beside it.
+mkdirSync("dist/web", { recursive: true });
+for (const [name, content] of Object.entries(await bundleWeb("server/http/web")))
+  writeFileSync(`dist/web/${name}`, content);
 // The agent travels alone: its program, and what starts it.
 const agent = { ...AGENT_OPTIONS, define: { ...AGENT_OPTIONS.define, ...define }, outfile: "dist/hps-agent.cjs" };
 await build({ ...agent, entryPoints: ["installer-agent/main.ts"] });

@@ -16,6 +16,7 @@ import {
   UpdateClusterRequestSchema,
 } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { CertificateSchema, InviteOperatorRequestSchema, OperatorSchema } from "../../proto/gen/hps/v1/identity_pb.ts";
+import { CreateSessionLinkRequestSchema } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { run } from "../run.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
@@ -276,6 +277,25 @@ test("whoami and sessions", async () => {
   expect((await hpsctl(server, "whoami -o name")).out).toBe("spiffe://example.org/operator/alice\n");
   expect((await hpsctl(server, "session ls --open")).out).toMatch(/s1 .* open +ls -l\n$/);
   expect((await hpsctl(server, "session get s7")).out).toMatch(/EXIT: +3\n/);
+});
+
+test("session link: the address alone is the output, what is said about it goes beside", async () => {
+  const asked: unknown[] = [];
+  const url = "https://hpsd.example:7444/web/#link=secret";
+  const server = await start({
+    shells: {
+      createSessionLink: async (request) => {
+        asked.push(toJson(CreateSessionLinkRequestSchema, request));
+        return { id: "l1", url, expireTime: TIME };
+      },
+    },
+  });
+  const watch = await hpsctl(server, "session link web01");
+  expect(watch).toMatchObject({ code: 0, out: `${url}\n` });
+  expect(watch.err).toMatch(/shows a shell there in your name, once, until 2026-11-20T09:30:00Z/);
+  const write = await hpsctl(server, "session link dc/web01 --write --validity 2m --reason look -o json");
+  expect(JSON.parse(write.out)).toMatchObject({ id: "l1", url });
+  expect(asked).toEqual([{ host: "lab/web01" }, { host: "dc/web01", write: true, validity: "120s", reason: "look" }]);
 });
 
 test("context: ls, use, rm; the chosen one by flag and environment", async () => {

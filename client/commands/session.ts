@@ -5,6 +5,7 @@ import { collect } from "./collect.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands } from "./group.ts";
 import { type WatchOption, withAllClusters, withWatch } from "./options.ts";
+import { addSessionLinkCommand } from "./session-link.ts";
 import { addRecordingCommands } from "./session-recording.ts";
 import { addReviewCommands } from "./session-review.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -17,6 +18,7 @@ export const addSessionCommands: AddCommands = (group, tools) => {
   group.command("get").description("show one session").argument("<session>").action(tools.run(get));
   addRecordingCommands(group, tools);
   addReviewCommands(group, tools);
+  addSessionLinkCommand(group, tools);
 };
 
 async function list(call: Call): Promise<number> {

@@ -10,6 +10,8 @@ export interface Metrics {
   readonly onFileBytes: (bytes: number) => void;
   /** Where to ask how many are fetched now. */
   readonly watchDownloads: (count: () => number) => void;
+  /** Where to ask how many web terminals are open now. */
+  readonly watchTerminals: (count: () => number) => void;
 }
 
 /** Counts and times, no names: what may be read by a collector. */
@@ -42,6 +44,7 @@ export function openMetrics(core: Core): Metrics {
     onIncident: () => incidents.inc(),
     onFileBytes: (bytes) => fileBytes.inc(bytes),
     watchDownloads: (count) => gauge(registry, "hps_file_downloads", "Files that agents fetch now", count),
+    watchTerminals: (count) => gauge(registry, "hps_web_terminals", "Web terminals open now", count),
   };
 }
 

@@ -10,7 +10,7 @@ import { type Core, openCore } from "../core/core.ts";
 import { ServerCredentials } from "../core/identity/server-credentials.ts";
 import type { ComponentStatus } from "../core/system/status.ts";
 import { systemStatus } from "../core/system/status.ts";
-import { HttpsDoor } from "../http/https-door.ts";
+import { HttpsDoor, type HttpsDoorOptions } from "../http/https-door.ts";
 import { createRpcDoor } from "../rpc/rpc-door.ts";
 import type { HpsStore } from "../store/database.ts";
 import { type CommandContext, type ConfigFlags, openExistingStore, readConfig } from "./command-context.ts";
@@ -81,11 +81,13 @@ async function start(options: Start) {
     () => core.shells.stop(STOP_MS * 0.1),
   );
   ports.grpc = await rpc.listen({ ...endpointParts(config.listen.grpc), certificate: credentials.current });
+  const onError: HttpsDoorOptions["onError"] = ({ error, ...incident }) =>
+    log.error({ err: error, ...incident }, "request failed");
   const https = await HttpsDoor.open({
     ...endpointParts(config.listen.https),
     certificate: credentials.current,
-    routes: httpsRoutes({ core, metrics, config, serving }),
-    onError: ({ error, ...incident }) => log.error({ err: error, ...incident }, "request failed"),
+    routes: httpsRoutes({ core, metrics, config, serving, addresses, onError }),
+    onError,
     limits: { ...limitsOf(config), perMinute: config.limits.requestsPerMinute },
   });
   stops.push(() => https.close(STOP_MS * 0.2));

@@ -36,6 +36,7 @@ import { Grants } from "./shells/grants.ts";
 import type { RecordingMode } from "./shells/recording.ts";
 import type { RecordingQuotas } from "./shells/recording-room.ts";
 import { Recordings } from "./shells/recordings.ts";
+import { SessionLinks } from "./shells/session-links.ts";
 import { ShellAdmission } from "./shells/shell-admission.ts";
 import { Shells } from "./shells/shells.ts";
 
@@ -104,6 +105,7 @@ export async function openCore(options: CoreOptions) {
     clusters: new Clusters(identity),
     grants: new Grants(identity),
     hosts: openHosts(identity, presence),
+    links: new SessionLinks(identity),
     ...{ contacts, presence, installations, agents, isAttached, orders, targetLink: settings.targetLink },
     gate: openGate({
       ...{ identity, presence, installations, contacts, settings, installers: files.installers },

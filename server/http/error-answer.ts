@@ -29,7 +29,8 @@ export function answerError(
   onError: (incident: HttpIncident) => void,
 ): FastifyReply {
   const status = statusOf(thrown);
-  const error = thrown instanceof HpsError ? thrown : (refusalOf(status) ?? incidentOf(request, thrown, onError));
+  const error =
+    thrown instanceof HpsError ? thrown : (refusalOf(status) ?? incidentOf(routeOf(request), thrown, onError));
   void reply
     .code(thrown instanceof HpsError ? ERROR_TABLE[error.code].http : status)
     .header("cache-control", "no-store");
@@ -53,8 +54,13 @@ function refusalOf(status: number): HpsError | undefined {
   return code === undefined || message === undefined ? undefined : new HpsError(code, message);
 }
 
-function incidentOf(request: FastifyRequest, error: unknown, onError: (incident: HttpIncident) => void): HpsError {
+function routeOf(request: FastifyRequest): string {
+  return `${request.method} ${request.routeOptions.url ?? "unknown"}`;
+}
+
+/** What a peer is told of an error that is none of ours: an id, under which the log has it. */
+export function incidentOf(route: string, error: unknown, onError: (incident: HttpIncident) => void): HpsError {
   const id = randomUUID().slice(0, 8);
-  onError({ id, route: `${request.method} ${request.routeOptions.url ?? "unknown"}`, error });
+  onError({ id, route, error });
   return new HpsError("internal", "internal error", { details: { incident: id } });
 }

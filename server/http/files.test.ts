@@ -11,8 +11,8 @@ import { addTestCluster, addTestHost } from "../core/testing/open-test-store.ts"
 import { issueTestPeer, openTestIdentity, type PeerOptions, type TestPeer } from "../core/testing/test-identity.ts";
 import { addTestImage, addTestInstallation, addTestOperator } from "../core/testing/test-rows.ts";
 import { selectAudit } from "../store/audit.ts";
-import { Downloads } from "./downloads.ts";
 import { fileRoutes } from "./files.ts";
+import { DOWNLOADS, HeldOpen } from "./held-open.ts";
 import { openTestDoor } from "./testing.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -36,7 +36,7 @@ async function openRig(content: { readonly digest: string; readonly sizeBytes: n
   };
   const tools = { digest: sha256(TOOLS), sizeBytes: TOOLS.length, path: path.join(folder, "tools") };
   const installers = { file: () => tools };
-  const downloads = new Downloads();
+  const downloads = new HeldOpen(DOWNLOADS);
   identity.live.connect((which, reason) => downloads.end(which, reason));
   const sent: number[] = [];
   const routes = fileRoutes({

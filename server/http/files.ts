@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Caller, Principal } from "../core/identity/principal.ts";
 import { type ByteRange, byteRangeOf } from "./byte-range.ts";
-import type { Downloads } from "./downloads.ts";
+import type { HeldOpen } from "./held-open.ts";
 import type { DoorApp } from "./https-door.ts";
 import { addressOf, chainOf } from "./peer.ts";
 
@@ -18,7 +18,7 @@ export interface FileRoutesDeps {
   readonly fileFor: (caller: Caller, digest: string) => Promise<ServedFile | undefined>;
   /** Records the refusal of who has no certificate for this; answers with the incident. */
   readonly refused: (who: { actor: string; action: string; address: string }, reason: string) => Promise<string>;
-  readonly downloads: Downloads;
+  readonly downloads: HeldOpen;
   readonly onSent: (bytes: number) => void;
 }
 

@@ -94,7 +94,7 @@ function addOperatorServices(server: RpcServer<Caller>, { core, credentials, ver
     .add(ImageService, imageService(core))
     .add(InstallerService, installerService(core.installers))
     .add(GrantService, grantService(core))
-    .add(ShellService, shellService(core))
+    .add(ShellService, shellService({ ...core, webAddress: () => gate.parts.settings.addresses().https }))
     .add(IdentityService, identityService({ ...core, credentials, version }))
     .add(AuditService, auditService(core))
     .add(SystemService, systemService({ access, status }));

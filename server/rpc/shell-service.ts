@@ -9,10 +9,11 @@ import type { Shells } from "../core/shells/shells.ts";
 import { firstMessage } from "./first-message.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 import { type RecordingMethodsDeps, recordingMethods } from "./recording-methods.ts";
+import { createSessionLink, type SessionLinkDeps } from "./session-link.ts";
 import { sessionMessage } from "./session-message.ts";
 import { sessionStream } from "./session-stream.ts";
 
-export interface ShellServiceDeps extends RecordingMethodsDeps {
+export interface ShellServiceDeps extends RecordingMethodsDeps, SessionLinkDeps {
   readonly access: Access;
   readonly shells: Shells;
 }
@@ -28,6 +29,7 @@ export function shellService(deps: ShellServiceDeps): Handlers<typeof ShellServi
       const { id } = await access.session(caller, session);
       return sessionMessage(await shells.review(caller, id, { denied: deny, reason }), shells.live(id));
     },
+    createSessionLink: (request, { principal: caller }) => createSessionLink(deps, caller, request),
 
     killSession: async ({ session, reason }, { principal: caller }) => {
       const { id } = await access.session(caller, session);

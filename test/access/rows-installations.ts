@@ -174,6 +174,13 @@ export const SHELL_ROWS: readonly Row[] = [
     target: ofSession,
     changes: true,
   }),
+  row(shell.createSessionLink, {
+    wish: { state: "installing", agent: "attached" },
+    request: ({ subject }) => ({ host: subject.hostId, reason: "test" }),
+    shows: ({ url }) => /^https:.*\/web\/#link=[\w-]{43}$/.test(url),
+    target: ofHost,
+    changes: "elsewhere",
+  }),
   row(shell.getSession, {
     wish: { state: "installing", agent: "attached", session: "over" },
     request: ({ subject }) => ({ session: subject.sessionId }),

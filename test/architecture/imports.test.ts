@@ -46,6 +46,11 @@ const BANS: readonly Ban[] = [
     not: [...doors.filter((other) => other !== door), "server/store"],
     because: "a door talks to the core alone: through another door or the database it would pass the gate by",
   })),
+  {
+    of: ["server/http/web"],
+    not: ["server/core", "server/store", "server/commands", "proto", "certs"],
+    because: "it runs in browsers: what it shares with hpsd is the messages between them, which stand in its folder",
+  },
 ];
 
 /** Only files in `only` (and tests) import the package. */
@@ -57,6 +62,8 @@ const KEEPERS: readonly {
   { packages: ["@grpc/grpc-js"], only: ["proto/rpc"], because: "its traps are handled in one place" },
   { packages: ["kysely", "better-sqlite3"], only: ["server/store"], because: "nothing else knows the database" },
   { packages: ["node-pty"], only: ["installer-agent/shell"], because: "a terminal lives in the agent" },
+  { packages: ["ws"], only: ["server/http"], because: "WebSockets have one door, which bounds what they hold" },
+  { packages: ["@xterm/xterm", "@xterm/addon-fit"], only: ["server/http/web"], because: "hpsd draws no terminal" },
   { packages: ["fastify", "@fastify/rate-limit"], only: ["server/http"], because: "HTTPS has one door" },
   {
     packages: ["node:child_process"],

@@ -55,6 +55,10 @@ test("npm pack makes a package that installs into an empty folder and gives work
   );
   expect(made.stdout).toContain("cluster lab");
   const { grpc, https } = await serve(config);
+  const page = await Promise.all(
+    ["", "terminal.js", "terminal.css"].map((file) => run("curl", ["-fsk", `${https}/web/${file}`])),
+  );
+  expect(page[0]?.stdout).toContain("<title>HPS terminal</title>");
   const token = (await readFile(join(folder, "invitation"), "utf8")).trim();
   await installed("hpsctl", "login", https, "--server", grpc, "--cluster", "lab", "--token", token);
   await installed("hpsctl", "host", "add", "web01", "--mac", "52:54:00:12:34:56");

@@ -12,6 +12,7 @@ import { type Channel, openChannel } from "../../proto/rpc/channel.ts";
 import { type Client, client } from "../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseHttpsUrl } from "../../proto/values/https-url.ts";
 import { newUuid } from "../../proto/values/uuid.ts";
 import { actorOfCaller } from "../../server/core/audit/audit.ts";
 import { Clusters } from "../../server/core/clusters/clusters.ts";
@@ -22,6 +23,7 @@ import type { Caller, Role } from "../../server/core/identity/principal.ts";
 import { Presence } from "../../server/core/presence/presence.ts";
 import { Grants, type GrantWish } from "../../server/core/shells/grants.ts";
 import { Recordings } from "../../server/core/shells/recordings.ts";
+import { SessionLinks } from "../../server/core/shells/session-links.ts";
 import { ShellAdmission } from "../../server/core/shells/shell-admission.ts";
 import type { ShellPolicy } from "../../server/core/shells/shell-policy.ts";
 import { type ShellLimits, Shells } from "../../server/core/shells/shells.ts";
@@ -59,7 +61,7 @@ export interface ShellRig extends AsyncDisposable {
   onCommand: (shell: OpenShell) => Promise<void>;
   /** Where recordings lie. */
   readonly folder: string;
-  readonly recordingOf: (session: Session, extension: string) => Promise<Buffer>;
+  readonly recordingOf: (session: Pick<Session, "id">, extension: string) => Promise<Buffer>;
 }
 
 export interface ShellRigOptions {
@@ -181,7 +183,13 @@ async function startServer(identity: TestIdentity, shells: Shells, recordings: R
   const access = new Access(store, refusals);
   const authorize = createAuthorize({ principals, refusals });
   const server = new RpcServer<Caller>({ authorize, expiry: expiryOf, onError: ({ error }) => console.error(error) });
-  server.add(ShellService, shellService({ access, shells, recordings }));
+  server.add(
+    ShellService,
+    shellService({
+      ...{ access, shells, recordings, links: new SessionLinks(identity) },
+      webAddress: () => parseHttpsUrl("https://hpsd.example:7444"),
+    }),
+  );
   const unused = () => Promise.reject(new HpsError("unimplemented", "not part of this test"));
   server.add(AgentService, {
     attach: async function* () {

@@ -1,0 +1,178 @@
+/** The web terminal: asks for a ticket, opens the WebSocket, draws what comes. docs/web-terminal.md describes both. */
+import "./page.css";
+import { Line } from "./line.ts";
+import type { Person, ServerMessage, SessionFacts, TicketAsk } from "./messages.ts";
+import { Screen } from "./screen.ts";
+import { keepStylesStrict } from "./strict-styles.ts";
+import { fetchTicket, Refusal } from "./ticket.ts";
+import {
+  askInForm,
+  byId,
+  type End,
+  fillForm,
+  showEnd,
+  showLinkForm,
+  showNotice,
+  showPeople,
+  showProblem,
+  showSession,
+  showState,
+} from "./view.ts";
+
+keepStylesStrict();
+
+const LOST: End = {
+  title: "The connection is lost",
+  text: "The browser lost its connection to hpsd.",
+  hint: "The session may still be there for some minutes.",
+  again: "Reconnect",
+};
+
+const NEVER: End = {
+  title: "Not connected",
+  text: "hpsd did not take the connection.",
+  hint: "Its tickets are good for half a minute, and links for one use.",
+  again: "",
+};
+
+/** A link's secret is taken out of the address at once: it is in no history, no bookmark and no screenshot. */
+const link = new URLSearchParams(location.hash.slice(1)).get("link") ?? undefined;
+const wish = new URLSearchParams(location.search);
+if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search);
+
+let line: Line | undefined;
+let session: SessionFacts | undefined;
+/** Whether what is typed here reaches the program now. */
+let mayType = false;
+let end: { readonly state: "lost" | "ended"; readonly end: End } | undefined;
+
+const place = byId("screen", HTMLElement);
+place.hidden = false;
+const screen = new Screen(place, {
+  typed: (bytes) => line?.type(bytes),
+  resized: (size) => line?.resize(size),
+  selected: (isSome) => {
+    byId("copy", HTMLButtonElement).disabled = !isSome;
+  },
+  left: () => byId("reader", HTMLElement).focus(),
+});
+
+if (link === undefined) fillForm(wish);
+else showLinkForm();
+showState("idle");
+listen();
+
+function listen(): void {
+  byId("begin", HTMLFormElement).addEventListener("submit", (event) => {
+    event.preventDefault();
+    void connect(link === undefined ? askInForm() : { link });
+  });
+  byId("again", HTMLElement).addEventListener("click", () => {
+    if (session !== undefined) void connect({ session: session.id, write: mayType });
+  });
+  byId("anew", HTMLElement).addEventListener("click", () => startOver());
+  byId("detach", HTMLElement).addEventListener("click", () => line?.order({ type: "detach" }));
+  byId("finish", HTMLElement).addEventListener("click", () => line?.order({ type: "end" }));
+  byId("copy", HTMLElement).addEventListener("click", () => void navigator.clipboard.writeText(screen.selection));
+  const reader = byId("reader", HTMLElement);
+  reader.addEventListener("click", () => {
+    const isOn = reader.getAttribute("aria-pressed") !== "true";
+    reader.setAttribute("aria-pressed", String(isOn));
+    screen.setReader(isOn);
+  });
+}
+
+async function connect(ask: TicketAsk): Promise<void> {
+  const button = byId("go", HTMLButtonElement);
+  button.disabled = true;
+  showProblem("", "");
+  try {
+    const ticket = await fetchTicket(ask);
+    showState("connecting");
+    screen.reset();
+    end = undefined;
+    line = new Line(ticket, screen.size, {
+      message: received,
+      output: (bytes, drawn) => screen.write(bytes, drawn),
+      closed,
+    });
+  } catch (error) {
+    const { message, hint } = error instanceof Refusal ? error : new Refusal("this page failed", String(error));
+    if (session === undefined) showProblem(message, hint);
+    else showEnd("ended", { title: "Not connected", text: message, hint, again: "" });
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function received(message: ServerMessage): void {
+  if (message.type === "session") {
+    session = message;
+    showSession(message);
+    showNotice("");
+    screen.focus();
+  } else if (message.type === "people") {
+    showWhoIsHere(message.people);
+  } else if (message.type === "notice") {
+    showNotice(message.text);
+  } else {
+    end = endOf(message) ?? end;
+    // After what was printed before it.
+    if (end !== undefined) screen.write(new Uint8Array(), () => line?.close());
+  }
+}
+
+function showWhoIsHere(people: readonly Person[]): void {
+  if (session === undefined) return;
+  const { self } = session;
+  mayType = session.mayType && people.some(({ id, role }) => id === self && role !== "watcher");
+  screen.setReadOnly(!mayType);
+  showPeople(people, self, (participant, write) => line?.order({ type: "admit", participant, write }));
+  showState("open", mayType ? "connected" : "watching");
+}
+
+function endOf(message: ServerMessage): typeof end {
+  if (message.type === "error") {
+    const { code, message: text, hint } = message;
+    // Only then hpsd itself went away, and the session may be held.
+    const again = code === "unavailable" && session !== undefined && link === undefined ? "Reconnect" : "";
+    return { state: "ended", end: { title: "The session is closed", text: sentence(text), hint, again } };
+  }
+  if (message.type === "detached") {
+    const text = message.text === "" ? "It goes on without this page, for some minutes." : sentence(message.text);
+    const again = link === undefined ? "Come back" : "";
+    return { state: "lost", end: { title: "You left the session", text, hint: "", again } };
+  }
+  if (message.type !== "exit") return undefined;
+  return { state: "ended", end: { title: "The session has ended", text: sentenceOf(message), hint: "", again: "" } };
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+}
+
+function sentenceOf({ code, signal, reason }: Extract<ServerMessage, { type: "exit" }>): string {
+  if (reason !== "") return sentence(reason);
+  return signal > 0
+    ? `The shell was killed by signal ${signal} (exit code ${code}).`
+    : `The shell ended with exit code ${code}.`;
+}
+
+function closed(): void {
+  line = undefined;
+  const last = end ?? { state: "lost" as const, end: lostEnd() };
+  showEnd(last.state, last.end);
+}
+
+function lostEnd(): End {
+  if (session === undefined) return NEVER;
+  // A link works once: there is nothing to come back by.
+  return link === undefined ? LOST : { ...LOST, hint: "A link works once: ask for another.", again: "" };
+}
+
+function startOver(): void {
+  session = undefined;
+  showNotice("");
+  showState("idle");
+  byId("ask-host", HTMLElement).focus();
+}
