@@ -83,13 +83,16 @@ interface Voices {
 }
 
 async function run(flags: Flags, { consoles, tail, log }: Voices, signal: AbortSignal): Promise<void> {
-  const { mode, claim, setClock } = flags;
+  const { mode, claim, setClock, bareMetal } = flags;
+  // On an installed host it is systemd that ends what a killed agent leaves.
+  const shells = new ShellSessions({ log, ...(bareMetal && { marks: "/run/hps-shells" }) });
+  await shells.endLeft();
   const options: AgentOptions = {
     config: await readConfig(flags),
     facts: await factsOf(flags, log, signal),
     log,
     version: VERSION,
-    shells: new ShellSessions({ log }),
+    shells,
   };
   const commandLine = (await readSmallFile("/proc/cmdline").catch(() => undefined)) ?? "";
   if (mode === "host") return runHost({ ...options, commandLine }, signal);

@@ -21,6 +21,7 @@ export async function startCommand({ argv, env, cwd, limits }: CommandOptions): 
     { kind: "errorOutput", stream: command.stderr },
   ]);
   return {
+    leader: command.pid,
     output: pump.queue,
     exited: flushedExit(command, pump, limits),
     write: async (bytes) => await writeTo(command.stdin, bytes),

@@ -9,9 +9,13 @@ interface ProcessStat {
   readonly session: number;
   /** Process group in the foreground of its terminal; -1 without one. */
   readonly foreground: number;
+  /** In ticks since the machine was started. */
+  readonly start: number;
 }
 
 const POLL_MS = 20;
+/** Counted from the state. */
+const START_FIELD = 19;
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 
 /**
@@ -32,6 +36,11 @@ export async function endProcessSession(session: number, graceMs: number): Promi
 export async function foregroundGroup(leader: number): Promise<number> {
   const stat = await statOf(leader);
   return stat !== undefined && stat.foreground > 0 ? stat.foreground : leader;
+}
+
+/** When it was started, in ticks since the machine was: with its number what tells a process from all others. */
+export async function startOf(pid: number): Promise<number | undefined> {
+  return (await statOf(pid))?.start;
 }
 
 /** A process or group (negative) that is already gone is what was wanted. */
@@ -66,7 +75,9 @@ async function isGone(session: number, withinMs: number): Promise<boolean> {
 /** proc(5): the name in brackets may hold anything, so fields are counted from the last bracket. */
 async function statOf(pid: number): Promise<ProcessStat | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  const [state, , , session, , foreground] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  if (state === undefined || session === undefined || foreground === undefined) return undefined;
-  return { pid, state, session: Number(session), foreground: Number(foreground) };
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, , , session, , foreground] = fields;
+  const start = fields[START_FIELD];
+  if (state === undefined || session === undefined || foreground === undefined || start === undefined) return undefined;
+  return { pid, state, session: Number(session), foreground: Number(foreground), start: Number(start) };
 }

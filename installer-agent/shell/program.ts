@@ -15,6 +15,8 @@ interface SessionExit extends ProgramExit {
 
 /** What a session runs: a shell on a terminal, or a command with pipes. */
 export interface Program {
+  /** Of its process session; absent where nothing runs. */
+  readonly leader?: number;
   /** Held back when nobody takes it; ends once all of it was read. */
   readonly output: BoundedQueue<ProgramOutput>;
   /** Settles after the last output is in `output`. Never rejects. */

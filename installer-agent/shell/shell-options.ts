@@ -17,6 +17,8 @@ export interface ShellOptions extends ShellLimits {
   /** Where a session begins, and whose profile a login shell reads. */
   readonly home: string;
   readonly log: Log;
+  /** What is open is marked in this folder, which must not outlive the machine's start, for the next agent to end it; absent: something else does. */
+  readonly marks?: string;
 }
 
 export const DEFAULT_SHELL_LIMITS: ShellLimits = { sessions: 16, graceMs: 2_000, quietMs: 500, holdMs: 300_000 };

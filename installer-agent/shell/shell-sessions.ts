@@ -1,12 +1,13 @@
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
-import type { Log } from "../log.ts";
+import { describeError, type Log } from "../log.ts";
 import { loginHome } from "./login.ts";
 import type { Program, ProgramOutput } from "./program.ts";
 import { serveCommand } from "./serve-command.ts";
 import { serveTerminal } from "./serve-terminal.ts";
 import type { ServeShell } from "./served-session.ts";
+import { SessionMarks } from "./session-marks.ts";
 import { DEFAULT_SHELL_LIMITS, parseHold, type ShellOptions } from "./shell-options.ts";
 import { type ShellRequest, startProgram } from "./start-program.ts";
 
@@ -22,10 +23,13 @@ export class ShellSessions {
   readonly #open = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(text: string) => void>();
+  readonly #marks: SessionMarks | undefined;
 
   /** By default with the user's own home, and without a log. */
   constructor(options: Partial<ShellOptions> = {}) {
     this.#options = { ...DEFAULT_SHELL_LIMITS, home: loginHome(), log: SILENT, ...options };
+    const { marks } = this.#options;
+    this.#marks = marks === undefined ? undefined : new SessionMarks(marks);
   }
 
   /** Sessions that are open now. */
@@ -50,7 +54,10 @@ export class ShellSessions {
     try {
       const program = await startProgram(request, this.#options).catch(asFailedProgram);
       const carry = request.command.length > 0 ? serveCommand : serveTerminal;
-      const session = carry({ id, program, serve, holdMs, log, announced: this.#listeners, signal: this.#stop.signal });
+      const { signal } = this.#stop;
+      const session = this.#marked(program, () =>
+        carry({ id, program, serve, holdMs, log, announced: this.#listeners, signal }),
+      );
       this.#open.set(id, session);
       void session.finally(() => this.#open.delete(id));
     } catch (error) {
@@ -59,6 +66,11 @@ export class ShellSessions {
     } finally {
       started.resolve();
     }
+  }
+
+  /** Ends what an agent before this one left running when it was killed. Call before the first session. */
+  async endLeft(): Promise<void> {
+    await this.#marks?.endLeft(this.#options.graceMs);
   }
 
   /** Writes a line to every terminal, between what its program writes; one that nobody reads is passed by. */
@@ -70,6 +82,18 @@ export class ShellSessions {
   async close(why = "the agent is stopping"): Promise<void> {
     this.#stop.abort(new HpsError("unavailable", why));
     while (this.#open.size > 0) await Promise.all(this.#open.values());
+  }
+
+  async #marked({ leader }: Program, carry: () => Promise<void>): Promise<void> {
+    const marks = leader === undefined ? undefined : this.#marks;
+    if (leader !== undefined) await marks?.set(leader).catch((error: unknown) => this.#unmarked(error));
+    await carry();
+    if (leader !== undefined) await marks?.remove(leader);
+  }
+
+  /** The session is worth more than what would be left of it by an agent that is killed. */
+  #unmarked(error: unknown): void {
+    this.#options.log.warn(`a shell session is not marked: ${describeError(error)}`);
   }
 }
 

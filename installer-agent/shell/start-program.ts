@@ -4,7 +4,7 @@ import { startCommand } from "./command.ts";
 import { knownLocales } from "./locale.ts";
 import { loginEnvironment, loginShell } from "./login.ts";
 import type { Program } from "./program.ts";
-import type { ShellOptions } from "./shell-options.ts";
+import type { ShellLimits, ShellOptions } from "./shell-options.ts";
 import { openTerminal } from "./terminal.ts";
 import { knownTerminal } from "./terminal-type.ts";
 
@@ -24,8 +24,11 @@ export interface ShellRequest {
 }
 
 /** A login shell on a terminal, or the command with pipes. Throws HpsError when it cannot be started. */
-export async function startProgram(request: ShellRequest, options: ShellOptions): Promise<Program> {
-  const { home, log: _, ...limits } = options;
+export async function startProgram(
+  request: ShellRequest,
+  options: ShellLimits & Pick<ShellOptions, "home">,
+): Promise<Program> {
+  const { home, ...limits } = options;
   const shell = loginShell();
   const { command, rows, columns, environment = {} } = request;
   const wished = await knownLocales(parseShellEnvironment(environment));

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { foregroundGroup, processesOf } from "./process-session.ts";
 import { ShellSessions } from "./shell-sessions.ts";
@@ -144,6 +144,18 @@ test("nothing is left when hpsd ends the stream: jobs, hangup ignorers, the shel
   rig.hangUp();
   await expect.poll(() => rig.sessions.count, { timeout: 5000 }).toBe(0);
   expect(await processesOf(pid)).toEqual([]);
+});
+
+test("what runs is asked to end before it is killed", async () => {
+  const rig = await shell();
+  await rig.type("f=$(mktemp -u); echo file=$f.\n");
+  const file = (await rig.shows(/file=(\/\S+)\.\r/))[1] ?? "";
+  await rig.type(`(trap 'echo asked >${file}; exit' HUP; while :; do sleep 0.05; done) & echo be'g'un\n`);
+  await rig.shows(/begun/);
+  rig.hangUp();
+  await expect.poll(() => rig.sessions.count, { timeout: 5000 }).toBe(0);
+  expect(await readFile(file, "utf8")).toBe("asked\n");
+  await rm(file);
 });
 
 test("a background job does not outlive its session", async () => {

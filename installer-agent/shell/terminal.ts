@@ -58,6 +58,10 @@ class Terminal implements Program {
     this.exited = this.#flushed(exit.promise);
   }
 
+  get leader(): number {
+    return this.#pid;
+  }
+
   get output(): OutputPump["queue"] {
     return this.#pump.queue;
   }
