@@ -12,6 +12,7 @@ const ROOT = path.resolve(import.meta.dirname, "../..");
 export const PROGRAM = {
   hpsd: `${ROOT}/dist/hpsd.js`,
   hpsctl: `${ROOT}/dist/hpsctl.js`,
+  agent: `${ROOT}/dist/hps-agent.js`,
 } as const;
 
 export function makeBundles(): void {

@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   agents: async () => (await import("./agents.ts")).agents,
   unary: async () => (await import("./unary.ts")).unary,
   install: async () => (await import("./install.ts")).install,
+  shell: async () => (await import("./shell.ts")).shell,
   start: async () => (await import("./start.ts")).start,
   unpack: async () => (await import("./unpack.ts")).unpack,
 };
