@@ -21,6 +21,7 @@ export interface ShellOptions {
   /** A duration; false: not at all. */
   readonly wait?: string | false;
   readonly escapeChar?: string;
+  readonly recordInput?: true;
 }
 
 /**
@@ -29,7 +30,7 @@ export interface ShellOptions {
  */
 export async function installerShell(call: Call): Promise<number> {
   const { terminal } = call;
-  const { reason = "", stdin, log, wait, escapeChar } = call.options<ShellOptions>();
+  const { reason = "", stdin, log, wait, escapeChar, recordInput = false } = call.options<ShellOptions>();
   const escapeKey = parseEscape(escapeChar);
   const command = call.operands.slice(1);
   const interactive = stdin && command.length === 0 && isTerminal(terminal);
@@ -37,7 +38,7 @@ export async function installerShell(call: Call): Promise<number> {
   const hps = await call.connect();
   const host = hostReference(call.operand(0), hps.cluster);
   const window = windowSize(terminal);
-  const common = { host, reason, environment: shellEnvironmentOf(terminal.environment) };
+  const common = { host, reason, recordInput, environment: shellEnvironmentOf(terminal.environment) };
   const start: SessionStart = interactive
     ? { ...common, term: terminal.environment.TERM ?? "dumb", window }
     : { ...common, command: command.length === 0 ? ["/bin/sh"] : command };

@@ -156,6 +156,7 @@ function addSessions(program: Command, { run }: Tools): void {
     .option("--no-wait", "fail at once when no agent is attached")
     .option("-e, --escape-char <char>", "what begins an escape on a terminal: ~, ^], none (default: ~)")
     .option("-n, --no-stdin", "read nothing from standard input")
+    .option("--record-input", "record what you type too, passwords as well")
     .addHelpText("after", SHELL_HELP)
     .action(run(async (call) => (await import("./installer-shell.ts")).installerShell(call)));
   program

@@ -44,8 +44,12 @@ function tellingOf(record: Readonly<Record<string, unknown>>): string {
     const ended = exit === null ? `it was ended: ${reason}` : `exit code ${exit}`;
     return `${ended}; input ${inputBytes} bytes, output ${outputBytes}, error output ${errorBytes}; at most 64 kB are kept of each`;
   }
-  if ("file" in record) return `file ${JSON.stringify(record)}`;
-  return "";
+  if ("file" in record) {
+    const { file, type, size, digest, link } = record;
+    const content = type === "file" ? `${size} bytes ${digest}` : `${type}${link === undefined ? "" : ` to ${link}`}`;
+    return `${file}  ${content}`;
+  }
+  return "notAnArchive" in record ? `what was called a copy is none: ${record.notAnArchive}` : "";
 }
 
 async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {

@@ -29,6 +29,7 @@ export async function terminalSession(
     end: () => void connection.send({ case: "endOfInput", value: {} }),
   });
   try {
+    if (connection.session.recordsInput) await screen.say("what you type is recorded too, passwords as well");
     return await carryOutput(screen, connection);
   } catch (error) {
     if (!keyboard.left) throw error;

@@ -39,6 +39,7 @@ export function sessionMessage(row: SessionRow, live: LiveSession | undefined): 
     approver: row.approver,
     limits: limitsMessage(row),
     recorded: live?.recorder.complete ?? row.recorded,
+    recordsInput: live?.recorder.recordsInput ?? false,
   };
 }
 

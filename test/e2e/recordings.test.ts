@@ -32,3 +32,36 @@ test("a recording is read back byte for byte over the wire, and what is done to 
   const readers = (await auditOf(rig)).filter(({ action }) => action === "session.read");
   expect(readers.map(({ details }) => details.part)).toEqual(["cast", "raw", "cast"]);
 });
+
+/** A password asked for without echo, as a program does it. */
+const ASK = "stty -echo; printf 'be%s\\n' gin; read word; exit\n";
+
+async function askedFor(session: OperatorSession): Promise<string> {
+  await session.type(ASK);
+  await session.shows(/begin/);
+  await session.type("secret\n");
+  await session.exit();
+  return (await session.session).id;
+}
+
+test("what is typed is recorded when that was asked for, exactly, and the session and the audit log say so", async () => {
+  await using rig = await startShellRig();
+  const session = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm", recordInput: true });
+  expect((await session.session).recordsInput).toBe(true);
+  const id = await askedFor(session);
+  expect((await read(rig.operator, id, RecordingPart.INPUT)).toString()).toBe(`${ASK}secret\n`);
+  expect((await read(rig.operator, id)).toString()).toContain('"i", "secret\\n"');
+  expect((await rig.operator.verifyRecording({ session: id })).problems).toEqual([]);
+  expect((await auditOf(rig))[0]?.details).toMatchObject({ session: id, input: "recorded" });
+});
+
+test("else no key is in any file", async () => {
+  await using rig = await startShellRig();
+  const session = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm" });
+  expect((await session.session).recordsInput).toBe(false);
+  const id = await askedFor(session);
+  for (const part of [RecordingPart.CAST, RecordingPart.RAW]) {
+    expect((await read(rig.operator, id, part)).toString()).not.toContain("secret");
+  }
+  await expect(read(rig.operator, id, RecordingPart.INPUT)).rejects.toMatchObject({ code: "not-found" });
+});

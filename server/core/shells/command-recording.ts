@@ -1,7 +1,11 @@
 import path from "node:path";
+import { CopyWatch } from "./copy-watch.ts";
 import type { OutputKind, RecordedEnd, RecordedSession, Recording } from "./recording.ts";
 import { type FileDigest, RecordingFile } from "./recording-file.ts";
+import type { CopyWish } from "./shell-start.ts";
 import { readWholeLines } from "./whole-lines.ts";
+
+type Stream = OutputKind | "input";
 
 /** Of each of standard output and standard error, and of the input when that is recorded. */
 const KEPT_BYTES = 64 * 1024;
@@ -9,30 +13,39 @@ const KEPT_BYTES = 64 * 1024;
 export interface RecordedCommand {
   readonly command: readonly string[];
   readonly recordInput?: boolean;
+  readonly copy?: CopyWish;
 }
+
+/** The stream that is a copy's archive. */
+const ARCHIVES = { "to-host": "input", "from-host": "output" } as const;
 
 /**
  * `<id>.jsonl`: one JSON object a line, so that what was written is readable whatever happens later. First what was run,
  * then the first 64 kB of each output in base64 as they came, last the exit with bytes and SHA-256 of each direction.
+ * Of a copy, the files on their way stand in the place of the stream that is their archive.
  */
 export class CommandRecording implements Recording {
   readonly outputBytes = 0;
   readonly #file: RecordingFile;
-  readonly #left: Record<OutputKind | "input", number>;
+  readonly #left: Record<Stream, number>;
+  readonly recordsInput: boolean;
+  #copy: { readonly stream: Stream; readonly watch: CopyWatch } | undefined;
 
-  private constructor(file: RecordingFile, kept: { readonly output: number; readonly input: number }) {
+  private constructor(file: RecordingFile, { output, input }: { readonly output: number; readonly input: number }) {
     this.#file = file;
-    this.#left = { output: kept.output, errorOutput: kept.output, input: kept.input };
+    this.#left = { output, errorOutput: output, input };
+    this.recordsInput = input > 0;
   }
 
   static async create(
     folder: string,
     session: RecordedSession,
-    { command, recordInput = false }: RecordedCommand,
+    { command, recordInput = false, copy }: RecordedCommand,
   ): Promise<CommandRecording> {
     const file = await RecordingFile.create(pathOf(folder, session.id));
     const recording = new CommandRecording(file, { output: KEPT_BYTES, input: recordInput ? KEPT_BYTES : 0 });
-    await recording.#write({ version: 1, command, ...session });
+    if (copy !== undefined) recording.#copy = { stream: ARCHIVES[copy], watch: new CopyWatch() };
+    await recording.#write({ version: 1, command, ...(copy && { copy }), ...session });
     return recording;
   }
 
@@ -67,14 +80,22 @@ export class CommandRecording implements Recording {
     return await this.#file.finish();
   }
 
-  async #keep(kind: OutputKind | "input", bytes: Uint8Array): Promise<void> {
+  async #keep(kind: Stream, bytes: Uint8Array): Promise<void> {
+    if (this.#copy?.stream === kind) {
+      const { lines, isArchive } = this.#copy.watch.take(bytes);
+      if (lines.length > 0) await this.#write(...lines);
+      if (isArchive) return;
+      // From here on it is a stream as any other.
+      this.#copy = undefined;
+      this.#left[kind] = KEPT_BYTES;
+    }
     const kept = bytes.subarray(0, this.#left[kind]);
     this.#left[kind] -= kept.length;
     if (kept.length > 0) await this.#write({ [kind]: Buffer.from(kept).toString("base64") });
   }
 
-  async #write(line: object): Promise<void> {
-    await this.#file.append(`${JSON.stringify(line)}\n`);
+  async #write(...lines: readonly object[]): Promise<void> {
+    await this.#file.append(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }
 }
 

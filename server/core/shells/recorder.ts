@@ -87,6 +87,11 @@ export class Recorder {
     return this.#outputBytes;
   }
 
+  /** What is typed or sent is in the recording too. */
+  get recordsInput(): boolean {
+    return this.#recording?.recordsInput ?? false;
+  }
+
   /** All so far is in the recording. */
   get complete(): boolean {
     return this.#failure === undefined;

@@ -19,6 +19,8 @@ export interface Recording {
   readonly bytes: number;
   /** Of the terminal's output: the offset of what comes next. 0 for a command, which nobody resumes. */
   readonly outputBytes: number;
+  /** What is typed or sent is kept too. */
+  readonly recordsInput: boolean;
   /** Resolves when it is in the file. */
   output(kind: OutputKind, bytes: Uint8Array): Promise<void>;
   /** What is typed or sent; kept only when the session was begun so. */

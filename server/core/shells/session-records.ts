@@ -12,6 +12,7 @@ import {
 } from "../../store/sessions.ts";
 import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
+import type { Recorder } from "./recorder.ts";
 import type { SessionEnding } from "./shell-session.ts";
 
 export interface SessionRecordsDeps {
@@ -55,8 +56,16 @@ export class SessionRecords {
   }
 
   /** Row, change and audit event in one. */
-  async begin(row: SessionRow, who: AuditActor, recorded: boolean): Promise<void> {
-    await this.#asked(row, who, { recorded: recorded ? "yes" : "no", ...(row.approver && { approver: row.approver }) });
+  async begin(
+    row: SessionRow,
+    who: AuditActor,
+    { complete, recordsInput }: Pick<Recorder, "complete" | "recordsInput">,
+  ): Promise<void> {
+    await this.#asked(row, who, {
+      recorded: complete ? "yes" : "no",
+      ...(recordsInput && { input: "recorded" }),
+      ...(row.approver && { approver: row.approver }),
+    });
   }
 
   /** That a session waits for another operator's approval. */

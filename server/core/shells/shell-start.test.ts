@@ -30,6 +30,12 @@ test("a command has no terminal, and its arguments are as they were", () => {
   });
 });
 
+test("what is typed is recorded only when that is asked for", () => {
+  expect(parse({ recordInput: true })).toMatchObject({ recordInput: true });
+  expect(parse({ command: ["cat"], recordInput: true })).toMatchObject({ recordInput: true });
+  expect(parse({})).not.toHaveProperty("recordInput");
+});
+
 test("locale and colours go along, and a copy says where its archive is", () => {
   const start = { command: ["tar", "x"], environment: { LANG: "C.UTF-8" } };
   expect(parse({ ...start, copy: { direction: CopyDirection.TO_HOST } })).toMatchObject({

@@ -23,7 +23,7 @@ export interface ShellStart {
 }
 
 /** `to-host`: the archive is the command's standard input; `from-host`: its standard output. */
-type CopyWish = "to-host" | "from-host";
+export type CopyWish = "to-host" | "from-host";
 
 export interface TerminalWish extends WindowSize {
   readonly term: TerminalType;
@@ -45,10 +45,11 @@ export function parseShellStart(start: StartSession): ShellStart {
   parseReason(reason);
   const environment = parseShellEnvironment(start.environment);
   const copy = start.copy === undefined ? {} : { copy: parseCopy(start.copy, command) };
-  if (command.length > 0) return { command: parseCommand(command), reason, environment, ...copy };
+  const wish = { reason, environment, ...(start.recordInput && { recordInput: true }) };
+  if (command.length > 0) return { command: parseCommand(command), ...wish, ...copy };
   const size = parseWindowSize(window ?? DEFAULT_WINDOW);
   const terminal = { ...size, term: parseTerminalType(term === "" ? DEFAULT_TERM : term) };
-  return { command: [], terminal, reason, environment };
+  return { command: [], terminal, ...wish };
 }
 
 /** Why somebody does it, in their own words. */

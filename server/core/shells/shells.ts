@@ -54,7 +54,7 @@ export interface AttachWish {
 
 /** A session that goes on, as it is shown. */
 export interface LiveSession extends Pick<ShellSession, "state" | "participants"> {
-  readonly recorder: Pick<Recorder, "complete">;
+  readonly recorder: Pick<Recorder, "complete" | "recordsInput">;
 }
 
 export interface ShellsDeps extends SessionRecordsDeps {
@@ -252,7 +252,7 @@ export class Shells {
       this.#reported,
     );
     try {
-      await this.#records.begin(row, actorOfCaller(caller), recorder.complete);
+      await this.#records.begin(row, actorOfCaller(caller), recorder);
     } catch (error) {
       await recorder.finish({ code: null, reason: "the session did not begin", traffic: {} });
       throw error;
@@ -303,4 +303,4 @@ export class Shells {
   };
 }
 
-const WAITING: LiveSession = { state: "waiting", participants: [], recorder: { complete: true } };
+const WAITING: LiveSession = { state: "waiting", participants: [], recorder: { complete: true, recordsInput: false } };

@@ -74,6 +74,10 @@ export class TerminalRecording implements Recording {
     return this.#files.raw.bytes;
   }
 
+  get recordsInput(): boolean {
+    return this.#files.input !== undefined;
+  }
+
   get bytes(): number {
     const { cast, raw, input } = this.#files;
     return cast.bytes + raw.bytes + (input?.bytes ?? 0);
