@@ -158,6 +158,16 @@ test("what runs is asked to end before it is killed", async () => {
   await rm(file);
 });
 
+test("what is announced stands in every terminal and in no command's output", async () => {
+  const rig = await shell();
+  const command = await startSession(["sleep", "0.5"], {}, rig.sessions);
+  await rig.shows(/./);
+  rig.sessions.announce("the machine restarts\x1b[2J");
+  await rig.shows(/\r\n\*\*\* the machine restarts\\x1b\[2J \*\*\*\r\n/);
+  expect(await command.exit).toMatchObject({ code: 0 });
+  expect(command.output().length + command.errorOutput().length).toBe(0);
+});
+
 test("a background job does not outlive its session", async () => {
   const rig = await shell();
   const pid = await pidOf(rig);

@@ -45,7 +45,7 @@ export interface WelcomeChanges {
 export type Fate = "taken" | "cut-before" | "cut-after";
 
 /** Gives back as input what the agent's end sends as output. */
-async function* echoShell(requests: AsyncIterable<ServeShellRequest>): AsyncGenerator<EchoedInput, void> {
+async function* echoShell(requests: AsyncIterable<ServeShellRequest>): AsyncIterable<EchoedInput> {
   for await (const { message } of requests) {
     if (message.case === "output") yield { message: { case: "input", value: message.value } };
   }
@@ -61,6 +61,10 @@ export class AttachDoor {
   welcome: WelcomeChanges = {};
   configuration: MessageInitShape<typeof ConfigurationSchema> = {};
   refusal: HpsError | undefined;
+  serveShell: (
+    requests: AsyncIterable<ServeShellRequest>,
+    call: { readonly signal: AbortSignal },
+  ) => AsyncIterable<EchoedInput> = echoShell;
   readonly #chain: TestChain;
   readonly #waiters = new Set<() => void>();
   #server: RpcServer<X509Certificate> | undefined;
@@ -82,7 +86,7 @@ export class AttachDoor {
       attach: (requests, { principal }) => this.#attach(requests, principal),
       getConfiguration: async ({ hostId }) => ({ hostId, hostName: "web01", cluster: "lab", ...this.configuration }),
       issueHostCertificate: () => Promise.reject(new HpsError("unimplemented", "not in this test")),
-      serveShell: echoShell,
+      serveShell: (requests, call) => this.serveShell(requests, call),
     });
     const peer = await makePeer(this.#chain, PEERS.server);
     const { key, cert } = tlsKeyPair({ ...peer, intermediates: [this.#chain.intermediate.certificate] });

@@ -95,7 +95,7 @@ export class HubEnd {
     const abort = () => stream.end(new HpsError("cancelled", "the agent cancelled"));
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted) abort();
-    void this.#readAll(requests, stream);
+    this.#readAll(requests, stream).catch((error: unknown) => stream.end(error));
     try {
       yield* stream;
     } finally {
