@@ -1,4 +1,4 @@
-/** `hpsctl grant`, and the terms of shells in `hpsctl cluster`. */
+/** `hpsctl grant`, the terms of shells in `hpsctl cluster`, and approvals. */
 import { create, toJson } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
@@ -129,4 +129,24 @@ test("cluster edit changes the terms of shells one by one, and get shows them", 
   expect((await hpsctl(server, "cluster get lab")).out).toContain(
     "grant, reason, approval, 8h, idle 30m, input recorded, strict",
   );
+});
+
+test("session approve and deny send another operator's word, and say whose session it was", async () => {
+  const asked: unknown[] = [];
+  const server = await start({
+    shells: {
+      approveSession: async ({ session, deny, reason }) => {
+        asked.push({ session, deny, reason });
+        return { id: session, operator: "bob", host: "web01" };
+      },
+    },
+  });
+  const approved = await hpsctl(server, "session approve s1");
+  expect([approved.code, approved.err]).toEqual([0, "bob's session on web01 is approved\n"]);
+  const denied = await hpsctl(server, ["session", "deny", "s2", "--reason", "not tonight"]);
+  expect([denied.code, denied.err]).toEqual([0, "bob's session on web01 is denied\n"]);
+  expect(asked).toEqual([
+    { session: "s1", deny: false, reason: "" },
+    { session: "s2", deny: true, reason: "not tonight" },
+  ]);
 });

@@ -49,6 +49,8 @@ export interface ShellRig extends AsyncDisposable {
   readonly operatorChannel: Channel;
   readonly agentChannel: Channel;
   readonly operatorNamed: (name: string, roles: Readonly<Record<string, Role>>) => Promise<Operator>;
+  /** The same operator by another certificate. */
+  readonly operatorAgain: (name: string) => Promise<Operator>;
   /** Its id. */
   readonly grant: (to: GrantWish["to"], permission: GrantWish["permission"], forMs?: number) => Promise<string>;
   readonly revokeGrant: (id: string) => Promise<void>;
@@ -114,6 +116,7 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
     operatorSerial: alice.serial,
     operatorChannel: alice.channel,
     ...ruling(identity, clusterId),
+    operatorAgain: async (subject) => client(ShellService, (await connect({ kind: "operator", subject })).channel),
     operatorNamed: async (name, roles) => client(ShellService, (await operatorNamed(name, roles)).channel),
     stranger: async () => client(AgentService, await agentOf(await addTestHost(store, clusterId, { name: "h2" }))),
     onCommand: async (shell) => await agent.start(shell, client(AgentService, agentChannel).serveShell),

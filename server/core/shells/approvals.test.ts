@@ -158,15 +158,28 @@ test("an operator that is thrown out while it waits hears why", async () => {
   expect(log.at(-1)).toBe("ended your certificate is revoked: stolen");
 });
 
-test("what is piped into a command waits, and arrives", async () => {
+test("what is piped into a command waits, bounded, and arrives in order", async () => {
   const { approvals, participant, sent, told } = await ask({ command: ["cat"] });
-  const piped = participant.send({ case: "input", value: Buffer.from("\u0003 bytes") });
+  const piece = (text: string) => ({ case: "input" as const, value: Buffer.from(text) });
+  await participant.send(piece("\u0003 bytes"));
+  let went = false;
+  const large = participant.send(piece("x".repeat(256 * 1024))).then(async () => {
+    went = true;
+    await participant.send(piece("last"));
+  });
   await vi.advanceTimersByTimeAsync(1000);
-  expect(sent).toEqual([]);
+  expect([went, sent]).toEqual([false, []]);
   await approvals.review(CAROL, "s1", YES);
-  await piped;
+  await large;
   await told;
-  expect(sent).toMatchObject([{ case: "input" }]);
+  expect(sent.map((input) => (input.case === "input" ? input.value.length : input.case))).toEqual([7, 262_144, 4]);
+});
+
+test("Ctrl-C of a command that waits gives up", async () => {
+  const { participant, told } = await ask({ command: ["cat"] });
+  await participant.send({ case: "input", value: Buffer.from("piped") });
+  await participant.send({ case: "signal", value: 2 });
+  expect((await told).at(-1)).toBe("exit 255 the operator gave up while it waited for approval");
 });
 
 test("a host that is gone by then is an error, and nothing waits on", async () => {

@@ -4,6 +4,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import type { OperatorOutput, Participant, ShellInput } from "./participant.ts";
+import { sizeOfPiece } from "./piece.ts";
 import { operatorExit } from "./session-outcome.ts";
 
 /** How the waiting ended. */
@@ -22,6 +23,13 @@ export interface WaitingDeps {
   readonly onOver: (reason: string) => Promise<void>;
 }
 
+/** What a command's standard input holds. */
+type Kept = Extract<ShellInput, { case: "input" | "endOfInput" }>;
+
+/** Of what is piped in; beyond it the pipe waits, and signals behind it. */
+const MOST_KEPT = 256 * 1024;
+/** SIGHUP, SIGINT, SIGQUIT, SIGTERM: no program is there to take them. */
+const ENDS: readonly number[] = [1, 2, 3, 15];
 const CTRL_C = 3;
 const CTRL_D = 4;
 
@@ -36,6 +44,9 @@ export class WaitingSession implements Participant {
   readonly #begun: Promise<Participant | undefined>;
   #real: Participant | undefined;
   #window: WindowSize | undefined;
+  readonly #kept: Kept[] = [];
+  #keptBytes = 0;
+  #flushed: Promise<void> | undefined;
 
   constructor(deps: WaitingDeps) {
     this.#deps = deps;
@@ -56,7 +67,10 @@ export class WaitingSession implements Participant {
   }
 
   async send(input: ShellInput): Promise<void> {
-    if (this.#real !== undefined) return await this.#real.send(input);
+    if (this.#real !== undefined) {
+      if (input.case !== "leave") await this.#flushed;
+      return await this.#real.send(input);
+    }
     switch (input.case) {
       case "window":
         this.#window = input.value;
@@ -67,7 +81,7 @@ export class WaitingSession implements Participant {
       case "admit":
         throw new HpsError("invalid", "the session has not begun: it waits for approval");
       case "signal":
-        return;
+        return ENDS.includes(input.value) ? this.decide(gaveUp()) : undefined;
       default:
         return await this.#sendLater(input);
     }
@@ -84,9 +98,11 @@ export class WaitingSession implements Participant {
   }
 
   /** A pipe's bytes wait. Keys at a terminal that is not there go nowhere, but for those that mean: no more. */
-  async #sendLater(input: ShellInput): Promise<void> {
+  async #sendLater(input: Kept): Promise<void> {
     if (this.session.command.length > 0) {
-      await (await this.#begun)?.send(input);
+      this.#kept.push(input);
+      this.#keptBytes += sizeOfPiece(input);
+      if (this.#keptBytes > MOST_KEPT) await this.settled;
     } else if (input.case === "input" && (input.value.includes(CTRL_C) || input.value.includes(CTRL_D))) {
       this.decide(gaveUp());
     }
@@ -103,10 +119,20 @@ export class WaitingSession implements Participant {
       const real = await this.#deps.begin(decision.by);
       this.#real = real;
       if (this.#window !== undefined) await real.send({ case: "window", value: this.#window });
+      // Beside the output: a program may want to be read before it reads.
+      this.#flushed = this.#flush(real);
       return real;
     } catch (error) {
       await this.#deps.onOver(error instanceof HpsError ? error.message : "internal error");
       throw error;
+    }
+  }
+
+  async #flush(real: Participant): Promise<void> {
+    try {
+      for (const input of this.#kept.splice(0)) await real.send(input);
+    } catch (error) {
+      real.refuse(error instanceof HpsError ? error : new HpsError("internal", "the session broke"));
     }
   }
 
