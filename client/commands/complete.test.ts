@@ -28,9 +28,9 @@ test("groups, their commands, options and choices", async () => {
       "installer-image",
       "context",
     ],
-    ...["installer-shell", "login", "status", "whoami", "completion"],
+    ...["installer-shell", "cp", "login", "status", "whoami", "completion"],
   ]);
-  expect(await offered(NOWHERE, "c")).toEqual(["cluster", "cert", "context", "completion"]);
+  expect(await offered(NOWHERE, "c")).toEqual(["cluster", "cert", "context", "cp", "completion"]);
   expect(await offered(NOWHERE, "host", "")).toEqual([
     ...["ls", "get", "add", "edit", "rm", "arm", "disarm", "contacts", "approve", "rescue", "claim"],
   ]);

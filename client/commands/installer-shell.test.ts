@@ -1,20 +1,19 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createConnection, createServer, type Socket } from "node:net";
 import { promisify } from "node:util";
-import { spawn } from "node-pty";
 import { expect, test } from "vitest";
 import type { OpenSessionRequest, ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { run } from "../run.ts";
+import { cutableWire } from "../testing/cutable-wire.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
-import { type TestServer, testHost } from "../testing/test-server.ts";
+import { MAIN, onPty } from "../testing/on-pty.ts";
+import { testHost } from "../testing/test-server.ts";
 
 const start = useServers();
-const MAIN = new URL("../main.ts", import.meta.url).pathname;
 
 type OpenSession = Handlers<typeof ShellService>["openSession"];
 
@@ -48,6 +47,9 @@ function tellingShell(seen: OpenSessionRequest[]): OpenSession {
         yield output(
           `start ${term} ${window?.columns}x${window?.rows} ${JSON.stringify(Object.entries(environment).sort())}\r\n`,
         );
+      } else if (message.case === "leave") {
+        yield* ends(requests, exit(255, "alice left it"));
+        return;
       } else if (message.case === "window") {
         yield output(`window ${message.value.columns}x${message.value.rows}\r\n`);
       } else if (message.case === "input") {
@@ -65,20 +67,6 @@ function tellingShell(seen: OpenSessionRequest[]): OpenSession {
       }
     }
   };
-}
-
-/** Runs hpsctl under a real terminal, between two looks at the terminal's settings. */
-function onPty(server: TestServer, words: string) {
-  const script = `stty -g; "$NODE" "$MAIN" ${words}; echo "exit=$?"; stty -g; echo "the end"`;
-  const environment = { ...server.environment, NODE: process.execPath, MAIN, PATH: process.env.PATH ?? "" };
-  const pty = spawn("/bin/sh", ["-c", script], { cols: 91, rows: 33, name: "xterm", env: environment });
-  let seen = "";
-  pty.onData((data) => {
-    seen += data;
-  });
-  const until = (text: string) => expect.poll(() => seen, { timeout: 15_000 }).toContain(text);
-  const settings = () => seen.split("\r\n").filter((line) => /^[0-9a-f]+(:[0-9a-f]+){10,}$/.test(line));
-  return { pty, until, settings, seen: () => seen };
 }
 
 test("a terminal: keys go through raw, the window's size goes along, the exit code comes back, all is restored", async () => {
@@ -101,38 +89,34 @@ test("a terminal: keys go through raw, the window's size goes along, the exit co
 /** What brings back a terminal after `v`. */
 const UNDONE = "\x1b[?1049l\x1b[?1000l\x1b[?2004l\x1b[?25h";
 
-test("the terminal is restored when the server dies in the middle", async () => {
+test("a command whose server dies in the middle has no exit code, and says why", async () => {
   const server = await start({ shells: { openSession: tellingShell([]) } });
-  const wire = await cutableWire(server.port);
+  using wire = await cutableWire(server.port);
+  const { until, seen } = onPty(server, `installer-shell web01 --server localhost:${wire.port} -- cat`);
+  await until("start");
+  wire.cut();
+  await until("the end");
+  expect(seen()).toContain("the connection was lost");
+  expect(seen()).toContain("exit=255");
+});
+
+test("the terminal is restored when the server dies in the middle and the way back is given up", async () => {
+  const server = await start({ shells: { openSession: tellingShell([]) } });
+  using wire = await cutableWire(server.port);
   const { pty, until, settings, seen } = onPty(server, `installer-shell web01 --server localhost:${wire.port}`);
   await until("start xterm");
   pty.write("v");
   await until("got 76");
   wire.cut();
+  await until("~. leaves");
+  pty.write("~.");
   await until("the end");
   expect(seen()).toContain("the connection was lost");
+  expect(seen()).toContain("hpsctl session attach s1");
   expect(seen()).toContain("exit=255");
   expect(seen()).toContain(UNDONE);
   expect(settings()[1]).toBe(settings()[0]);
 });
-
-/** A way to the server that can be cut, as the death of its machine would. */
-async function cutableWire(port: number) {
-  const sockets: Socket[] = [];
-  const wire = createServer((near) => {
-    const far = createConnection(port, "127.0.0.1");
-    sockets.push(near, far);
-    for (const socket of [near, far]) socket.on("error", () => undefined);
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => wire.listen(0, "127.0.0.1", resolve));
-  const address = wire.address();
-  const cut = () => {
-    wire.close();
-    for (const socket of sockets) socket.resetAndDestroy();
-  };
-  return { port: typeof address === "object" ? address?.port : 0, cut };
-}
 
 test("the terminal is restored when hpsctl is told to end", async () => {
   const server = await start({ shells: { openSession: tellingShell([]) } });
@@ -278,7 +262,7 @@ test("escapes: help, a tilde, leaving; the program's own end by a signal is said
   await left.until("got 0d\r\n");
   left.pty.write("~.");
   await left.until("the end");
-  expect(left.seen()).toContain("hpsctl: you left");
+  expect(left.seen()).toContain("hpsctl: the session ended: alice left it");
   expect(left.seen()).toContain("exit=255");
   expect(left.settings()[1]).toBe(left.settings()[0]);
   const killed = onPty(server, "shell web01 -e none");

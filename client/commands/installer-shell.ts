@@ -1,14 +1,13 @@
 import { parseDuration } from "../../proto/values/duration.ts";
-import { HpsError } from "../../proto/values/hps-error.ts";
 import { shellEnvironmentOf } from "../../proto/values/shell-environment.ts";
-import { printError } from "../output/print-error.ts";
 import { windowSize } from "../output/raw-terminal.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { hostReference } from "../sdk/host-names.ts";
-import { commandSession, NO_CODE } from "../shell/command-session.ts";
+import { commandSession } from "../shell/command-session.ts";
 import { Connection, type SessionStart } from "../shell/connection.ts";
 import { parseEscape } from "../shell/escape-option.ts";
 import { printInstallLog } from "../shell/install-log.ts";
+import { terminalWish, withoutCode } from "../shell/session-call.ts";
 import { terminalSession } from "../shell/terminal-session.ts";
 import { whenThere } from "../shell/wait-for-host.ts";
 import type { Call } from "./call.ts";
@@ -46,20 +45,9 @@ export async function installerShell(call: Call): Promise<number> {
   if (log) await printInstallLog(call, hps, host);
   return await withoutCode(terminal, async () =>
     interactive
-      ? await terminalSession(terminal, connection, { escapeKey, window })
-      : await commandSession(terminal, connection, stdin),
+      ? await terminalSession(connection, terminalWish(call, hps, connection, { escapeKey, window, write: true }))
+      : await commandSession(terminal, connection, { input: stdin ? "all" : "end" }),
   );
-}
-
-/** A session that breaks off has no exit code of its own: what ended it is said, and 255 is given as ssh does. */
-async function withoutCode(terminal: Terminal, carry: () => Promise<number>): Promise<number> {
-  try {
-    return await carry();
-  } catch (error) {
-    if (!(error instanceof HpsError) || terminal.signal.aborted) throw error;
-    await printError(terminal, error);
-    return NO_CODE;
-  }
 }
 
 /** Whoever sits at a terminal can stop waiting; a script wants to know at once. */

@@ -9,7 +9,7 @@ import type { AddCommands, Tools } from "./group.ts";
 const SHELL_HELP = `
 Without a command it is an interactive shell, in your window's size; hpsctl ends with its exit code. With one, standard input
 and output are the command's, byte for byte, and Ctrl-C is passed on to it. Escapes on a terminal, after a newline: ~. leaves,
-~? lists all. docs/shell.md tells the rest.
+~d detaches, ~? lists all. docs/shell.md tells the rest.
   hpsctl installer-shell web01
   hpsctl installer-shell web01 -- lsblk --json > disks.json
   hpsctl installer-shell web01 -- sh -c 'cat > /tmp/file' < file`;

@@ -5,6 +5,7 @@ import { collect } from "./collect.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands } from "./group.ts";
 import { type WatchOption, withAllClusters, withWatch } from "./options.ts";
+import { addAttachCommands } from "./session-attach.ts";
 import { addSessionLinkCommand } from "./session-link.ts";
 import { addRecordingCommands } from "./session-recording.ts";
 import { addReviewCommands } from "./session-review.ts";
@@ -16,6 +17,7 @@ export const addSessionCommands: AddCommands = (group, tools) => {
     .option("--limit <count>", "at most so many", "100")
     .action(tools.run(list));
   group.command("get").description("show one session").argument("<session>").action(tools.run(get));
+  addAttachCommands(group, tools);
   addRecordingCommands(group, tools);
   addReviewCommands(group, tools);
   addSessionLinkCommand(group, tools);

@@ -1,6 +1,18 @@
-import { type Session, SessionSchema } from "../../proto/gen/hps/v1/shell_pb.ts";
+import {
+  ParticipantRoleSchema,
+  type Session,
+  type SessionParticipant,
+  SessionSchema,
+  SessionState,
+  SessionStateSchema,
+} from "../../proto/gen/hps/v1/shell_pb.ts";
 import { protoJson, type View } from "./print.ts";
-import { timeText } from "./words.ts";
+import { enumWord, timeText } from "./words.ts";
+
+/** Of one that goes on; an hpsd that does not say how yet only lists it. */
+function stateWord(state: SessionState): string {
+  return state === SessionState.UNSPECIFIED ? "open" : enumWord(SessionStateSchema, state);
+}
 
 export const SESSION_VIEW: View<Session> = {
   kind: "session",
@@ -12,11 +24,17 @@ export const SESSION_VIEW: View<Session> = {
     { title: "HOST", text: ({ host }) => host },
     { title: "OPERATOR", text: ({ operator }) => operator },
     { title: "STARTED", text: ({ startTime }) => timeText(startTime) },
-    { title: "ENDED", text: ({ endTime }) => (endTime === undefined ? "open" : timeText(endTime)) },
+    { title: "ENDED", text: ({ endTime, state }) => (endTime === undefined ? stateWord(state) : timeText(endTime)) },
     { title: "COMMAND", text: ({ command }) => command.join(" ") },
+    { title: "WITH", wide: true, text: ({ participants }) => participants.map(whoText).join(", ") },
     { title: "REASON", wide: true, text: ({ reason }) => reason },
     { title: "EXIT", wide: true, text: ({ endTime, exitCode }) => (endTime === undefined ? "" : String(exitCode)) },
     { title: "END REASON", wide: true, text: ({ endReason }) => endReason },
     { title: "RECORDING", wide: true, text: ({ recordingDigest }) => recordingDigest },
   ],
 };
+
+/** `bob (watcher)`. */
+function whoText({ operator, role }: SessionParticipant): string {
+  return `${operator} (${enumWord(ParticipantRoleSchema, role)})`;
+}

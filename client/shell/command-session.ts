@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
+import type { DetachedSession } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { note } from "../output/print.ts";
 import { type Terminal, write } from "../output/terminal.ts";
@@ -14,15 +15,25 @@ export const NO_CODE = 255;
 /** For a program that was told that nobody reads. */
 const PIPE_GRACE_MS = 2000;
 
+/** What of standard input goes along: all of it, its end at once, or nothing at all, as for who only watches. */
+export interface CommandInput {
+  readonly input: "all" | "end" | "none";
+}
+
 /**
  * One command: standard input, output and error are its own, byte for byte. A first interrupt is the command's, the second ends
  * the session; a reader that goes away is a SIGPIPE there. Gives its exit code.
  */
-export async function commandSession(terminal: Terminal, connection: Connection, stdin: boolean): Promise<number> {
-  using _input = stdin ? pumpInto(terminal, connection) : undefined;
-  if (!stdin) void connection.send({ case: "endOfInput", value: {} });
+export async function commandSession(
+  terminal: Terminal,
+  connection: Connection,
+  { input }: CommandInput,
+): Promise<number> {
+  using _input = input === "all" ? pumpInto(terminal, connection) : undefined;
+  if (input === "end") void connection.send({ case: "endOfInput", value: {} });
   using _interrupt = terminal.takeInterrupt((signal) => {
-    void connection.send({ case: "signal", value: constants.signals[signal] });
+    const left = input === "none";
+    void connection.send(left ? { case: "leave", value: {} } : { case: "signal", value: constants.signals[signal] });
   });
   return await carryOutput(terminal, connection);
 }
@@ -51,7 +62,9 @@ async function carryOutput(terminal: Terminal, connection: Connection): Promise<
     for await (const message of connection.messages()) {
       if (message.case === "output") await give(stdout, message.value);
       else if (message.case === "errorOutput") await give(stderr, message.value);
-      else if (message.case === "exit") {
+      else if (message.case === "notice") await note(terminal, `hpsctl: ${message.value.text}`);
+      else if (message.case === "detached") return await detached(terminal, message.value);
+      else {
         const text = exitText({ ...message.value, signal: 0 });
         if (text !== "" && !readerGone) await note(terminal, `hpsctl: ${text}`);
         return readerGone ? BROKEN_PIPE : message.value.code;
@@ -62,6 +75,12 @@ async function carryOutput(terminal: Terminal, connection: Connection): Promise<
   }
   if (readerGone) return BROKEN_PIPE;
   throw new HpsError("data-loss", "the session ended without an exit code");
+}
+
+async function detached(terminal: Terminal, { reason }: DetachedSession): Promise<number> {
+  if (reason === "") return 0;
+  await note(terminal, `hpsctl: detached: ${reason}`);
+  return NO_CODE;
 }
 
 /** As the kernel does to who writes into a pipe that nobody reads; one that ignores it is left after a moment. */

@@ -1,54 +1,93 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
-import type {
-  OpenSessionRequestSchema,
-  OpenSessionResponse,
-  Session,
-  StartSessionSchema,
+import {
+  type AttachSessionRequestSchema,
+  type AttachSessionResponse,
+  type AttachSessionSchema,
+  type OpenSessionRequestSchema,
+  type OpenSessionResponse,
+  ParticipantRole,
+  type Session,
+  type StartSessionSchema,
 } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { CallOptions } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Hps } from "../sdk/connect.ts";
 
-type Request = MessageInitShape<typeof OpenSessionRequestSchema>;
 export type SessionStart = MessageInitShape<typeof StartSessionSchema>;
-/** What goes up after the start. */
+export type SessionAttach = MessageInitShape<typeof AttachSessionSchema>;
+type OpenRequest = MessageInitShape<typeof OpenSessionRequestSchema>;
+type AttachRequest = MessageInitShape<typeof AttachSessionRequestSchema>;
+type Response = OpenSessionResponse | AttachSessionResponse;
+/** What goes up after the first message: the same for who began a session and for who came later. */
 export type Upward = Exclude<
-  NonNullable<Request["message"]>,
+  NonNullable<OpenRequest["message"]>,
   { readonly case: "start" } | { readonly case?: undefined }
 >;
 /** What comes down after the session. */
-export type Downward = Exclude<OpenSessionResponse["message"], { readonly case: "session" | undefined }>;
+type Downward = Exclude<OpenSessionResponse["message"], { readonly case: "session" | undefined }>;
 
+interface Rest {
+  readonly message: Upward;
+}
+
+/** For hpsd to answer: a session may wait for somebody's approval, and one that goes on is there or not. */
+const OPEN_MS = 24 * 3_600_000;
+const ATTACH_MS = 15_000;
 /** Bytes in one message. */
 const PIECE = 65_536;
 /** What waits for a slow network; beyond it standard input is not read on. */
 const CAPACITY = 256 * 1024;
 
-/** An open session: what it says, and what it is told. */
+/** Taking part in a session: what it says, and what it is told. */
 export class Connection implements Disposable {
   readonly session: Session;
-  readonly #input: BoundedQueue<Request>;
-  readonly #responses: AsyncIterator<OpenSessionResponse>;
+  /** What it is called among those who take part. */
+  readonly participant: string;
+  /** It is the session's owner's: one who began it always is, and one who comes back. */
+  readonly isOwner: boolean;
+  readonly #input: BoundedQueue<Rest>;
+  readonly #responses: AsyncIterator<Response>;
   readonly #cut: AbortController;
 
-  private constructor(session: Session, { input, responses, cut }: Wires) {
+  private constructor({ session, participant }: Greeting, { input, responses, cut }: Wires) {
     this.session = session;
+    this.participant = participant;
+    const self = session.participants.find(({ id }) => id === participant);
+    this.isOwner = self === undefined || self.role === ParticipantRole.OWNER;
     this.#input = input;
     this.#responses = responses;
     this.#cut = cut;
   }
 
-  /** Resolves when the session is there and recorded. Nothing of standard input is taken before. */
+  /** Begins a session. Resolves when it is there and recorded; nothing of standard input is taken before. */
   static async open(hps: Hps, start: SessionStart, options: CallOptions): Promise<Connection> {
-    const input = new BoundedQueue<Request>({ capacity: CAPACITY, sizeOf });
-    void input.put({ message: { case: "start", value: start } });
+    const first: OpenRequest = { message: { case: "start", value: start } };
+    const open = (input: AsyncIterable<Rest>, call: CallOptions) => hps.shells.openSession(after(first, input), call);
+    return await Connection.#connect(options, OPEN_MS, open);
+  }
+
+  /** Takes part in one that goes on. */
+  static async attach(hps: Hps, attach: SessionAttach, options: CallOptions): Promise<Connection> {
+    const first: AttachRequest = { message: { case: "attach", value: attach } };
+    const join = (input: AsyncIterable<Rest>, call: CallOptions) => hps.shells.attachSession(after(first, input), call);
+    return await Connection.#connect(options, ATTACH_MS, join);
+  }
+
+  static async #connect(
+    options: CallOptions,
+    greetingMs: number,
+    call: (input: AsyncIterable<Rest>, options: CallOptions) => AsyncIterable<Response>,
+  ): Promise<Connection> {
+    const input = new BoundedQueue<Rest>({ capacity: CAPACITY, sizeOf });
     const cut = new AbortController();
     const signal = options.signal === undefined ? cut.signal : AbortSignal.any([options.signal, cut.signal]);
-    const responses = hps.shells.openSession(input, { ...options, signal })[Symbol.asyncIterator]();
-    const first = await responses.next();
+    const responses = call(input, { ...options, signal })[Symbol.asyncIterator]();
+    const late = setTimeout(() => cut.abort(), greetingMs).unref();
+    const first = await responses.next().finally(() => clearTimeout(late));
     if (first.done !== true && first.value.message.case === "session") {
-      return new Connection(first.value.message.value, { input, responses, cut });
+      const { message, participant } = first.value;
+      return new Connection({ session: message.value, participant }, { input, responses, cut });
     }
     cut.abort();
     throw new HpsError("data-loss", "hpsd's first answer is no session");
@@ -91,12 +130,22 @@ export class Connection implements Disposable {
   }
 }
 
+interface Greeting {
+  readonly session: Session;
+  readonly participant: string;
+}
+
 interface Wires {
-  readonly input: BoundedQueue<Request>;
-  readonly responses: AsyncIterator<OpenSessionResponse>;
+  readonly input: BoundedQueue<Rest>;
+  readonly responses: AsyncIterator<Response>;
   readonly cut: AbortController;
 }
 
-function sizeOf({ message }: Request): number {
-  return message?.case === "input" ? (message.value?.length ?? 0) : 0;
+async function* after<First>(first: First, rest: AsyncIterable<Rest>): AsyncGenerator<First | Rest, void> {
+  yield first;
+  yield* rest;
+}
+
+function sizeOf({ message }: Rest): number {
+  return message.case === "input" ? (message.value?.length ?? 0) : 0;
 }

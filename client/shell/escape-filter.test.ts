@@ -24,6 +24,7 @@ test.each([
   ["~d", "<detach>"],
   ["ls\r~.", "ls\r<leave>"],
   ["ls\n~d", "ls\n<detach>"],
+  ["~w~w", "<admit><admit>"],
   ["~?~.", "<help><leave>"],
   ["~~", "~"],
   ["~~.", "~."],
@@ -53,7 +54,7 @@ test("an escape character alone is kept until it is known what it means", () => 
 });
 
 test("where the bytes are divided makes no difference, and no byte is lost or made up", () => {
-  const alphabet = [..."~~~.d?x\r\n\r\xff\0"];
+  const alphabet = [..."~~~.d?wx\r\n\r\xff\0"];
   for (let round = 0; round < 500; round += 1) {
     const text = Array.from({ length: randomInt(40) }, () => alphabet[randomInt(alphabet.length)]).join("");
     const whole = meaning(typed(text));
@@ -71,9 +72,9 @@ function simple(text: string): string {
   let out = "";
   let begins = true;
   while (left !== "") {
-    const command = begins ? /^~([.d?])/.exec(left)?.[1] : undefined;
+    const command = begins ? /^~([.dw?])/.exec(left)?.[1] : undefined;
     if (command !== undefined) {
-      out += `<${{ ".": "leave", d: "detach", "?": "help" }[command]}>`;
+      out += `<${{ ".": "leave", d: "detach", w: "admit", "?": "help" }[command]}>`;
       left = left.slice(2);
       continue;
     }

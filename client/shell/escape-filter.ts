@@ -1,10 +1,12 @@
 /** What a piece of typed keys means, in order. */
 export type KeyEvent =
   | { readonly kind: "input"; readonly bytes: Uint8Array }
-  /** End the session's part here: `~.`. */
+  /** `~.`: leave. */
   | { readonly kind: "leave" }
-  /** Leave the session running: `~d`. */
+  /** `~d`: leave it running. */
   | { readonly kind: "detach" }
+  /** Let who asked for it type, or take it back: `~w`. */
+  | { readonly kind: "admit" }
   /** `~?`. */
   | { readonly kind: "help" };
 
@@ -13,6 +15,7 @@ type Command = Exclude<KeyEvent["kind"], "input">;
 const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [0x2e, "leave"],
   [0x64, "detach"],
+  [0x77, "admit"],
   [0x3f, "help"],
 ]);
 

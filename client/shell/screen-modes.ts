@@ -95,6 +95,11 @@ export class ScreenModes {
     return parts.join("");
   }
 
+  /** All was undone. */
+  forget(): void {
+    this.#reset();
+  }
+
   /** Where to look for the next sequence after the one that began in an earlier piece; -1: nowhere. */
   #finish(buffer: Buffer): number {
     const before = this.#begun;

@@ -1,5 +1,5 @@
 import { safeText } from "../../proto/values/safe-text.ts";
-import { rawMode } from "../output/raw-terminal.ts";
+import { rawMode, windowSize } from "../output/raw-terminal.ts";
 import { type Terminal, write } from "../output/terminal.ts";
 import { fitText } from "../output/text-width.ts";
 import { ScreenModes } from "./screen-modes.ts";
@@ -36,10 +36,17 @@ export class Screen implements Disposable {
     await write(this.#terminal.stdout, bytes);
   }
 
-  /** A line `hpsctl: …`: on a line of its own, or over the last row of a program that has the whole screen. */
+  /** A line `hpsctl: …`: on a line of its own, or over the last rows of a program that has the whole screen. */
   async say(text: string): Promise<void> {
     const line = `hpsctl: ${safeText(text)}`;
-    await write(this.#terminal.stdout, this.#modes.isFullScreen ? this.#overLastRow(line) : this.#onItsOwn(line));
+    await write(this.#terminal.stdout, this.#modes.isFullScreen ? this.#overLastRows(line) : this.#onItsOwn(line));
+  }
+
+  /** The last line of hpsctl's own: it stays when the program's screen has gone. */
+  async sayLast(text: string): Promise<void> {
+    await write(this.#terminal.stdout, this.#modes.undo());
+    this.#modes.forget();
+    await this.say(text);
   }
 
   [Symbol.dispose](): void {
@@ -54,9 +61,11 @@ export class Screen implements Disposable {
   }
 
   /** Cursor and colours are kept and put back. */
-  #overLastRow(line: string): string {
-    const width = (this.#terminal.stdout.columns || 80) - 1;
-    return `\x1b7\x1b[999;1H\x1b[0;7m\x1b[2K${fitText(line, width)}\x1b[0m\x1b8`;
+  #overLastRows(line: string): string {
+    const { rows, columns } = windowSize(this.#terminal);
+    const pieces = wrapped(line, columns - 1).slice(0, Math.max(1, rows - 1));
+    const drawn = pieces.map((piece, at) => `\x1b[${rows - pieces.length + 1 + at};1H\x1b[0;7m\x1b[2K${piece}`);
+    return `\x1b7${drawn.join("")}\x1b[0m\x1b8`;
   }
 
   /** Written at once: a terminal's stream does not wait. */
@@ -68,6 +77,18 @@ export class Screen implements Disposable {
     if (undone !== "" && stdout.writable) stdout.write(undone, () => undefined);
     this.#raw[Symbol.dispose]();
   }
+}
+
+function wrapped(line: string, width: number): string[] {
+  const pieces: string[] = [];
+  for (let left = line; left !== ""; ) {
+    const piece = fitText(left, Math.max(width, 1));
+    // A piece that is cut ends in a mark of one character.
+    const taken = piece === left ? left.length : Math.max(piece.length - 1, 1);
+    pieces.push(left.slice(0, taken));
+    left = left.slice(taken);
+  }
+  return pieces;
 }
 
 const NEWLINE = Buffer.from("\n");

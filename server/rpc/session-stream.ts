@@ -1,10 +1,14 @@
 import { create } from "@bufbuild/protobuf";
+import { settlesWithin } from "../../proto/flow/time-limit.ts";
 import { EndOfInputSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { AttachSessionRequest, OpenSessionRequest } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Participant, ShellInput } from "../core/shells/participant.ts";
 import type { Shells } from "../core/shells/shells.ts";
 import { sessionMessage } from "./session-message.ts";
+
+/** For an operator that has been told all to end its call, as it does at once when it reads on. */
+const LAST_MS = 60_000;
 
 type Request = OpenSessionRequest | AttachSessionRequest;
 
@@ -28,8 +32,10 @@ export async function* sessionStream(stream: SessionStream) {
   try {
     const value = sessionMessage(session, shells.live(session.id));
     yield { message: { case: "session" as const, value }, participant: id };
-    void readInput(stream);
+    const reading = readInput(stream);
     for await (const output of participant.output) yield { message: output };
+    // A call that ends while the operator still sends is broken off over there, with all that was not read yet.
+    await settlesWithin(reading, LAST_MS);
   } finally {
     signal.removeEventListener("abort", leave);
     leave();
