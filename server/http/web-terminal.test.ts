@@ -13,7 +13,6 @@ test("bytes both ways, sizes, the end", async () => {
     cluster: "lab",
     host: "h1",
     operator: "wendy",
-    mayType: true,
   });
   line.socket.send(Buffer.from("ls\n"));
   line.say({ type: "window", rows: 30, columns: 90 });
@@ -48,7 +47,7 @@ test("orders go to the session; notices and how it goes on come back", async () 
     .poll(() => line.messages.slice(2))
     .toEqual([
       { type: "notice", text: "bob watches" },
-      { type: "people", people: [] },
+      { type: "standing", state: "ended", people: [], self: "", mayType: true },
       { type: "detached", text: "hpsd restarts", comeBack: true },
     ]);
 });
@@ -183,7 +182,7 @@ test("a link that watches never types, whatever the session would let it", async
   const line = await rig.knock(await rig.ticket({ link: secret }, null), { peer: null });
   if (!(line instanceof Line)) throw new Error(line.body);
   line.say(START);
-  await expect.poll(() => line.messages[0]).toMatchObject({ type: "session", mayType: false });
+  await expect.poll(() => line.messages[1]).toMatchObject({ type: "standing", mayType: false });
   line.socket.send(Buffer.from("rm -rf /\n"));
   await line.closed;
   expect(line.last).toMatchObject({ type: "error", code: "denied", message: "this link only watches" });

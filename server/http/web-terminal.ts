@@ -3,16 +3,12 @@ import { create } from "@bufbuild/protobuf";
 import type { WebSocket } from "ws";
 import { settlesWithin } from "../../proto/flow/time-limit.ts";
 import { WindowSizeSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
-import {
-  AdmitWriterSchema,
-  DetachSessionSchema,
-  LeaveSessionSchema,
-  SessionNoticeKind,
-} from "../../proto/gen/hps/v1/shell_pb.ts";
+import { AdmitWriterSchema, DetachSessionSchema, LeaveSessionSchema } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { WindowSize } from "../../proto/values/terminal.ts";
 import type { OperatorOutput, Participant, Seat, ShellInput } from "../core/shells/participant.ts";
 import { type HttpIncident, incidentOf } from "./error-answer.ts";
+import type { Standing } from "./web/messages.ts";
 import { type PageInput, WebLine } from "./web-line.ts";
 import type { WebGrant } from "./web-tickets.ts";
 
@@ -39,16 +35,10 @@ export interface TerminalParts {
 }
 
 interface Live {
+  readonly state: string;
   readonly participants: readonly Seat[];
   readonly recorder: { readonly complete: boolean };
 }
-
-/** After these others take part than before, or in another way. */
-const OF_PEOPLE: readonly SessionNoticeKind[] = [
-  SessionNoticeKind.JOINED,
-  SessionNoticeKind.LEFT,
-  SessionNoticeKind.WRITERS,
-];
 
 const GONE = "the browser went away";
 
@@ -60,6 +50,8 @@ export class WebTerminal {
   readonly #gone = new AbortController();
   #participant: Participant | undefined;
   #heardAt = performance.now();
+  /** As the page was told last. */
+  #state = "";
 
   constructor(socket: WebSocket, parts: TerminalParts) {
     this.#socket = socket;
@@ -81,9 +73,12 @@ export class WebTerminal {
       const participant = await this.#parts.enter(grant, await this.#firstSize(), this.#gone.signal);
       this.#participant = participant;
       if (this.#gone.signal.aborted) return;
-      this.#introduce(participant, grant);
+      this.#introduce(participant);
+      this.#tellStanding(participant, grant);
       void this.#feed(participant, grant);
-      for await (const output of participant.output) if (!(await this.#pass(output, participant))) break;
+      for await (const output of participant.output) {
+        if (!(await this.#pass(output, participant, grant))) break;
+      }
       await this.#linger();
     } catch (error) {
       this.stop(this.#said(error));
@@ -112,16 +107,19 @@ export class WebTerminal {
     return await this.#line.started;
   }
 
-  #introduce({ id: self, session }: Participant, grant: WebGrant): void {
+  #introduce({ session }: Participant): void {
     const { id, cluster, host, operator } = session;
     const recorded = this.#parts.live(id)?.recorder.complete ?? session.recorded;
-    this.#line.tell({ type: "session", id, cluster, host, operator, self, mayType: mayType(grant), recorded });
-    this.#tellPeople(session.id);
+    this.#line.tell({ type: "session", id, cluster, host, operator, recorded });
   }
 
-  #tellPeople(session: string): void {
-    const people = this.#parts.live(session)?.participants ?? [];
-    this.#line.tell({ type: "people", people: people.map(({ id, operator, role }) => ({ id, operator, role })) });
+  #tellStanding(participant: Participant, grant: WebGrant): void {
+    const live = this.#parts.live(participant.session.id);
+    // Approved, and not begun yet.
+    if (live === undefined && this.#state === "waiting") return;
+    const standing = standingOf(live, participant, grant);
+    this.#state = standing.state;
+    this.#line.tell({ type: "standing", ...standing });
   }
 
   async #feed(participant: Participant, grant: WebGrant): Promise<void> {
@@ -136,14 +134,16 @@ export class WebTerminal {
   }
 
   /** False when the page is gone, or this was the last. */
-  async #pass(output: OperatorOutput, { session }: Participant): Promise<boolean> {
+  async #pass(output: OperatorOutput, participant: Participant, grant: WebGrant): Promise<boolean> {
     switch (output.case) {
       case "output":
       case "errorOutput":
+        // Somebody has approved it meanwhile: that is told before it has begun.
+        if (this.#state === "waiting") this.#tellStanding(participant, grant);
         return await this.#line.write(output.value);
       case "notice":
         this.#line.tell({ type: "notice", text: output.value.text });
-        if (OF_PEOPLE.includes(output.value.kind)) this.#tellPeople(session.id);
+        this.#tellStanding(participant, grant);
         return true;
       case "exit": {
         const { code, signal, reason } = output.value;
@@ -181,6 +181,17 @@ export class WebTerminal {
   #said(error: unknown): HpsError {
     return error instanceof HpsError ? error : incidentOf("web terminal", error, this.#parts.onError);
   }
+}
+
+/** Whoever began the session owns it. One that waits for approval has another id than its seat will have. */
+function standingOf(live: Live | undefined, { id }: Participant, grant: WebGrant): Standing {
+  const { state = "ended", participants = [] } = live ?? {};
+  const begins = grant.wish.kind === "open";
+  const seat =
+    participants.find((each) => each.id === id) ?? participants.find(({ role }) => begins && role === "owner");
+  const people = participants.map(({ id: person, operator, role }) => ({ id: person, operator, role }));
+  const types = begins || (seat !== undefined && seat.role !== "watcher");
+  return { state, people, self: seat?.id ?? "", mayType: types && mayType(grant) };
 }
 
 /** A link that only watches does so for good, whatever the session's owner allows who else watches. */

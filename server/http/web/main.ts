@@ -1,7 +1,7 @@
 /** The web terminal: asks for a ticket, opens the WebSocket, draws what comes. docs/web-terminal.md describes both. */
 import "./page.css";
 import { Line } from "./line.ts";
-import type { Person, ServerMessage, SessionFacts, TicketAsk } from "./messages.ts";
+import type { ServerMessage, SessionFacts, TicketAsk } from "./messages.ts";
 import { Screen } from "./screen.ts";
 import { keepStylesStrict } from "./strict-styles.ts";
 import { fetchTicket, Refusal } from "./ticket.ts";
@@ -13,9 +13,9 @@ import {
   showEnd,
   showLinkForm,
   showNotice,
-  showPeople,
   showProblem,
   showSession,
+  showStanding,
   showState,
 } from "./view.ts";
 
@@ -111,8 +111,10 @@ function received(message: ServerMessage): void {
     showSession(message);
     showNotice("");
     screen.focus();
-  } else if (message.type === "people") {
-    showWhoIsHere(message.people);
+  } else if (message.type === "standing") {
+    mayType = message.mayType;
+    screen.setReadOnly(!mayType);
+    showStanding(message, (participant, write) => line?.order({ type: "admit", participant, write }));
   } else if (message.type === "notice") {
     showNotice(message.text);
   } else {
@@ -120,15 +122,6 @@ function received(message: ServerMessage): void {
     // After what was printed before it.
     if (end !== undefined) screen.write(new Uint8Array(), () => line?.close());
   }
-}
-
-function showWhoIsHere(people: readonly Person[]): void {
-  if (session === undefined) return;
-  const { self } = session;
-  mayType = session.mayType && people.some(({ id, role }) => id === self && role !== "watcher");
-  screen.setReadOnly(!mayType);
-  showPeople(people, self, (participant, write) => line?.order({ type: "admit", participant, write }));
-  showState("open", mayType ? "connected" : "watching");
 }
 
 function endOf(message: ServerMessage): typeof end {

@@ -41,20 +41,27 @@ export interface SessionFacts {
   readonly host: string;
   /** Who began it. */
   readonly operator: string;
-  /** Which of the people this page is. */
-  readonly self: string;
-  /** False behind a link that only watches, whoever lets it type. */
-  readonly mayType: boolean;
   readonly recorded: boolean;
 }
 
 type PersonRole = "owner" | "writer" | "watcher";
 
 /** Who takes part. */
-export interface Person {
+interface Person {
   readonly id: string;
   readonly operator: string;
   readonly role: PersonRole;
+}
+
+/** How things stand: after `session`, and whenever it changes. */
+export interface Standing {
+  /** `waiting` for another operator's approval, `open`, `detached`, `ended`, or what hpsd calls it else. */
+  readonly state: string;
+  readonly people: readonly Person[];
+  /** Which of them this page is; empty before the session has begun. */
+  readonly self: string;
+  /** Whether what is typed here reaches the program. */
+  readonly mayType: boolean;
 }
 
 /** To the page. */
@@ -62,8 +69,7 @@ export type ServerMessage =
   | ({ readonly type: "session" } & SessionFacts)
   /** Bytes of input that the program has been given so far, in all. */
   | { readonly type: "taken"; readonly bytes: number }
-  /** Who takes part now: after `session`, and whenever it changes. */
-  | { readonly type: "people"; readonly people: readonly Person[] }
+  | ({ readonly type: "standing" } & Standing)
   /** Something about the session that is not the program's output. */
   | { readonly type: "notice"; readonly text: string }
   /** The last message: how it ended. `code` is 128 + signal for a killed program, 255 when it did not end by itself. */

@@ -26,7 +26,16 @@ async function pasteAfterAsking(terminal: Terminal, text: string): Promise<void>
   terminal.focus();
 }
 
+/** One question after the other: a dialog tells that it was closed some time after it was. */
+let asked: Promise<unknown> = Promise.resolve();
+
 async function isWanted(text: string): Promise<boolean> {
+  const answer = asked.then(async () => await answerTo(text));
+  asked = answer;
+  return await answer;
+}
+
+async function answerTo(text: string): Promise<boolean> {
   const dialog = byId("paste", HTMLDialogElement);
   const lines = text.split(/\r\n|\r|\n/).length;
   byId("paste-title", HTMLElement).textContent = `Paste ${lines} lines?`;

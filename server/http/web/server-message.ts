@@ -1,6 +1,6 @@
 import type { ServerMessage } from "./messages.ts";
 
-const TYPES: readonly string[] = ["session", "taken", "people", "notice", "exit", "detached", "error"];
+const TYPES: readonly string[] = ["session", "taken", "standing", "notice", "exit", "detached", "error"];
 
 /** Reads a text frame of hpsd, which this page was served by: a frame it does not know is of a newer one, and skipped. */
 export function readServerMessage(text: string): ServerMessage | undefined {

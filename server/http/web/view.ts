@@ -1,4 +1,4 @@
-import type { Person, SessionFacts, TicketAsk } from "./messages.ts";
+import type { SessionFacts, Standing, TicketAsk } from "./messages.ts";
 
 export type PageState = "idle" | "connecting" | "open" | "lost" | "ended";
 
@@ -15,6 +15,12 @@ const WORDS: Readonly<Record<PageState, string>> = {
   open: "connected",
   lost: "connection lost",
   ended: "ended",
+};
+
+/** Of a session that is open, where that is not all there is to say. */
+const STANDINGS: Readonly<Record<string, string>> = {
+  waiting: "waiting for approval",
+  "host-lost": "the host is out of reach",
 };
 
 const text = (id: string, words: string) => {
@@ -45,9 +51,8 @@ export function showSession({ cluster, host, recorded }: SessionFacts): void {
 }
 
 /** Who is here, and, to the session's owner, a button for each that lets it type or not. */
-export function showPeople(
-  people: readonly Person[],
-  self: string,
+export function showStanding(
+  { state, people, self, mayType }: Standing,
   admit: (participant: string, write: boolean) => void,
 ): void {
   const isOwner = people.some(({ id, role }) => id === self && role === "owner");
@@ -61,6 +66,9 @@ export function showPeople(
   });
   byId("people", HTMLElement).replaceChildren(...items);
   show("people", true);
+  showState("open", STANDINGS[state] ?? (mayType ? "connected" : "watching"));
+  // What has not begun cannot be left running.
+  byId("detach", HTMLButtonElement).disabled = state === "waiting";
 }
 
 function admitButton(types: boolean, admit: (write: boolean) => void): HTMLButtonElement {
