@@ -2,7 +2,9 @@
  * The native half of node-pty, without its JavaScript. That one destroys the terminal 200 ms after the program's exit,
  * so output a slow reader has not taken is lost; its writes queue without bound and spin while the program does not read.
  */
+import { closeSync } from "node:fs";
 import { createRequire } from "node:module";
+import { closeOnExec } from "../../proto/tree/native/files.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
 declare module "node-pty" {
@@ -73,10 +75,23 @@ export function forkPty(options: ForkOptions): { readonly fd: number; readonly p
   const { file, args, cwd, rows, columns, onExit } = options;
   const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
   const native = nativePty();
+  let terminal: { readonly fd: number; readonly pid: number };
   try {
-    return native.fork(file, args, env, cwd, columns, rows, SAME, SAME, true, "", onExit);
+    terminal = native.fork(file, args, env, cwd, columns, rows, SAME, SAME, true, "", onExit);
   } catch (cause) {
     throw new HpsError("unavailable", "this machine gives no terminal", { hint: "is /dev/pts mounted?", cause });
+  }
+  keepToOurselves(terminal.fd);
+  return terminal;
+}
+
+/** Whatever is started later could else read and type in this session, and would hold its terminal open. */
+function keepToOurselves(fd: number): void {
+  try {
+    closeOnExec(fd);
+  } catch (cause) {
+    closeSync(fd); // which hangs up on the program
+    throw new HpsError("unavailable", "this machine gives no terminal of one's own", { cause });
   }
 }
 

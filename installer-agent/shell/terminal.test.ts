@@ -158,6 +158,18 @@ test("what runs is asked to end before it is killed", async () => {
   await rm(file);
 });
 
+test("no session has anything of another: what is started later cannot read or type in a terminal", async () => {
+  const first = await shell();
+  await first.shows(/./);
+  const terminal = await startSession([], {}, first.sessions);
+  const command = await startSession(["sh", "-c", "ls -l /proc/$$/fd"], {}, first.sessions);
+  await terminal.type("ls -l /proc/$$/fd; echo do'n'e\n");
+  await terminal.shows(/done/);
+  await command.exit;
+  for (const { output } of [terminal, command]) expect(output().toString()).not.toContain("ptmx");
+  expect(command.output().toString()).toMatch(/ 2 -> /);
+});
+
 test("what is announced stands in every terminal and in no command's output", async () => {
   const rig = await shell();
   const command = await startSession(["sleep", "0.5"], {}, rig.sessions);

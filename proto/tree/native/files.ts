@@ -13,6 +13,7 @@ const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
 const BLKRRPART = 0x125f;
+const FIOCLEX = 0x5451;
 const BLKGETSIZE64 = 0x80081272;
 
 export interface Segment {
@@ -52,6 +53,11 @@ export function tryLock(fd: number, kind: "shared" | "exclusive" = "exclusive"):
     if (error instanceof CallError && error.code === "EAGAIN") return false;
     throw error;
   }
+}
+
+/** Programs that this process starts do not have the open file. Node asks for that itself of all that it opens. */
+export function closeOnExec(fd: number): void {
+  checked("ioctl", ioctl(fd, FIOCLEX, null));
 }
 
 /** Writes all of the file system that holds the open file to its disk; this thread waits. */
