@@ -38,6 +38,12 @@ export function openMetrics(core: Core): Metrics {
   gauge(registry, "hps_shell_buffered_bytes", "Bytes held for shell sessions", () =>
     [...core.shells.bufferedBytes.values()].reduce((sum, bytes) => sum + bytes, 0),
   );
+  gauge(
+    registry,
+    "hps_recording_bytes",
+    "Bytes that recordings of shell sessions hold",
+    () => core.recordings.room.held,
+  );
   return {
     registry,
     onCall: ({ method, code, durationMs }) => calls.observe({ method, code }, durationMs / 1000),

@@ -215,6 +215,7 @@ const ROW = {
     endReason: "",
     recordingBytes: 0,
     recordingDigest: "",
+    recordingRemovedAt: null,
   },
 };
 

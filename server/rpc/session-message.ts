@@ -33,6 +33,7 @@ export function sessionMessage(row: SessionRow, live: LiveSession | undefined): 
     endReason: row.endReason,
     recordingBytes: BigInt(row.recordingBytes),
     recordingDigest: row.recordingDigest,
+    ...(row.recordingRemovedAt !== null && { recordingRemoveTime: timestampFromMs(row.recordingRemovedAt) }),
     state: STATES[endedAt === null ? (live?.state ?? "ended") : "ended"],
     participants: live?.participants.map(participantMessage) ?? [],
     address: row.address,

@@ -27,6 +27,8 @@ export interface SessionRow {
   readonly recordingDigest: string;
   /** All of it is recorded. */
   readonly recorded: boolean;
+  /** When retention removed its recording; null while that is there, or never was. */
+  readonly recordingRemovedAt: number | null;
   /** The operator who approved it; empty when nobody had to. */
   readonly approver: string;
   /** When its time is over; null without a limit. */
@@ -35,7 +37,7 @@ export interface SessionRow {
   readonly idleLimit: number;
 }
 
-export type NewSession = Omit<SessionRow, "cluster" | keyof SessionEnd>;
+export type NewSession = Omit<SessionRow, "cluster" | "recordingRemovedAt" | keyof SessionEnd>;
 export type SessionEnd = Pick<
   SessionRow,
   "endedAt" | "exitCode" | "endReason" | "recordingBytes" | "recordingDigest" | "recorded"
@@ -138,8 +140,9 @@ function sessions(db: Db) {
   return db
     .selectFrom("session")
     .leftJoin("cluster", "cluster.id", "session.cluster_id")
+    .leftJoin("removed_recording", "removed_recording.session_id", "session.id")
     .selectAll("session")
-    .select("cluster.name as cluster_name");
+    .select(["cluster.name as cluster_name", "removed_recording.removed_at as recording_removed_at"]);
 }
 
 type Joined = Awaited<ReturnType<ReturnType<typeof sessions>["execute"]>>[number];
@@ -163,6 +166,7 @@ function sessionOf(row: Joined): SessionRow {
     recordingBytes: row.recording_bytes,
     recordingDigest: row.recording_digest,
     recorded: row.recorded === 1,
+    recordingRemovedAt: row.recording_removed_at,
     approver: row.approver,
     endsAt: row.ends_at,
     idleLimit: row.idle_limit,

@@ -11,7 +11,7 @@ import { newUuid } from "../../proto/values/uuid.ts";
 import { digestOfRecording, Recorder } from "../../server/core/shells/recorder.ts";
 
 const WRITER = fileURLToPath(new URL("recording-writer.ts", import.meta.url));
-const KILLS = 6;
+const KILLS = 4;
 
 /** Starts the writer and kills it after a while; how many bytes it said were recorded. */
 async function killedWriter(folder: string, id: string): Promise<number> {

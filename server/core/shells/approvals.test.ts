@@ -15,7 +15,15 @@ const YES = { denied: false, reason: "" };
 const ROW: SessionRow = {
   ...{ id: "s1", hostId: "h", clusterId: "c", cluster: "lab", host: "h1", operator: "alice", address: "192.0.2.1" },
   ...{ command: [], reason: "why", startedAt: 1, endedAt: null, exitCode: null, endReason: "", agentRun: "" },
-  ...{ recordingBytes: 0, recordingDigest: "", recorded: true, approver: "", endsAt: null, idleLimit: 0 },
+  ...{
+    recordingBytes: 0,
+    recordingDigest: "",
+    recorded: true,
+    recordingRemovedAt: null,
+    approver: "",
+    endsAt: null,
+    idleLimit: 0,
+  },
 };
 
 beforeEach(() => vi.useFakeTimers());

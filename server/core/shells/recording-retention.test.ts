@@ -56,6 +56,7 @@ test("what is older than it is kept goes, with its reason in the audit log; row 
   expect(await idsIn(rig)).toEqual([open.row.id]);
   const { recordingDigest } = await rig.shells.get(old);
   expect(recordingDigest).toMatch(/^sha256:/);
+  expect((await rig.shells.get(old)).recordingRemovedAt).toBeGreaterThan(Date.now());
   expect(await removals(rig)).toMatchObject([
     { actor: "hpsd", reason: "it was older than 400d", details: { session: old, recordingDigest } },
   ]);

@@ -30,7 +30,7 @@ export function openRow({ id, caller, hostId, start, terms }: Asked, beginning: 
   return {
     ...{ id, hostId, ...host, ...who(caller), command, reason, startedAt, agentRun, approver },
     ...{ endsAt, idleLimit: terms.idleLimit, endedAt: null, exitCode: null, endReason: "" },
-    ...{ recordingBytes: 0, recordingDigest: "", recorded: true },
+    ...{ recordingBytes: 0, recordingDigest: "", recorded: true, recordingRemovedAt: null },
   };
 }
 
