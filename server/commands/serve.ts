@@ -123,8 +123,9 @@ async function startCore(
     onError: (what, error) => log.error({ err: error }, what),
   });
   stops.push(() => core.refusals.flush());
-  const lost = await core.shells.recover();
-  if (lost > 0) log.warn({ sessions: lost }, "ended shell sessions that an earlier run left open");
+  const { waiting, ended } = await core.shells.recover();
+  if (waiting > 0) log.info({ sessions: waiting }, "shell sessions of an earlier run wait for their agents");
+  if (ended > 0) log.warn({ sessions: ended }, "ended shell sessions that an earlier run left open");
   const missing = await core.images.recover();
   if (missing.length > 0) log.error({ digests: missing }, "files of images are gone: import these images again");
   if (config.boot !== undefined && core.installers.problem !== "") log.warn(core.installers.problem);

@@ -4,7 +4,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
-import type { ShellSession } from "../core/shells/shell-session.ts";
+import { type AgentLink, brokenBy } from "../core/shells/agent-links.ts";
 import type { Shells } from "../core/shells/shells.ts";
 import { firstMessage } from "./first-message.ts";
 
@@ -13,29 +13,26 @@ export interface ServeShellDeps {
   readonly shells: Shells;
 }
 
-/** AgentService.ServeShell: the agent's end of one session of its own host. */
+const CUT = "the connection to the host's agent was lost";
+
+/** AgentService.ServeShell: one stream of the agent for one session of its own host. */
 export function serveShell({ access, shells }: ServeShellDeps): Handler<typeof AgentService.method.serveShell, Caller> {
   return async function* (requests, { principal: caller, signal }) {
     const messages = requests[Symbol.asyncIterator]();
     const { message } = await firstMessage(messages);
     const { id } = await access.session(caller, parseUuid(sessionOf(message)));
-    const session = shells.serve(id);
-    const gone = () => endOf(session, whyGone(signal));
+    const link = message.case === "resume" ? await shells.resume(message.value) : shells.serve(id);
+    const gone = () => lose(link, signal);
     signal.addEventListener("abort", gone, { once: true });
     try {
-      void readOutput(session, messages);
-      for await (const input of session.toAgent) yield { message: input };
+      if (signal.aborted) gone();
+      void readOutput(link, messages, signal);
+      for await (const input of link.toAgent) yield { message: input };
     } finally {
       signal.removeEventListener("abort", gone);
       gone();
     }
   };
-}
-
-/** A host that may do nothing any more has not just lost its connection. */
-function whyGone({ reason }: AbortSignal): string {
-  const isOut = reason instanceof HpsError && reason.code === "unauthenticated" && reason.details.reason !== undefined;
-  return isOut ? `the host was thrown out: ${reason.message.replace(/^your /, "its ")}` : "the agent went away";
 }
 
 function sessionOf(message: ServeShellRequest["message"]): string {
@@ -44,7 +41,7 @@ function sessionOf(message: ServeShellRequest["message"]): string {
   throw new HpsError("invalid", "the first message names no session");
 }
 
-async function readOutput(session: ShellSession, messages: AsyncIterator<ServeShellRequest>): Promise<void> {
+async function readOutput(link: AgentLink, messages: AsyncIterator<ServeShellRequest>, signal: AbortSignal) {
   try {
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
       const { message } = next.value;
@@ -52,17 +49,21 @@ async function readOutput(session: ShellSession, messages: AsyncIterator<ServeSh
       if (message.case === "session" || message.case === "resume") {
         throw new HpsError("invalid", "a second session in one stream");
       }
-      if (message.case === "inputTaken") session.toAgent.inputTaken(message.value);
-      else await session.fromAgent(message);
+      await link.receive(message);
     }
-    endOf(session, "the agent went away");
+    lose(link, signal);
   } catch (error) {
-    const isSaid = error instanceof HpsError && error.code === "invalid";
-    endOf(session, isSaid ? `the agent broke the protocol: ${error.message}` : "the agent went away");
+    if (error instanceof HpsError && error.code === "invalid") link.broken(brokenBy(error));
+    else lose(link, signal);
   }
 }
 
-/** Does nothing when the session is over: then its own end counts. */
-function endOf(session: ShellSession, reason: string): void {
-  void session.end({ code: null, signal: 0, reason });
+/** A connection that is gone may come back, and so may one whose certificate has expired; one that was revoked may not. */
+function lose(link: AgentLink, { reason }: AbortSignal): void {
+  const isSaid = reason instanceof HpsError && reason.code !== "cancelled";
+  if (isSaid && reason.code === "unauthenticated" && reason.details.reason !== undefined) {
+    link.broken(`the host was thrown out: ${reason.message.replace(/^your /, "its ")}`);
+  } else {
+    link.lost(isSaid ? `the call of the host's agent was ended: ${reason.message}` : CUT);
+  }
 }

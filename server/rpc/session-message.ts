@@ -13,6 +13,7 @@ const STATES: Readonly<Record<LiveSession["state"], SessionState>> = {
   waiting: SessionState.WAITING,
   open: SessionState.OPEN,
   detached: SessionState.DETACHED,
+  "host-lost": SessionState.HOST_LOST,
   ended: SessionState.ENDED,
 };
 

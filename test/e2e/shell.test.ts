@@ -149,23 +149,34 @@ test("an operator whose certificate is revoked is out at once", async () => {
     .toBe("alice was thrown out: its certificate is revoked: laptop stolen");
 });
 
-test("an agent that goes away is a sentence for the operator", async () => {
-  await using rig = await startShellRig();
-  const session = terminal(rig);
+test("an agent that goes away is a sentence for the operator; a terminal waits for it first", async () => {
+  await using rig = await startShellRig({ limits: { lostMs: 600 } });
+  const [session, pipe] = [terminal(rig), command(rig, "cat")];
   await shellPid(session);
+  await pipe.session;
   rig.agentChannel.close();
-  expect(await session.exit()).toMatchObject({ code: 255, reason: "the agent went away" });
-  expect(await rowOf(rig, session)).toMatchObject({ exitCode: 255, endReason: "the agent went away" });
+  const cut = "the connection to the host's agent was lost";
+  expect(await pipe.exit()).toMatchObject({ code: 255, reason: cut });
+  const reason = "the agent of host h1 was out of reach for 0.01 min";
+  expect(await session.exit()).toMatchObject({ code: 255, reason });
+  expect(session.notices).toEqual(["host h1 is out of reach; the session waits for it, at most 0.01 min"]);
+  expect(await rowOf(rig, session)).toMatchObject({ exitCode: 255, endReason: reason });
 });
 
-test("an hpsd that stops tells the operator, and the agent's programs end", async () => {
+test("an hpsd that stops tells the operators, ends commands and leaves terminals to the next", async () => {
   await using rig = await startShellRig();
-  const session = terminal(rig);
+  const [session, pipe] = [terminal(rig), command(rig, "sh", "-c", "echo $$; cat")];
   const pid = await shellPid(session);
+  await pipe.shows(/\n/);
   const stopped = rig.shells.stop(5000).then(async () => await rig.server.stop(1000));
-  expect(await session.exit()).toMatchObject({ reason: "hpsd is stopping" });
+  expect(await session.last()).toMatchObject({
+    case: "detached",
+    value: { reason: "hpsd is stopping", comeBack: true },
+  });
+  expect(await pipe.exit()).toMatchObject({ reason: "hpsd is stopping" });
   await stopped;
-  await expect.poll(async () => await processesOf(pid), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(async () => await processesOf(Number(pipe.text)), { timeout: 10_000 }).toEqual([]);
+  expect((await processesOf(pid)).length).toBe(1);
 });
 
 test("only the agent of the host may serve its session: not-found and one event for any other", async () => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, cp, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
 import path from "node:path";
 import { connect as connectTls } from "node:tls";
@@ -49,7 +49,7 @@ async function slowWatcher(installation: string) {
   };
 }
 
-test("SIGTERM tells streams to go, ends shells, waits for no slow peer, and hpsd exits 0 in time", async () => {
+test("SIGTERM tells streams to go, leaves terminals to the next hpsd, waits for no slow peer, and hpsd exits 0 in time", async () => {
   const [first, second] = [await armHost(hpsd.admin, 1), await armHost(hpsd.admin, 2)];
   const agent = await startAgent(first, hpsd.folder);
   onTestFinished(async () => void (await agent.stop()));
@@ -61,7 +61,7 @@ test("SIGTERM tells streams to go, ends shells, waits for no slow peer, and hpsd
   const { id } = await session.session;
   await session.type("echo $((6*7))\n");
   await session.shows(/42/);
-  const ended = session.exit();
+  const ended = session.last();
   load.flood(200, 10_000);
   await until("the flood acknowledged", 20_000, () => load.acknowledged > 200);
   const watcher = await slowWatcher(second.installation);
@@ -76,33 +76,51 @@ test("SIGTERM tells streams to go, ends shells, waits for no slow peer, and hpsd
   expect(await hpsd.program().ended).toBe(0);
   const took = performance.now() - began;
   expect(took).toBeLessThan(10_000);
-  expect(await ended).toMatchObject({ reason: "hpsd is stopping" });
+  expect(await ended).toMatchObject({ case: "detached", value: { reason: "hpsd is stopping", comeBack: true } });
   expect(await watcher()).toMatchObject({ code: "unavailable" });
   expect(hpsd.program().output()).not.toMatch(/"level":50/);
   await hpsd.start();
   await until("agents back", 20_000, () => load.welcomes > 1 && load.waiting === 0);
   expect(load.sameRun).toBe(true);
-  const again = await hpsd.connect();
-  expect(await again.shells.getSession({ session: id })).toMatchObject({ endReason: "hpsd is stopping" });
+  const again = OperatorSession.attach((await hpsd.connect()).shells, { session: id, write: true });
+  await again.session;
+  await again.type("echo still-$((6*7)); exit 3\n");
+  await again.shows(/still-42/);
+  expect(await again.exit()).toMatchObject({ code: 3 });
   console.info(`stopped in ${Math.round(took)} ms`);
 });
 
-test("a shell does not outlive an hpsd that was killed, and is on record as cut off", async () => {
+test("SIGKILL in the middle of a flood: the terminal goes on, and its recording has each byte once", async () => {
   const agent = await startAgent(await armHost(hpsd.admin, 3), hpsd.folder, "killed");
   onTestFinished(async () => void (await agent.stop()));
-  const session = OperatorSession.open((await hpsd.connect()).shells, { host: "lab/h3", term: "xterm" });
+  const { shells } = await hpsd.connect();
+  const session = OperatorSession.open(shells, { host: "lab/h3", term: "xterm" });
+  const piped = OperatorSession.open(shells, { host: "lab/h3", command: ["sh", "-c", "echo $$; cat"] });
   const { id } = await session.session;
-  await session.type("echo pid=$$\n");
-  const pid = Number((await session.shows(/pid=(\d+)/))[1]);
-  expect(existsSync(`/proc/${pid}`)).toBe(true);
-  const ended = session.exit().catch((error: unknown) => error);
+  await piped.shows(/\n/);
+  await session.type("stty -echo; PS1=''; seq 200000; echo do''ne\n");
+  const ended = Promise.allSettled([session.exit(), piped.exit()]);
+  await until("the flood has begun", 10_000, () => session.text.includes("\n1000\r\n"));
   await hpsd.program().stop("SIGKILL");
-  expect(await ended).toMatchObject({ code: "unavailable" });
-  await until("the shell is gone", 15_000, () => !existsSync(`/proc/${pid}`));
+  expect(await ended).toMatchObject([{ reason: { code: "unavailable" } }, { reason: { code: "unavailable" } }]);
+  await until("the command is gone", 15_000, () => !existsSync(`/proc/${Number(piped.text)}`));
   await hpsd.start();
-  const found = await (await hpsd.connect()).shells.getSession({ session: id });
-  expect(found).toMatchObject({ endReason: "hpsd ended before the session did" });
-  expect(found.recordingDigest).toMatch(/^sha256:/);
+  const again = await hpsd.connect();
+  const attached = OperatorSession.attach(again.shells, { session: id, write: true });
+  await attached.session;
+  await attached.type("exit 3\n");
+  expect(await attached.exit()).toMatchObject({ code: 3 });
+  const raw = await readFile(path.join(hpsd.state, "sessions", `${id}.raw`), "latin1");
+  const counted = Array.from({ length: 200_000 }, (_, at) => `${at + 1}\r\n`).join("");
+  const from = raw.indexOf("1\r\n2\r\n3\r\n");
+  expect(raw.slice(from, from + counted.length) === counted).toBe(true);
+  expect(raw.slice(from + counted.length)).toMatch(/^done\r\n/);
+  const found = await again.shells.getSession({ session: id });
+  expect(found).toMatchObject({ exitCode: 3, endReason: "" });
+  const { session: command } = piped;
+  expect(await again.shells.getSession({ session: (await command).id })).toMatchObject({
+    endReason: "hpsd ended before the session did",
+  });
 });
 
 test("a second SIGTERM ends it at once", async () => {

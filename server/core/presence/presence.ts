@@ -46,6 +46,7 @@ interface Entry extends Attachment {
 export class Presence {
   readonly #options: Required<PresenceOptions>;
   readonly #byIdentity = new Map<string, Entry>();
+  readonly #listeners: ((agent: Attachment) => void)[] = [];
   readonly #byHost = new Map<string, Set<Entry>>();
   readonly #places = new Places();
   #stopping = false;
@@ -64,6 +65,7 @@ export class Presence {
     this.#byIdentity.set(entry.identity, entry);
     const ofHost = this.#byHost.get(entry.hostId) ?? new Set();
     this.#byHost.set(entry.hostId, ofHost.add(entry));
+    for (const listener of this.#listeners) listener(attachment);
     return {
       seen: () => {
         entry.lastSeenAt = this.#options.clock();
@@ -71,6 +73,11 @@ export class Presence {
       answered: (commandId, error) => entry.pending.answered(commandId, error),
       detach: () => this.#detach(entry),
     };
+  }
+
+  /** Calls back whenever an agent attaches; must not throw. */
+  onAttach(listener: (agent: Attachment) => void): void {
+    this.#listeners.push(listener);
   }
 
   isAttached(hostId: string): boolean {

@@ -74,6 +74,10 @@ export class CommandRecording implements Recording {
     await this.#write({ mark: label });
   }
 
+  async suspend(): Promise<void> {
+    await this.#file.finish();
+  }
+
   async finish({ code, reason, traffic }: RecordedEnd): Promise<FileDigest> {
     // What fails here shows in finish.
     this.#write({ exit: code, reason, ...traffic }).catch(() => undefined);

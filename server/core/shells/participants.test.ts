@@ -47,20 +47,19 @@ function reader(participant: Participant) {
 
 test("a watcher sees what comes, and what it types goes nowhere, which it is told once", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent, toAgent } = await rig.open();
   const [first, second] = [reader(owner), reader(await rig.attach(session, "bob"))];
   const [, bob] = session.participants;
   expect(bob).toMatchObject({ operator: "bob", role: "watcher", address: "192.0.2.1" });
-  await session.fromAgent(output("shown to both"));
+  await agent.receive(output("shown to both"));
   const watcher = await rig.attach(session, "carol");
   const third = reader(watcher);
   await watcher.send(typed("rm -rf /"));
   await watcher.send({ case: "signal", value: 9 });
   await watcher.send(window(10, 10));
   await owner.send(typed("ls"));
-  expect((await session.toAgent.next()).value).toMatchObject({ case: "input", value: Buffer.from("ls") });
-  expect(session.toAgent.size).toBe(0);
-  await session.fromAgent(exit(3));
+  expect((await toAgent.next()).value).toMatchObject({ case: "input", value: Buffer.from("ls") });
+  await agent.receive(exit(3));
   await Promise.all([first.done, second.done, third.done]);
   expect([first.text(), second.text(), third.text()]).toEqual(["shown to both", "shown to both", ""]);
   for (const { messages } of [first, second, third]) {
@@ -80,13 +79,13 @@ test("a watcher sees what comes, and what it types goes nowhere, which it is tol
 
 test("a terminal runs as fast as its fastest participant; one that does not read is skipped and told how much", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent } = await rig.open();
   const stopped = await rig.attach(session, "bob");
   const fast = reader(await rig.attach(session, "carol"));
   const slow = owner.output[Symbol.asyncIterator]();
   let most = 0;
   for (let count = 0; count < 64; count += 1) {
-    await session.fromAgent(output(new Uint8Array(64 * 1024)));
+    await agent.receive(output(new Uint8Array(64 * 1024)));
     most = Math.max(most, session.bufferedBytes);
   }
   await vi.waitFor(() => expect(fast.bytes()).toBe(4 * MiB));
@@ -97,9 +96,9 @@ test("a terminal runs as fast as its fastest participant; one that does not read
   while (notices(told).every(([kind]) => kind !== "BEHIND"))
     told.push((await slow.next()).value ?? expect.unreachable());
   expect(notices(told)).toContainEqual(["BEHIND", `you fell behind: ${4 * MiB} bytes of output were left out here`]);
-  await session.fromAgent(output("again"));
+  await agent.receive(output("again"));
   expect((await slow.next()).value).toMatchObject({ case: "output", value: Buffer.from("again") });
-  const end = session.fromAgent(exit(0));
+  const end = agent.receive(exit(0));
   expect((await slow.next()).value).toMatchObject({ case: "exit" });
   await end;
   const { messages, bytes } = await readAll(stopped);
@@ -110,22 +109,22 @@ test("a terminal runs as fast as its fastest participant; one that does not read
 
 test("those who only watch never hold a program that nobody can stop", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent } = await rig.open();
   await rig.attach(session, "bob");
   await owner.send(DETACH);
-  for (let count = 0; count < 32; count += 1) await session.fromAgent(output(new Uint8Array(64 * 1024)));
+  for (let count = 0; count < 32; count += 1) await agent.receive(output(new Uint8Array(64 * 1024)));
   expect(session.bufferedBytes).toBeLessThan(MiB);
 });
 
 test("a command is paced by its owner alone, who gets every byte; a watcher that is slower is skipped", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open(commandStart("cat"));
+  const { session, owner, agent } = await rig.open(commandStart("cat"));
   await rig.attach(session, "bob");
   const fast = reader(await rig.attach(session, "carol"));
   let sent = 0;
   const flood = (async () => {
-    for (; sent < 64; sent += 1) await session.fromAgent(output(new Uint8Array(64 * 1024)));
-    await session.fromAgent(exit(0));
+    for (; sent < 64; sent += 1) await agent.receive(output(new Uint8Array(64 * 1024)));
+    await agent.receive(exit(0));
   })();
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(sent).toBeLessThan(16);
@@ -138,7 +137,7 @@ test("a command is paced by its owner alone, who gets every byte; a watcher that
 
 test("the owner lets a watcher write, and takes it back; nobody else can", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent, toAgent } = await rig.open();
   const first = reader(owner);
   const bob = await rig.attach(session, "bob", true);
   const second = reader(bob);
@@ -149,10 +148,11 @@ test("the owner lets a watcher write, and takes it back; nobody else can", async
   await bob.send(window(50, 60));
   await owner.send(admit(bob, false));
   await bob.send(typed("no more"));
-  expect(await session.toAgent.next()).toMatchObject({ value: { case: "input", value: Buffer.from("yes") } });
-  expect(await session.toAgent.next()).toMatchObject({ value: { case: "window", value: { rows: 50, columns: 60 } } });
-  expect(session.toAgent.size).toBe(0);
-  await session.fromAgent(exit(0));
+  expect(await toAgent.next()).toMatchObject({ value: { case: "input", value: Buffer.from("yes") } });
+  expect(await toAgent.next()).toMatchObject({ value: { case: "window", value: { rows: 50, columns: 60 } } });
+  await owner.send(typed("last"));
+  expect(await toAgent.next()).toMatchObject({ value: { case: "input", value: Buffer.from("last") } });
+  await agent.receive(exit(0));
   await Promise.all([first.done, second.done]);
   expect(notices(first.messages).map(([, text]) => text)).toEqual([
     "bob watches this session, from 192.0.2.1",
@@ -170,19 +170,19 @@ test("the owner lets a watcher write, and takes it back; nobody else can", async
 
 test("detached, a terminal goes on, and its operator comes back as the owner", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent, toAgent } = await rig.open();
   const before = reader(owner);
   await owner.send(DETACH);
   await before.done;
   expect(before.messages.at(-1)).toMatchObject({ case: "detached", value: { reason: "", hold: { seconds: 600n } } });
   expect(session.state).toBe("detached");
-  await session.fromAgent(output("nobody sees this"));
+  await agent.receive(output("nobody sees this"));
   expect((await rig.attach(session, "bob", true)).session.id).toBe(session.row.id);
   expect(session.participants).toMatchObject([{ operator: "bob", role: "watcher" }]);
   const again = await rig.attach(session, "alice", true);
   expect(session.state).toBe("open");
   await again.send(typed("back"));
-  expect(await session.toAgent.next()).toMatchObject({ value: { case: "input", value: Buffer.from("back") } });
+  expect(await toAgent.next()).toMatchObject({ value: { case: "input", value: Buffer.from("back") } });
   expect((await rig.file(session, "raw")).toString()).toBe("nobody sees this");
   // From another place while that one is there: the last one counts.
   const third = reader(await rig.attach(session, "alice", true));
@@ -191,7 +191,7 @@ test("detached, a terminal goes on, and its operator comes back as the owner", a
     case: "detached",
     value: { reason: "alice attached again from 192.0.2.1", comeBack: false },
   });
-  await session.fromAgent(exit(0));
+  await agent.receive(exit(0));
   await third.done;
   expect(await rig.shells.get(session.row.id)).toMatchObject({ exitCode: 0, endReason: "" });
 });
@@ -237,12 +237,12 @@ test("an owner that leaves for good ends the session for all", async () => {
 
 test("killed: all are told by whom and why, and the agent's stream ends", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, toAgent } = await rig.open();
   const first = reader(owner);
   const row = await rig.kill(session, "bob", "the host is needed");
   await first.done;
   expect(first.messages.at(-1)).toMatchObject({ value: { reason: "bob ended it: the host is needed" } });
   expect(row).toMatchObject({ endReason: "bob ended it: the host is needed", endedAt: expect.any(Number) });
-  expect(await session.toAgent.next()).toMatchObject({ done: true });
+  expect(await toAgent.next()).toMatchObject({ done: true });
   await expect(rig.kill(session, "bob", "")).rejects.toMatchObject({ code: "precondition" });
 });

@@ -127,6 +127,12 @@ export class Recorder {
     await this.#keep(async (recording) => await recording?.resize(size));
   }
 
+  /** Makes durable what there is and closes it, for the hpsd after this one to go on with. Never throws. */
+  async suspend(): Promise<void> {
+    this.#finished = true;
+    await this.#recording?.suspend().catch(() => undefined);
+  }
+
   /** Gives what is on the disk: durable when `complete`, else as much as there is. Never throws. */
   async finish(end: RecordedEnd): Promise<FileDigest> {
     this.#finished = true;

@@ -29,9 +29,9 @@ async function openRig(quotas: Partial<RecordingQuotas> = {}, recording: "strict
 
 /** A terminal session of about so many bytes, over; its id. */
 async function ended(rig: ShellsRig, bytes = 10): Promise<string> {
-  const { session } = await rig.open();
-  await session.fromAgent(output("x".repeat(bytes)));
-  await session.fromAgent(exit(0));
+  const { session, agent } = await rig.open();
+  await agent.receive(output("x".repeat(bytes)));
+  await agent.receive(exit(0));
   return session.row.id;
 }
 
@@ -78,8 +78,8 @@ test("of too many the oldest go, until there is room again", async () => {
 test("strict: a session that reaches its quota ends with a sentence, and what was shown is recorded", async () => {
   const { rig } = await openRig({ sessionBytes: 100_000 });
   await using _rig = rig;
-  const { session } = await rig.open();
-  for (let count = 0; count < 10; count += 1) await session.fromAgent(output("x".repeat(20_000)));
+  const { session, agent } = await rig.open();
+  for (let count = 0; count < 10; count += 1) await agent.receive(output("x".repeat(20_000)));
   const reason = "the session's recording has reached its quota of 100000B";
   expect(await rig.shells.get(session.row.id)).toMatchObject({ endReason: reason });
   expect((await rig.audit()).at(-1)).toMatchObject({ action: "session.end", reason });
@@ -89,8 +89,8 @@ test("strict: a session that reaches its quota ends with a sentence, and what wa
 test("strict: when open sessions alone fill all room, they end, and no other begins until there is room", async () => {
   const { rig } = await openRig({ totalBytes: 100_000 });
   await using _rig = rig;
-  const { session } = await rig.open();
-  for (let count = 0; count < 50; count += 1) await session.fromAgent(output("x".repeat(20_000)));
+  const { session, agent } = await rig.open();
+  for (let count = 0; count < 50; count += 1) await agent.receive(output("x".repeat(20_000)));
   expect((await rig.shells.get(session.row.id)).endReason).toContain("have reached the quota of all");
   await ended(rig);
   expect(await removals(rig)).toHaveLength(1);
@@ -99,10 +99,10 @@ test("strict: when open sessions alone fill all room, they end, and no other beg
 test("best-effort: the session goes on, and says that it is not recorded", async () => {
   const { rig } = await openRig({ sessionBytes: 50_000 }, "best-effort");
   await using _rig = rig;
-  const { session } = await rig.open();
-  for (let count = 0; count < 5; count += 1) await session.fromAgent(output("x".repeat(20_000)));
+  const { session, agent } = await rig.open();
+  for (let count = 0; count < 5; count += 1) await agent.receive(output("x".repeat(20_000)));
   expect(session.recorder.complete).toBe(false);
-  await session.fromAgent(exit(0));
+  await agent.receive(exit(0));
   expect((await rig.audit()).at(-1)).toMatchObject({ action: "session.end", details: { recorded: "no", exit: "0" } });
 });
 
@@ -110,9 +110,6 @@ test("a command is as small as what is kept of it", async () => {
   const { rig } = await openRig({ sessionBytes: 250_000 });
   await using _rig = rig;
   const { session } = await rig.open(commandStart("cat"));
-  void (async () => {
-    for await (const _message of session.toAgent);
-  })();
   for (let count = 0; count < 20; count += 1) await session.recorder.output("output", new Uint8Array(64 * 1024));
   expect(session.recorder.complete).toBe(true);
 });

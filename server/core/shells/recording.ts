@@ -28,6 +28,8 @@ export interface Recording {
   resize(size: WindowSize): Promise<void>;
   /** A moment a viewer may want to find: who joined, a link that was lost. */
   mark(label: string): Promise<void>;
+  /** Closes the files without an end, durable: another process goes on. */
+  suspend(): Promise<void>;
   /** Durable when it resolves. Call once, also after a failure: it closes the files. */
   finish(end: RecordedEnd): Promise<FileDigest>;
 }

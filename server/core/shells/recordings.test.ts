@@ -22,21 +22,21 @@ async function read(rig: ShellsRig, id: string, part?: RecordingPart, offset = 0
 
 /** A terminal session that said something and has ended. */
 async function ended(rig: ShellsRig): Promise<string> {
-  const { session } = await rig.open();
-  await session.fromAgent(output("words"));
-  await session.fromAgent(exit(0));
+  const { session, agent } = await rig.open();
+  await agent.receive(output("words"));
+  await agent.receive(exit(0));
   return session.row.id;
 }
 
 test("each part is read from its offset on, of a session that goes on too, and the audit log has who read it", async () => {
   await using rig = await openShellsRig();
-  const { session } = await rig.open();
+  const { session, agent } = await rig.open();
   const { id } = session.row;
-  await session.fromAgent(output("words"));
+  await agent.receive(output("words"));
   expect(await read(rig, id)).toContain('"o", "words"');
   expect(await read(rig, id, "raw", 2)).toBe("rds");
   expect(await read(rig, id, "raw", 99)).toBe("");
-  await session.fromAgent(output("x".repeat(200_000)));
+  await agent.receive(output("x".repeat(200_000)));
   expect((await read(rig, id, "raw")).length).toBe(200_005);
   const events = (await rig.audit()).filter(({ action }) => action === "session.read");
   expect(events).toHaveLength(4);

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import path from "node:path";
 import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { EndOfInputSchema, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { Shells } from "./shells.ts";
 import { commandStart, exit, openShellsRig, output, readAll } from "./testing.ts";
 
 function sha256(bytes: Uint8Array): string {
@@ -19,17 +19,23 @@ async function rest(): Promise<void> {
 
 test("a terminal session: what the operator got is what is recorded, row and audit tell the rest", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent } = await rig.open();
   const window = { term: "xterm", rows: 24, columns: 80 };
   expect(rig.asked).toEqual([
-    { session: session.row.id, command: [], ...window, environment: { LANG: "de_CH.UTF-8" } },
+    {
+      session: session.row.id,
+      command: [],
+      ...window,
+      environment: { LANG: "de_CH.UTF-8" },
+      hold: durationFromMs(300_000),
+    },
   ]);
   const reading = readAll(owner);
-  await session.fromAgent(output("h\u00e9"));
-  await session.fromAgent(output(Uint8Array.of(0xf0, 0x9f)));
+  await agent.receive(output("h\u00e9"));
+  await agent.receive(output(Uint8Array.of(0xf0, 0x9f)));
   await owner.send({ case: "window", value: create(WindowSizeSchema, { rows: 30, columns: 90 }) });
-  await session.fromAgent(output(Uint8Array.of(0x98, 0x80, 0xff)));
-  await session.fromAgent(exit(7));
+  await agent.receive(output(Uint8Array.of(0x98, 0x80, 0xff)));
+  await agent.receive(exit(7));
   const { messages, bytes } = await reading;
   expect(messages.at(-1)).toEqual({ case: "exit", value: { code: 7, signal: 0, reason: "" } });
   expect(await rig.file(session, "raw")).toEqual(bytes);
@@ -66,7 +72,7 @@ test("a terminal session: what the operator got is what is recorded, row and aud
 
 test("what the operator is sent is in the recording already, at the moment it comes", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
+  const { session, owner, agent } = await rig.open();
   const raw = path.join(rig.folder, `${session.row.id}.raw`);
   let shown = 0;
   const reading = (async () => {
@@ -75,8 +81,8 @@ test("what the operator is sent is in the recording already, at the moment it co
       expect(statSync(raw).size).toBeGreaterThanOrEqual(shown);
     }
   })();
-  for (let count = 0; count < 20; count += 1) await session.fromAgent(output(randomBytes(1000)));
-  await session.fromAgent(exit(0));
+  for (let count = 0; count < 20; count += 1) await agent.receive(output(randomBytes(1000)));
+  await agent.receive(exit(0));
   await reading;
   owner.leave("");
   expect(shown).toBe(20_000);
@@ -85,13 +91,13 @@ test("what the operator is sent is in the recording already, at the moment it co
 test("a command session: bytes and digests of each direction, the first 64 kB of each output", async () => {
   await using rig = await openShellsRig();
   const noise = randomBytes(100_000);
-  const { session, owner } = await rig.open(commandStart("tar", "x"));
+  const { session, owner, agent } = await rig.open(commandStart("tar", "x"));
   const reading = readAll(owner);
   await owner.send({ case: "input", value: noise.subarray(0, 10) });
-  await session.fromAgent(output(noise.subarray(0, 60_000)));
-  await session.fromAgent(output(noise.subarray(60_000)));
-  await session.fromAgent({ case: "errorOutput", value: noise.subarray(0, 20) });
-  await session.fromAgent(exit(137, 9));
+  await agent.receive(output(noise.subarray(0, 60_000)));
+  await agent.receive(output(noise.subarray(60_000)));
+  await agent.receive({ case: "errorOutput", value: noise.subarray(0, 20) });
+  await agent.receive(exit(137, 9));
   await reading;
   const lines = (await rig.file(session, "jsonl")).toString("utf8").trimEnd().split("\n");
   const records: Record<string, string>[] = lines.map((line) => JSON.parse(line));
@@ -109,11 +115,11 @@ test("a command session: bytes and digests of each direction, the first 64 kB of
 
 test("a slow operator holds the agent back, and what is held stays bounded", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open(commandStart("yes"));
+  const { session, owner, agent } = await rig.open(commandStart("yes"));
   let sent = 0;
   const flood = (async () => {
-    for (; sent < 400; sent += 1) await session.fromAgent(output(new Uint8Array(64 * 1024)));
-    await session.fromAgent(exit(0));
+    for (; sent < 400; sent += 1) await agent.receive(output(new Uint8Array(64 * 1024)));
+    await agent.receive(exit(0));
   })();
   await rest();
   const before = sent;
@@ -139,7 +145,7 @@ test("a program that does not read holds the operator back", async () => {
   expect(sent).toBeLessThan(20);
   expect(rig.shells.bufferedBytes.get(session.row.id)).toBeLessThan(1024 * 1024);
   owner.leave("the operator went away");
-  await session.end({ code: null, signal: 0, reason: "" });
+  await session.allGone;
   expect(await rig.shells.get(session.row.id)).toMatchObject({ exitCode: null, endReason: "the operator went away" });
 });
 
@@ -163,10 +169,10 @@ test("strict: without a recording there is no session", async () => {
 
 test("best-effort: the operator first sees that nothing is recorded, and the audit log says so", async () => {
   await using rig = await openShellsRig({ folder: "/dev/null/no-such-folder", recording: "best-effort" });
-  const { session, owner } = await rig.open();
+  const { session, owner, agent } = await rig.open();
   const reading = readAll(owner);
-  await session.fromAgent(output("secret"));
-  await session.fromAgent(exit(0));
+  await agent.receive(output("secret"));
+  await agent.receive(exit(0));
   const { bytes } = await reading;
   expect(bytes.toString()).toBe("\r\n*** NOT RECORDED ***\r\nsecret");
   expect((await rig.audit()).map(({ details }) => details.recorded)).toEqual(["no", "no"]);
@@ -203,17 +209,17 @@ test("an operator that leaves before the agent came ends the session", async () 
 
 test("a session is served once, and not after its end", async () => {
   await using rig = await openShellsRig();
-  const { session } = await rig.open();
+  const { session, agent } = await rig.open();
   expect(() => rig.shells.serve(session.row.id)).toThrow("served already");
-  await session.fromAgent(exit(0));
+  await agent.receive(exit(0));
   expect(() => rig.shells.serve(session.row.id)).toThrow("is over");
 });
 
 test("so many on a host, so many in all; an ended one makes room", async () => {
   await using rig = await openShellsRig({ limits: { perHost: 1 } });
-  const { session } = await rig.open();
+  const { agent } = await rig.open();
   await expect(rig.open()).rejects.toMatchObject({ code: "exhausted", message: expect.stringContaining("this host") });
-  await session.fromAgent(exit(0));
+  await agent.receive(exit(0));
   await rig.open();
   await using all = await openShellsRig({ limits: { inAll: 0 } });
   await expect(all.open()).rejects.toMatchObject({ message: expect.stringContaining("this server") });
@@ -221,38 +227,29 @@ test("so many on a host, so many in all; an ended one makes room", async () => {
 
 test("the agent's stream ends when the session does", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open(commandStart("cat"));
+  const { owner, toAgent } = await rig.open(commandStart("cat"));
   await owner.send({ case: "endOfInput", value: create(EndOfInputSchema) });
-  expect(await session.toAgent.next()).toMatchObject({ value: { case: "endOfInput" } });
-  const next = session.toAgent.next();
+  expect(await toAgent.next()).toMatchObject({ value: { case: "endOfInput" } });
+  const next = toAgent.next();
   owner.leave("the operator went away");
   expect(await next).toMatchObject({ done: true });
 });
 
-test("a stop tells the operator, and leaves no session open", async () => {
+test("a stop ends commands and leaves terminals to the next hpsd, and tells their operators which", async () => {
   await using rig = await openShellsRig();
-  const { session, owner } = await rig.open();
-  const reading = readAll(owner);
+  const [terminal, command] = [await rig.open(), await rig.open(commandStart("cat"))];
+  const reading = [readAll(terminal.owner), readAll(command.owner)];
   await rig.shells.stop(5000);
-  expect((await reading).messages).toEqual([
-    { case: "exit", value: { code: 255, signal: 0, reason: "hpsd is stopping" } },
+  const [detached, ended] = await Promise.all(reading);
+  expect(detached?.messages).toMatchObject([
+    { case: "detached", value: { reason: "hpsd is stopping", comeBack: true, hold: { seconds: 600n } } },
   ]);
-  expect(await rig.shells.get(session.row.id)).toMatchObject({ endReason: "hpsd is stopping" });
+  expect(ended?.messages).toEqual([{ case: "exit", value: { code: 255, signal: 0, reason: "hpsd is stopping" } }]);
+  expect(await rig.shells.get(command.session.row.id)).toMatchObject({ endReason: "hpsd is stopping" });
+  expect(await rig.shells.get(terminal.session.row.id)).toMatchObject({ endedAt: null });
+  await expect(terminal.toAgent.next()).rejects.toMatchObject({ code: "unavailable" });
+  expect(await command.toAgent.next()).toMatchObject({ done: true });
   await expect(rig.open()).rejects.toMatchObject({ code: "unavailable" });
-});
-
-test("sessions of an hpsd that died are ended at the next start, with the digest of what there is", async () => {
-  await using rig = await openShellsRig();
-  const { session } = await rig.open();
-  await session.fromAgent(output("last words"));
-  const presence = { isAttached: () => false, runOf: () => undefined, send: async () => undefined };
-  const next = new Shells({ ...rig.deps, presence });
-  expect(await next.recover()).toBe(1);
-  expect(await next.recover()).toBe(0);
-  expect(await next.get(session.row.id)).toMatchObject({
-    endReason: "hpsd ended before the session did",
-    recordingDigest: sha256(await rig.file(session, "cast")),
-  });
 });
 
 test("sessions are listed newest first, page by page, open ones alone", async () => {

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
-import type { OpenShellSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import type { OpenShellSchema, ResumeShell } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { WindowSize } from "../../../proto/values/terminal.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
@@ -9,18 +10,19 @@ import { actorOfCaller } from "../audit/audit.ts";
 import type { LiveCalls } from "../identity/live-calls.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { RecordsRefusals } from "../identity/refusals.ts";
+import type { AgentLink } from "./agent-links.ts";
 import { Approvals, type Review } from "./approvals.ts";
+import { type HoldLimits, OpenSessions } from "./open-sessions.ts";
 import type { Participant } from "./participant.ts";
-import { digestOfRecording, Recorder } from "./recorder.ts";
+import { digestOfRecording, type Recorder } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
 import type { RecordingRoom } from "./recording-room.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import { SessionRecords, type SessionRecordsDeps } from "./session-records.ts";
 import { type Asked, openRow, who } from "./session-row.ts";
-import { SessionSlots } from "./session-slots.ts";
 import type { ShellAdmission } from "./shell-admission.ts";
 import { notAttached, notGoing, notServed, stoppingError } from "./shell-errors.ts";
-import { type SessionEnding, ShellSession } from "./shell-session.ts";
+import type { ShellSession } from "./shell-session.ts";
 import { parseReason, type ShellStart } from "./shell-start.ts";
 
 /** What sessions need of Presence. */
@@ -28,6 +30,8 @@ interface ShellPresence {
   isAttached(hostId: string): boolean;
   /** Run of the agent that attached last; undefined when none is attached. */
   runOf(hostId: string): string | undefined;
+  /** Calls back whenever an agent attaches. */
+  onAttach(listener: (agent: { readonly hostId: string; readonly runId: string }) => void): void;
   /** Resolves when the agent has done it. */
   send(
     hostId: string,
@@ -35,13 +39,11 @@ interface ShellPresence {
   ): Promise<void>;
 }
 
-export interface ShellLimits {
+export interface ShellLimits extends HoldLimits {
   readonly perHost: number;
   readonly inAll: number;
   /** For the agent to open its end. */
   readonly serveMs: number;
-  /** How long a terminal lives without anybody who takes part. */
-  readonly holdMs: number;
   /** How long an operator waits for another one's approval. */
   readonly approvalMs: number;
 }
@@ -50,6 +52,12 @@ export interface AttachWish {
   readonly write: boolean;
   /** Of one that writes: becomes the terminal's size. */
   readonly window?: WindowSize;
+}
+
+/** What became of the sessions that an earlier hpsd left open. */
+interface Recovered {
+  readonly waiting: number;
+  readonly ended: number;
 }
 
 /** A session that goes on, as it is shown. */
@@ -74,7 +82,14 @@ export interface ShellsDeps extends SessionRecordsDeps {
   readonly limits?: Partial<ShellLimits>;
 }
 
-const LIMITS: ShellLimits = { perHost: 16, inAll: 1000, serveMs: 10_000, holdMs: 600_000, approvalMs: 600_000 };
+const LIMITS: ShellLimits = {
+  perHost: 16,
+  inAll: 1000,
+  serveMs: 10_000,
+  holdMs: 600_000,
+  lostMs: 300_000,
+  approvalMs: 600_000,
+};
 const GONE = "the operator went away";
 const AFTER_CRASH = "hpsd ended before the session did";
 const PAGE = 100;
@@ -84,24 +99,25 @@ export class Shells {
   readonly #deps: ShellsDeps;
   readonly #limits: ShellLimits;
   readonly #records: SessionRecords;
-  readonly #slots: SessionSlots;
   readonly #approvals: Approvals;
   readonly #keeper: SessionKeeper;
-  readonly #sessions = new Map<string, ShellSession>();
+  readonly #sessions: OpenSessions;
   #stopping = false;
 
   constructor(deps: ShellsDeps) {
     this.#deps = deps;
     this.#limits = { ...LIMITS, ...deps.limits };
     this.#records = new SessionRecords(deps);
-    this.#slots = new SessionSlots(this.#limits);
     this.#approvals = new Approvals({ ...deps, records: this.#records, waitMs: this.#limits.approvalMs });
     this.#keeper = new SessionKeeper(deps);
+    const onOver = (session: ShellSession) => this.#keeper.over(session);
+    this.#sessions = new OpenSessions({ ...deps, records: this.#records, onOver }, this.#limits);
+    deps.presence.onAttach(({ hostId, runId }) => this.#sessions.agentAttached(hostId, runId));
   }
 
   /** Bytes held now, by session. */
   get bufferedBytes(): ReadonlyMap<string, number> {
-    return new Map([...this.#sessions].map(([id, session]) => [id, session.bufferedBytes]));
+    return new Map(this.#sessions.all.map(({ row, bufferedBytes }) => [row.id, bufferedBytes]));
   }
 
   /**
@@ -127,11 +143,7 @@ export class Shells {
 
   async #open(asked: Asked, row: SessionRow, signal: AbortSignal): Promise<Participant> {
     const { caller, start } = asked;
-    const free = this.#slots.take(row.hostId);
-    const session = await this.#begin(asked, row, free).catch((error: unknown) => {
-      free();
-      throw error;
-    });
+    const session = await this.#sessions.begin(asked, row);
     const owner = session.join({ ...who(caller), role: "owner", joinedAt: this.#deps.clock(), mayEnter: true });
     this.#keeper.begun(session, caller);
     const leave = () => owner.leave(GONE);
@@ -190,12 +202,14 @@ export class Shells {
     return this.#sessions.get(id) ?? (this.#approvals.has(id) ? WAITING : undefined);
   }
 
-  /** The end of the agent of that host, which `Access` has let in. Once; `not-found` when the session is over. */
-  serve(id: string): ShellSession {
-    const session = this.#sessions.get(id);
-    if (session === undefined) throw new HpsError("not-found", `session ${id} is over`);
-    session.serve();
-    return session;
+  /** The first stream of the host's agent, which `Access` has let in. Once; `not-found` when the session is over. */
+  serve(id: string): AgentLink {
+    return this.#served(id).serve();
+  }
+
+  /** A stream of the agent that goes on where another was lost. `not-found` when the session is over. */
+  async resume(asked: ResumeShell): Promise<AgentLink> {
+    return await this.#served(asked.session).resume(asked);
   }
 
   async get(id: string): Promise<SessionRow> {
@@ -206,30 +220,59 @@ export class Shells {
     return await this.#records.list(query);
   }
 
-  /** Call before serving: ends the sessions an earlier hpsd left open. How many it were. */
-  async recover(): Promise<number> {
+  /** Call before serving: of the sessions an earlier hpsd left open terminals wait for their agents, the rest is ended. */
+  async recover(): Promise<Recovered> {
     const query = { clusters: "all", openOnly: true, limit: PAGE } as const;
-    let count = 0;
-    for (let rows = await this.list(query); rows.length > 0; rows = await this.list(query)) {
+    const recovered = { waiting: 0, ended: 0 };
+    let rows = await this.list(query);
+    for (let last = rows.at(-1); last !== undefined; last = rows.at(-1)) {
       for (const row of rows) {
-        const recording = await digestOfRecording(this.#deps.folder, row.id, row.command);
-        const ending = { code: null, signal: 0, reason: AFTER_CRASH, recording, traffic: {} };
-        await this.#records.end(row, { actor: "hpsd", address: "" }, ending, recording.digest !== "");
+        const waits = row.command.length === 0 && (await this.#restored(row));
+        if (!waits) await this.#endLeft(row);
+        recovered[waits ? "waiting" : "ended"] += 1;
       }
-      count += rows.length;
+      rows = await this.list({ ...query, before: last });
     }
-    return count;
+    return recovered;
   }
 
-  /** Ends every session and waits, at most `graceMs`, until all is written and the operators have been told. */
+  /**
+   * Ends what cannot outlive this hpsd, sends the operators of terminals away until the next, and waits, at most `graceMs`,
+   * until all is written and they have been told.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
-    const { message } = stoppingError();
-    const ended = [...this.#sessions.values()].map(async (session) => {
-      await session.end({ code: null, signal: 0, reason: message });
+    const stopping = stoppingError();
+    const ended = this.#sessions.all.map(async (session) => {
+      if (session.goesOn) await session.suspend(stopping);
+      else await session.end({ code: null, signal: 0, reason: stopping.message });
       await session.allGone;
     });
-    await settlesWithin(Promise.all([...ended, this.#approvals.stop(message)]), graceMs);
+    await settlesWithin(Promise.all([...ended, this.#approvals.stop(stopping.message)]), graceMs);
+  }
+
+  async #restored(row: SessionRow): Promise<boolean> {
+    try {
+      this.#keeper.begun(await this.#sessions.restore(row), undefined);
+      return true;
+    } catch (error) {
+      this.#deps.onError(error);
+      return false;
+    }
+  }
+
+  async #endLeft(row: SessionRow): Promise<void> {
+    const recording = await digestOfRecording(this.#deps.folder, row.id, row.command);
+    const ending = { code: null, signal: 0, reason: AFTER_CRASH, recording, traffic: {} };
+    await this.#records.end(row, { actor: "hpsd", address: "" }, ending, recording.digest !== "");
+  }
+
+  #served(id: string): ShellSession {
+    // Not as one that is over: an agent then ends what runs.
+    if (this.#stopping) throw stoppingError();
+    const session = this.#sessions.get(id);
+    if (session !== undefined && !session.isOver) return session;
+    throw new HpsError("not-found", `session ${id} is over`);
   }
 
   #going(id: string): ShellSession {
@@ -244,34 +287,12 @@ export class Shells {
     return openRow(asked, { host, agentRun: presence.runOf(asked.hostId) ?? "", startedAt: clock(), approver });
   }
 
-  async #begin({ caller, start, terms }: Asked, row: SessionRow, free: () => void): Promise<ShellSession> {
-    const { clock, folder, recording, room } = this.#deps;
-    const mode = terms.strictRecording ? "strict" : recording;
-    const recordInput = terms.recordInput || start.recordInput === true;
-    const recorder = await Recorder.create({ folder, mode, room }, row, { ...start, recordInput }).catch(
-      this.#reported,
-    );
-    try {
-      await this.#records.begin(row, actorOfCaller(caller), recorder);
-    } catch (error) {
-      await recorder.finish({ code: null, reason: "the session did not begin", traffic: {} });
-      throw error;
-    }
-    const onEnd = async (session: ShellSession, ending: SessionEnding) => {
-      await this.#ended(session, caller, ending);
-      free();
-    };
-    const { holdMs } = this.#limits;
-    const session = new ShellSession({ row, recorder, holdMs, clock, onEnd });
-    this.#sessions.set(row.id, session);
-    return session;
-  }
-
   async #awaitAgent(session: ShellSession, start: ShellStart): Promise<void> {
     const { row } = session;
     const { command, terminal, environment } = start;
     const window = { term: terminal?.term ?? "", rows: terminal?.rows ?? 0, columns: terminal?.columns ?? 0 };
-    const value = { session: row.id, command: [...command], ...window, environment };
+    const hold = durationFromMs(this.#limits.lostMs);
+    const value = { session: row.id, command: [...command], ...window, environment, hold };
     const opened = Promise.all([this.#deps.presence.send(row.hostId, { case: "openShell", value }), session.served]);
     try {
       if (!(await settlesWithin(opened, this.#limits.serveMs))) throw notServed(row.host);
@@ -282,25 +303,6 @@ export class Shells {
       throw error;
     }
   }
-
-  async #ended(session: ShellSession, caller: Caller, ending: SessionEnding): Promise<void> {
-    const { row, recorder } = session;
-    this.#keeper.over(session);
-    try {
-      if (!recorder.complete) this.#deps.onError(recorder.failure);
-      await this.#records.end(row, actorOfCaller(caller), ending, recorder.complete);
-    } catch (error) {
-      // The next start ends the row: see recover.
-      this.#deps.onError(error);
-    } finally {
-      this.#sessions.delete(row.id);
-    }
-  }
-
-  readonly #reported = (error: unknown): never => {
-    this.#deps.onError(error instanceof HpsError ? error.cause : error);
-    throw error;
-  };
 }
 
 const WAITING: LiveSession = { state: "waiting", participants: [], recorder: { complete: true, recordsInput: false } };

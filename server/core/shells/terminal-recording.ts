@@ -115,6 +115,11 @@ export class TerminalRecording implements Recording {
     return await cast.finish();
   }
 
+  async suspend(): Promise<void> {
+    const { cast, raw, input } = this.#files;
+    await finishAll([cast, raw, input]);
+  }
+
   async #append(line: string): Promise<void> {
     if (line !== "") await this.#files.cast.append(line);
   }

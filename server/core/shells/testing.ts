@@ -15,10 +15,12 @@ import { LiveCalls } from "../identity/live-calls.ts";
 import { operatorCaller } from "../testing/callers.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
 import { addTestOperator } from "../testing/test-rows.ts";
+import type { ToAgent } from "./agent-feed.ts";
+import type { AgentLink } from "./agent-links.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
 import type { RecordingRoom } from "./recording-room.ts";
 import { ShellAdmission } from "./shell-admission.ts";
-import type { ShellSession } from "./shell-session.ts";
+import { ShellSession } from "./shell-session.ts";
 import type { ShellStart } from "./shell-start.ts";
 import { Shells, type ShellsDeps } from "./shells.ts";
 
@@ -39,6 +41,9 @@ type OpenShell = Parameters<ShellsDeps["presence"]["send"]>[1]["value"];
 interface Opened {
   readonly session: ShellSession;
   readonly owner: Participant;
+  readonly agent: AgentLink;
+  /** What the agent is sent. */
+  readonly toAgent: AsyncIterator<ToAgent>;
 }
 
 export interface ShellsRig extends AsyncDisposable {
@@ -52,9 +57,9 @@ export interface ShellsRig extends AsyncDisposable {
   readonly asked: OpenShell[];
   /** Resolves once the agent serves it. */
   readonly open: (start?: ShellStart, signal?: AbortSignal) => Promise<Opened>;
-  readonly attach: (session: ShellSession, operator: string, write?: boolean) => Promise<Participant>;
-  readonly kill: (session: ShellSession, operator: string, reason: string) => Promise<SessionRow>;
-  readonly file: (session: ShellSession, extension: string) => Promise<Buffer>;
+  readonly attach: (session: Pick<ShellSession, "row">, operator: string, write?: boolean) => Promise<Participant>;
+  readonly kill: (session: Pick<ShellSession, "row">, operator: string, reason: string) => Promise<SessionRow>;
+  readonly file: (session: Pick<ShellSession, "row">, extension: string) => Promise<Buffer>;
   readonly audit: () => ReturnType<typeof selectAudit>;
 }
 
@@ -76,12 +81,13 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const folder = options.folder ?? path.join(home, "sessions");
   const errors: unknown[] = [];
   const asked: OpenShell[] = [];
-  const served = new Map<string, ShellSession>();
+  const served = new Map<string, AgentLink>();
   const serve = async (id: string) => void served.set(id, shells.serve(id));
   const { agent = serve, attached = true, recording = "strict" } = options;
   const presence = {
     isAttached: () => attached,
     runOf: () => "run-1",
+    onAttach: () => undefined,
     send: async (host: string, { value }: { readonly value: OpenShell }) => {
       if (host !== hostId) throw new HpsError("not-found", "another host");
       asked.push(value);
@@ -113,16 +119,16 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
 function operatorsOf(
   shells: Shells,
   hostId: string,
-  served: ReadonlyMap<string, ShellSession>,
+  served: ReadonlyMap<string, AgentLink>,
 ): Pick<ShellsRig, "open" | "attach" | "kill"> {
   const named = (name: string) => operatorCaller("operator", undefined, name);
   const never = new AbortController().signal;
   return {
     open: async (start = TERMINAL, signal = never) => {
       const owner = await shells.open(named("alice"), hostId, start, signal);
-      const session = served.get(owner.session.id);
-      if (session === undefined) throw new Error("no agent serves the session");
-      return { session, owner };
+      const [agent, session] = [served.get(owner.session.id), shells.live(owner.session.id)];
+      if (agent === undefined || !(session instanceof ShellSession)) throw new Error("no agent serves the session");
+      return { session, owner, agent, toAgent: agent.toAgent[Symbol.asyncIterator]() };
     },
     attach: async ({ row }, name, write = false) => await shells.attach(named(name), row.id, { write }, never),
     kill: async ({ row }, name, reason) => await shells.kill(named(name), row.id, reason),

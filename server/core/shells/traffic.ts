@@ -19,6 +19,11 @@ export class Traffic {
     this.#hashes?.[direction].update(bytes);
   }
 
+  /** So many bytes went before those that are counted here. */
+  began(direction: Direction, bytes: number): void {
+    this.#counts[direction] += bytes;
+  }
+
   /** `inputBytes`, `inputDigest`, … as the audit log and the recording have them. Call once: it ends the digests. */
   summary(): Readonly<Record<string, string>> {
     const directions = ["input", "output", "errorOutput"] as const;

@@ -1,0 +1,142 @@
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { SessionRow } from "../../store/sessions.ts";
+import { type AuditActor, actorOfCaller } from "../audit/audit.ts";
+import { Recorder, type RecorderOptions } from "./recorder.ts";
+import type { RecordingMode } from "./recording.ts";
+import type { RecordingRoom } from "./recording-room.ts";
+import type { SessionRecords } from "./session-records.ts";
+import type { Asked } from "./session-row.ts";
+import { SessionSlots, type SlotLimits } from "./session-slots.ts";
+import { type SessionEnding, ShellSession } from "./shell-session.ts";
+
+export interface HoldLimits {
+  /** How long a terminal lives without anybody who takes part. */
+  readonly holdMs: number;
+  /** How long it lives without its agent. */
+  readonly lostMs: number;
+}
+
+export interface OpenSessionsDeps {
+  readonly records: SessionRecords;
+  readonly clock: () => number;
+  /** Where recordings lie; made when it is not there. */
+  readonly folder: string;
+  readonly recording: RecordingMode;
+  /** Without it recordings have no quota. */
+  readonly room?: RecordingRoom;
+  /** Calls back when one is over; must not throw. */
+  readonly onOver: (session: ShellSession) => void;
+  /** For the log: a recording or a row that could not be written. Must not throw. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What hpsd does by itself. */
+const HPSD = { actor: "hpsd", address: "" };
+
+/** The sessions that go on, each with its row, its recording and its place among so many. */
+export class OpenSessions {
+  readonly #deps: OpenSessionsDeps;
+  readonly #holds: HoldLimits;
+  readonly #slots: SessionSlots;
+  readonly #sessions = new Map<string, ShellSession>();
+
+  constructor(deps: OpenSessionsDeps, limits: SlotLimits & HoldLimits) {
+    this.#deps = deps;
+    this.#holds = limits;
+    this.#slots = new SessionSlots(limits);
+  }
+
+  get all(): readonly ShellSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  get(id: string): ShellSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** A new one: audited and recorded. `exhausted`, or `unavailable` when nothing can be recorded. */
+  async begin({ caller, start, terms }: Asked, row: SessionRow): Promise<ShellSession> {
+    const { recording, records } = this.#deps;
+    const free = this.#slots.take(row.hostId);
+    try {
+      const mode = terms.strictRecording ? "strict" : recording;
+      const recordInput = terms.recordInput || start.recordInput === true;
+      const options = this.#recorderOptions(mode);
+      const recorder = await Recorder.create(options, row, { ...start, recordInput }).catch(this.#reported);
+      await records.begin(row, actorOfCaller(caller), recorder).catch(async (error: unknown) => {
+        await recorder.finish({ code: null, reason: "the session did not begin", traffic: {} });
+        throw error;
+      });
+      return this.#add(row, { recorder, free, who: actorOfCaller(caller) });
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  /** A terminal that an earlier hpsd left, with its recording: it waits for its agent. Rejects when that cannot be. */
+  async restore(row: SessionRow): Promise<ShellSession> {
+    const { recording, clock } = this.#deps;
+    const free = this.#slots.take(row.hostId);
+    try {
+      const recorder = await Recorder.reopen(this.#recorderOptions(recording), row, clock());
+      return this.#add(row, { recorder, free, who: HPSD, restored: true });
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  /** Another run of an agent knows nothing of the sessions of the run before. */
+  agentAttached(hostId: string, runId: string): void {
+    for (const session of this.all) {
+      const { row } = session;
+      if (row.hostId !== hostId || row.agentRun === runId || !session.goesOn) continue;
+      session.endBecause(
+        `the agent of host ${row.host} was started anew, and what ran under it is gone: was the host restarted?`,
+      );
+    }
+  }
+
+  #recorderOptions(mode: RecordingMode): RecorderOptions {
+    const { folder, room } = this.#deps;
+    return { folder, mode, room };
+  }
+
+  #add(row: SessionRow, { recorder, free, who, restored = false }: Parts): ShellSession {
+    const onEnd = async (session: ShellSession, ending: SessionEnding) => {
+      await this.#ended(session, who, ending);
+      free();
+    };
+    const session = new ShellSession({ row, recorder, onEnd, restored, clock: this.#deps.clock, ...this.#holds });
+    this.#sessions.set(row.id, session);
+    return session;
+  }
+
+  async #ended(session: ShellSession, who: Parts["who"], ending: SessionEnding): Promise<void> {
+    const { records, onError } = this.#deps;
+    this.#deps.onOver(session);
+    const { row, recorder } = session;
+    try {
+      if (!recorder.complete) onError(recorder.failure);
+      await records.end(row, who, ending, recorder.complete);
+    } catch (error) {
+      // The next start ends the row: see `Shells.recover`.
+      onError(error);
+    } finally {
+      this.#sessions.delete(row.id);
+    }
+  }
+
+  readonly #reported = (error: unknown): never => {
+    this.#deps.onError(error instanceof HpsError ? error.cause : error);
+    throw error;
+  };
+}
+
+interface Parts {
+  readonly recorder: Recorder;
+  readonly free: () => void;
+  readonly who: Omit<AuditActor, "action">;
+  readonly restored?: boolean;
+}
