@@ -21,7 +21,7 @@ export function whatNext(installation: Installation): readonly string[] {
     case InstallationState.INSTALLING:
       return isHeld(installation) ? held(host) : rescueReady(host, installation);
     case InstallationState.REBOOTING:
-      return installation.rebootPaused ? held(host) : ["it restarts; waits for the installed system to report"];
+      return installation.rebootPaused ? held(host) : restarts(host, installation);
     case InstallationState.INTERRUPTED:
       return ["the machine started again in the middle", `  go on: ${again}`, `  or end it: ${end}`];
     case InstallationState.FAILED:
@@ -64,6 +64,15 @@ function isHeld({ rebootPaused, steps }: Installation): boolean {
 
 function held(host: string): readonly string[] {
   return ["all is done and the restart is held; let it go:", `  hpsctl installation resume-reboot ${host}`];
+}
+
+/** Its agent, while it is still there, waits for whoever has a shell. */
+function restarts(host: string, { attached }: Installation): readonly string[] {
+  if (!attached) return ["it restarts; waits for the installed system to report"];
+  return [
+    "it restarts when no shell is open on it any more, or after 15 minutes; to hold it:",
+    `  hpsctl installation pause-reboot ${host}`,
+  ];
 }
 
 function rescueReady(host: string, { rescue, attached }: Installation): readonly string[] {
