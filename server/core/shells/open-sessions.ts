@@ -129,7 +129,7 @@ export class OpenSessions {
   }
 
   readonly #reported = (error: unknown): never => {
-    this.#deps.onError(error instanceof HpsError ? error.cause : error);
+    this.#deps.onError(error instanceof HpsError ? (error.cause ?? error) : error);
     throw error;
   };
 }

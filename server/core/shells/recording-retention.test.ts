@@ -1,10 +1,11 @@
 import { readdir, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { SessionNoticeKind } from "../../../proto/gen/hps/v1/shell_pb.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { RecordingQuotas } from "./recording-room.ts";
 import { Recordings } from "./recordings.ts";
-import { commandStart, exit, openShellsRig, output, type ShellsRig } from "./testing.ts";
+import { commandStart, exit, openShellsRig, output, readAll, type ShellsRig } from "./testing.ts";
 
 const DAY = 86_400_000;
 const PLENTY = 1e9;
@@ -96,14 +97,39 @@ test("strict: when open sessions alone fill all room, they end, and no other beg
   expect(await removals(rig)).toHaveLength(1);
 });
 
-test("best-effort: the session goes on, and says that it is not recorded", async () => {
+test("best-effort: the session goes on, and whoever is in it or joins sees that it is not recorded", async () => {
   const { rig } = await openRig({ sessionBytes: 50_000 }, "best-effort");
   await using _rig = rig;
-  const { session, agent } = await rig.open();
-  for (let count = 0; count < 5; count += 1) await agent.receive(output("x".repeat(20_000)));
+  const { session, owner, agent } = await rig.open();
+  const reading = readAll(owner);
+  await agent.receive(output("x".repeat(20_000)));
+  const early = readAll(await rig.attach(session, "bob"));
+  for (let count = 0; count < 4; count += 1) await agent.receive(output("y".repeat(20_000)));
   expect(session.recorder.complete).toBe(false);
+  const late = readAll(await rig.attach(session, "carol"));
   await agent.receive(exit(0));
+  const recorded = (await rig.file(session, "raw")).toString();
+  const notice = "\r\n*** NOT RECORDED ***\r\n";
+  expect((await reading).bytes.toString().split(notice)[0]).toBe(recorded);
+  expect((await early).bytes.toString().split(notice)).toHaveLength(2);
+  const told = (await late).messages.flatMap((message) => (message.case === "notice" ? [message.value] : []));
+  expect(told).toContainEqual(expect.objectContaining({ kind: SessionNoticeKind.NOT_RECORDED }));
   expect((await rig.audit()).at(-1)).toMatchObject({ action: "session.end", details: { recorded: "no", exit: "0" } });
+});
+
+test("best-effort: a command is told beside its output, and its output stays exact", async () => {
+  const { rig } = await openRig({ sessionBytes: 1_000 }, "best-effort");
+  await using _rig = rig;
+  const { owner, agent } = await rig.open(commandStart("cat"));
+  const reading = readAll(owner);
+  await agent.receive(output("x".repeat(5_000)));
+  await agent.receive(exit(0));
+  const { messages } = await reading;
+  const of = (kind: string) =>
+    messages.flatMap(({ case: is, value }) => (is === kind && value instanceof Uint8Array ? [value] : []));
+  expect(Buffer.concat(of("errorOutput")).toString()).toBe("*** NOT RECORDED ***\n");
+  expect(Buffer.concat(of("output")).toString()).toBe("x".repeat(5_000));
+  expect(messages.findIndex((message) => message.case === "errorOutput")).toBe(0);
 });
 
 test("a command is as small as what is kept of it", async () => {

@@ -138,6 +138,7 @@ export class ShellSession implements PeoplesSession, LinkedSession {
   async welcome(who: SessionParticipant, wish: Welcome): Promise<void> {
     const { write, window } = wish;
     tellJoined(this.#people.audience, who, write);
+    if (this.#noticed) who.tell(SessionNoticeKind.NOT_RECORDED, "NOT RECORDED: the recording of this session failed");
     if (this.state === "host-lost") who.tell(SessionNoticeKind.HOST_LOST, this.#lostText());
     if (window !== undefined) await this.type(who, { case: "window", value: create(WindowSizeSchema, window) });
     who.redraw();
