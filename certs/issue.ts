@@ -18,12 +18,13 @@ export interface IssueOptions {
   readonly lifetime: number;
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+  /** Default: of the identity's kind. */
+  readonly profile?: Profile;
 }
 
 /** Issues the certificate of one identity, by the profile of its kind. It may end earlier: never after its issuer. */
 export async function issue(issuer: Authority, options: IssueOptions): Promise<X509Certificate> {
-  const { identity, publicKey, now } = options;
-  const profile = PROFILES[identity.kind];
+  const { identity, publicKey, now, profile = PROFILES[options.identity.kind] } = options;
   checkLifetime(options, profile);
   return signCertificate(signerOf(issuer.certificate, issuer.privateKey), {
     commonName: identityText(identity),

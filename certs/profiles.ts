@@ -18,6 +18,12 @@ export interface Profile {
 
 const DAY = 24 * 60 * 60 * 1000;
 
+/**
+ * What a host's agent answers operators with while no hpsd is there: a server's use under a host's identity, for hours. It opens
+ * nothing at hpsd, which takes no peer with that use, and nobody takes it for hpsd, whose identity is `/server/`.
+ */
+export const HOST_DOOR: Profile = { purpose: "server", longest: DAY, named: true };
+
 /** The server decides the life within these bounds. All leaves: P-256, ECDSA with SHA-256, key usage digitalSignature. */
 export const PROFILES: Readonly<Record<IdentityKind, Profile>> = {
   server: { purpose: "server", longest: 366 * DAY, named: true },

@@ -16,6 +16,7 @@ export interface ShellPolicyOptions {
   readonly shellIdleLimit?: string;
   readonly shellInput?: string;
   readonly shellRecording?: string;
+  readonly shellDirect?: string;
 }
 
 const NONE = "none";
@@ -28,7 +29,8 @@ export function withShellPolicy(command: Command): Command {
     .option("--shell-time-limit <duration>", "longest session, such as 8h, or none")
     .option("--shell-idle-limit <duration>", "a terminal ends when nobody types so long, or none")
     .addOption(choice("--shell-input <rule>", "whether what is typed is recorded too", ["recorded", "unrecorded"]))
-    .addOption(choice("--shell-recording <rule>", "strict: no shell without; any: as hpsd says", ["strict", "any"]));
+    .addOption(choice("--shell-recording <rule>", "strict: no shell without; any: as hpsd says", ["strict", "any"]))
+    .addOption(choice("--shell-direct <rule>", "on: hosts let in themselves while hpsd is down", ["on", "off"]));
 }
 
 /** Those fields alone that were given; undefined for none. */
@@ -41,6 +43,7 @@ export function shellPolicyOf(said: ShellPolicyOptions): MessageInitShape<typeof
     ...(said.shellIdleLimit !== undefined && { idleLimit: limitOf(said.shellIdleLimit) }),
     ...(said.shellInput !== undefined && { recordInput: said.shellInput === "recorded" }),
     ...(said.shellRecording !== undefined && { strictRecording: said.shellRecording === "strict" }),
+    ...(said.shellDirect !== undefined && { direct: said.shellDirect === "on" }),
   };
   return Object.keys(fields).length === 0 ? undefined : fields;
 }

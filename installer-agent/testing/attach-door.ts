@@ -87,6 +87,11 @@ export class AttachDoor {
       getConfiguration: async ({ hostId }) => ({ hostId, hostName: "web01", cluster: "lab", ...this.configuration }),
       issueHostCertificate: () => Promise.reject(new HpsError("unimplemented", "not in this test")),
       serveShell: (requests, call) => this.serveShell(requests, call),
+      renewDirectAccess: () => Promise.reject(new HpsError("unimplemented", "not in this test")),
+      // biome-ignore lint/correctness/useYield: it is refused
+      deliverRecording: async function* () {
+        throw new HpsError("unimplemented", "not in this test");
+      },
     });
     const peer = await makePeer(this.#chain, PEERS.server);
     const { key, cert } = tlsKeyPair({ ...peer, intermediates: [this.#chain.intermediate.certificate] });

@@ -79,6 +79,7 @@ async function start(options: Start) {
     () => rpc.stop(STOP_MS * 0.4),
     () => core.agents.stop(STOP_MS * 0.2),
     () => core.shells.stop(STOP_MS * 0.1),
+    async () => core.directAccess[Symbol.dispose](),
   );
   ports.grpc = await rpc.listen({ ...endpointParts(config.listen.grpc), certificate: credentials.current });
   const onError: HttpsDoorOptions["onError"] = ({ error, ...incident }) =>

@@ -32,7 +32,9 @@ import type { InstallationHooks } from "./operations/installation-life.ts";
 import { Installations } from "./operations/installations.ts";
 import { LogQuota } from "./operations/log-quota.ts";
 import { Presence } from "./presence/presence.ts";
+import { DirectAccess } from "./shells/direct-access.ts";
 import { Grants } from "./shells/grants.ts";
+import { KeptRecordings } from "./shells/kept-recordings.ts";
 import type { RecordingMode } from "./shells/recording.ts";
 import type { RecordingQuotas } from "./shells/recording-room.ts";
 import { Recordings } from "./shells/recordings.ts";
@@ -85,10 +87,12 @@ export async function openCore(options: CoreOptions) {
     pendingOf: pendingEnrolmentOf,
     isAttached: (hostId) => presence.isAttached(hostId),
   });
+  const shells = openShells(identity, presence, options);
   const quota = new LogQuota({ maxCost: settings.logSize, slack: Math.ceil(settings.logSize / 16) });
   const agents = new Agents({
     ...{ clock, audit, changes, bell, presence, commits, refusals: identity.refusals },
     ...{ life: installations, quota },
+    directAccess: (tx, clusterId) => shells.directAccess.isOn(tx, clusterId),
     validateWaiting: (tx, hostId) => certificates.validateWaiting(tx, hostId),
     serverVersion: version,
     heartbeatMs: settings.heartbeat,
@@ -101,8 +105,8 @@ export async function openCore(options: CoreOptions) {
     ...files,
     auditLog: new AuditLog(store, audit.written),
     auditVerifier: new AuditVerifier(store),
-    ...openShells(identity, presence, options),
-    clusters: new Clusters(identity),
+    ...shells,
+    clusters: new Clusters({ ...identity, recording: settings.recording }),
     grants: new Grants(identity),
     hosts: openHosts(identity, presence),
     links: new SessionLinks(identity),
@@ -116,7 +120,7 @@ export async function openCore(options: CoreOptions) {
 
 /** Shell sessions, and what is recorded of them. */
 function openShells(
-  { store, audit, changes, refusals, live }: Identity,
+  { store, audit, changes, refusals, live, authority }: Identity,
   presence: Presence,
   { clock, settings, stateFolder, onError }: CoreOptions,
 ) {
@@ -131,7 +135,15 @@ function openShells(
     ...{ admission, refusals, live },
     onError: (error) => onError("shell session", error),
   });
-  return { shells, admission, recordings };
+  const directAccess = new DirectAccess({
+    ...{ store, clock, changes, authority, presence, recording: settings.recording },
+    onError: (error) => onError("telling agents who may enter directly", error),
+  });
+  const keptRecordings = new KeptRecordings({
+    ...{ ...records, changes, authority, refusals, room: recordings.room },
+    spool: `${stateFolder}/delivered`,
+  });
+  return { shells, admission, recordings, directAccess, keptRecordings };
 }
 
 /** Images and installers, and what of them no agent needs any more. */

@@ -4,9 +4,10 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import type { HostConfiguration } from "../core/hosts/host-configuration.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller, InstallerPrincipal } from "../core/identity/principal.ts";
-import type { AgentCaller } from "../core/operations/agent-messages.ts";
 import type { Agents } from "../core/operations/agents.ts";
+import { agentOf } from "./agent-caller.ts";
 import { configurationMessage } from "./configuration-message.ts";
+import type { DirectMethods } from "./direct-methods.ts";
 
 type AgentHandlers = Handlers<typeof AgentService, Caller>;
 
@@ -18,12 +19,15 @@ export interface AgentServiceDeps {
   readonly issueHostCertificate: (caller: Caller<InstallerPrincipal>, request: Uint8Array) => Promise<string>;
   /** The shells' end of this service. */
   readonly serveShell: AgentHandlers["serveShell"];
+  /** For the time when hpsd is away. */
+  readonly direct: DirectMethods;
 }
 
 export function agentService(deps: AgentServiceDeps): AgentHandlers {
   const { access, agents, configurationOf, issueHostCertificate, serveShell } = deps;
   return {
     serveShell,
+    ...deps.direct,
 
     attach: (requests, { principal: caller, end }) => agents.attach(agentOf(caller), requests, { end }),
 
@@ -38,12 +42,6 @@ export function agentService(deps: AgentServiceDeps): AgentHandlers {
       return { certificateChain: await issueHostCertificate(installerOf(caller), certificateRequest) };
     },
   };
-}
-
-/** The contract lets only agents in; this is for the compiler, and for a contract that someone loosens. */
-function agentOf({ principal, ...call }: Caller): AgentCaller {
-  if (principal.kind === "installer" || principal.kind === "host") return { ...call, principal };
-  throw new HpsError("denied", "this is for agents");
 }
 
 function installerOf({ principal, ...call }: Caller): Caller<InstallerPrincipal> {

@@ -30,6 +30,7 @@ import { auditService } from "./audit-service.ts";
 import { createAuthorize } from "./authorize.ts";
 import { clusterService } from "./cluster-service.ts";
 import { checkContract } from "./contract.ts";
+import { directMethods } from "./direct-methods.ts";
 import { grantService } from "./grant-service.ts";
 import { hostService } from "./host-service.ts";
 import { identityService } from "./identity-service.ts";
@@ -60,7 +61,7 @@ export function createRpcDoor(options: RpcDoorOptions): RpcServer<Caller> {
     ...(limits && { limits }),
   });
   addOperatorServices(server, options);
-  addAgentService(server, core);
+  addAgentService(server, core, credentials);
   addStandardServices(server, options);
   checkContract(server.methods);
   core.live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
@@ -100,7 +101,7 @@ function addOperatorServices(server: RpcServer<Caller>, { core, credentials, ver
     .add(SystemService, systemService({ access, status }));
 }
 
-function addAgentService(server: RpcServer<Caller>, core: Core): void {
+function addAgentService(server: RpcServer<Caller>, core: Core, credentials: ServerCredentials): void {
   server.add(
     AgentService,
     agentService({
@@ -108,6 +109,7 @@ function addAgentService(server: RpcServer<Caller>, core: Core): void {
       configurationOf: (of) => core.store.read((db) => hostConfiguration(db, core, of)),
       issueHostCertificate: (caller, request) => issueHostCertificate(core, caller, request),
       serveShell: serveShell(core),
+      direct: directMethods({ ...core, signer: () => credentials.current }),
     }),
   );
 }

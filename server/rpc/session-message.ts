@@ -42,6 +42,7 @@ export function sessionMessage(row: SessionRow, live: LiveSession | undefined): 
     limits: limitsMessage(row),
     recorded: live?.recorder.complete ?? row.recorded,
     recordsInput: live?.recorder.recordsInput ?? false,
+    keptByAgent: row.keptByAgent ?? false,
   };
 }
 

@@ -23,6 +23,7 @@ const READ = {
   idle_limit: ({ idleLimit }) => ({ idleLimit: limitOf(idleLimit, "an idle limit") }),
   record_input: ({ recordInput }) => ({ recordInput }),
   strict_recording: ({ strictRecording }) => ({ strictRecording }),
+  direct: ({ direct }) => ({ direct }),
 } as const satisfies Readonly<Record<string, (message: PolicyMessage) => Partial<ShellPolicy>>>;
 
 /** What an update may name of it. */

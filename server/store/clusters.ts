@@ -13,12 +13,14 @@ export interface ShellPolicy {
   readonly recordInput: boolean;
   /** No shell without a recording, whatever hpsd's own configuration says. */
   readonly strictRecording: boolean;
+  /** While no hpsd is there, a host's own agent lets in who may enter it. */
+  readonly direct: boolean;
 }
 
 /** Of a cluster that says nothing. */
 export const OPEN_SHELL_POLICY: ShellPolicy = {
   ...{ access: "role", reasonRequired: false, approvalRequired: false, timeLimit: 0, idleLimit: 0 },
-  ...{ recordInput: false, strictRecording: false },
+  ...{ recordInput: false, strictRecording: false, direct: false },
 };
 
 /** What an operator decides about a cluster. */

@@ -29,6 +29,8 @@ export interface SessionRow {
   readonly recorded: boolean;
   /** When retention removed its recording; null while that is there, or never was. */
   readonly recordingRemovedAt: number | null;
+  /** It went past hpsd, and is what the host's agent said afterwards. */
+  readonly keptByAgent?: boolean;
   /** The operator who approved it; empty when nobody had to. */
   readonly approver: string;
   /** When its time is over; null without a limit. */
@@ -91,6 +93,7 @@ function valuesOf(session: Omit<NewSession, "id">) {
     recording_digest: "",
     address: session.address,
     agent_run: session.agentRun,
+    kept_by_agent: session.keptByAgent === true ? 1 : 0,
     recorded: 1,
     approver: session.approver,
     ends_at: session.endsAt,
@@ -167,6 +170,7 @@ function sessionOf(row: Joined): SessionRow {
     recordingDigest: row.recording_digest,
     recorded: row.recorded === 1,
     recordingRemovedAt: row.recording_removed_at,
+    keptByAgent: row.kept_by_agent === 1,
     approver: row.approver,
     endsAt: row.ends_at,
     idleLimit: row.idle_limit,

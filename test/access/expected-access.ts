@@ -20,6 +20,8 @@ const TABLE = `
 AgentService/Attach                       U  U   U   U   U   U   ok  ok  ok  ok  ok  D   D   D   D   D   D   D   D   D
 AgentService/GetConfiguration             U  U   U   U   U   U   U   N   N   ok  ok  D   D   D   D   D   D   D   D   D
 AgentService/IssueHostCertificate         U  U   U   U   U   U   D   N   D   ok  D   D   D   D   D   D   D   D   D   D
+AgentService/RenewDirectAccess            U  U   U   U   U   U   U   ok  ok  ok  ok  D   D   D   D   D   D   D   D   D
+AgentService/DeliverRecording             U  U   U   U   U   U   U   ok  ok  ok  ok  D   D   D   D   D   D   D   D   D
 AgentService/ServeShell                   U  U   U   U   U   U   U   N   N   ok  ok  D   D   D   D   D   D   D   D   D
 
 AuditService/ListAuditEvents              U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok

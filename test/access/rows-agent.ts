@@ -1,6 +1,8 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { makeRequest } from "../../certs/csr.ts";
 import { makeKey } from "../../certs/key.ts";
 import { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { DirectAccessListSchema } from "../../proto/gen/hps/v1/direct_pb.ts";
 import { newUuid } from "../../proto/values/uuid.ts";
 import type { WhoName } from "./identities.ts";
 import { type Row, row, type Try } from "./row.ts";
@@ -54,6 +56,23 @@ export const AGENT_ROWS: readonly Row[] = [
       rig.book.value("SELECT pem FROM certificate WHERE host_id = ? ORDER BY rowid DESC", subject.hostId),
     target: ({ subject }) => `installation:${subject.installationId}`,
     changes: true,
+  }),
+  row(agent.renewDirectAccess, {
+    wish: { state: "installing" },
+    request: () => ({ certificateRequest: request }),
+    // The list is about the caller's own host.
+    shows: ({ list }, { peer }) =>
+      peer.hostId !== "" && fromBinary(DirectAccessListSchema, list).hostId === peer.hostId,
+  }),
+  row(agent.deliverRecording, {
+    wish: { state: "installing" },
+    request: () => ({
+      message: {
+        case: "recording" as const,
+        value: { session: newUuid(), bytes: 1n, digest: `sha256:${"0".repeat(64)}` },
+      },
+    }),
+    shows: ({ message }) => message.case === "offset" && message.value === 0n,
   }),
   row(agent.serveShell, {
     wish: { state: "installing", agent: "attached", session: "waiting" },

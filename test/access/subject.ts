@@ -170,7 +170,12 @@ async function openShells(
 /** One that waits for another operator's approval, which its cluster wants of no other. */
 async function askForSession({ core, clusters }: Rig, hostId: string, signal: AbortSignal): Promise<string> {
   const require = async (approvalRequired: boolean) =>
-    await core.clusters.update(actorOfCaller(ROOT), clusters.a, { shellPolicy: { approvalRequired } }, "");
+    await core.clusters.update(
+      actorOfCaller(ROOT),
+      clusters.a,
+      { shellPolicy: { approvalRequired, direct: !approvalRequired } },
+      "",
+    );
   await require(true);
   const start = parseShellStart(create(StartSessionSchema, { command: ["true"], reason: "test" }));
   const participant = await core.shells.open(ROOT, hostId, start, signal);

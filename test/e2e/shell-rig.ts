@@ -200,6 +200,10 @@ async function startServer(identity: TestIdentity, shells: Shells, recordings: R
     },
     getConfiguration: unused,
     issueHostCertificate: unused,
+    renewDirectAccess: unused,
+    deliverRecording: async function* () {
+      yield await unused();
+    },
     serveShell: serveShell({ access, shells }),
   });
   const keys = makeKey();

@@ -21,6 +21,8 @@ import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
 import { checkEtag } from "../changes/etag.ts";
 import { pageOf } from "../page.ts";
+import { checkDirectPolicy } from "../shells/direct-list.ts";
+import type { RecordingMode } from "../shells/recording.ts";
 
 /** What may change; text was checked where it came in. */
 export interface ClusterSettings {
@@ -42,6 +44,8 @@ interface Deps {
   readonly clock: Clock;
   readonly audit: Audit;
   readonly changes: Changes;
+  /** Of hpsd's configuration; default strict. */
+  readonly recording?: RecordingMode;
 }
 
 /** The clusters. Who may have which is decided before: ids come from Access. */
@@ -70,6 +74,7 @@ export class Clusters {
     return await this.#deps.store.write(async (tx) => {
       if ((await locateCluster(tx, name)) !== undefined) throw new HpsError("exists", `cluster ${name} exists already`);
       const shellPolicy = { ...OPEN_SHELL_POLICY, ...settings.shellPolicy };
+      checkDirectPolicy(shellPolicy, name, this.#deps.recording);
       await insertCluster(tx, { id, name, ...settings, shellPolicy, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
     });
@@ -82,6 +87,7 @@ export class Clusters {
       checkEtag({ revision }, etag, `cluster ${name}`);
       const changed = { description, domain, admission, ...change };
       const policy = { ...shellPolicy, ...change.shellPolicy };
+      if (change.shellPolicy !== undefined) checkDirectPolicy(policy, name, this.#deps.recording);
       await updateCluster(tx, id, { ...changed, shellPolicy: policy, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
     });

@@ -3,6 +3,7 @@ import { type Authority as Issuer, openAuthority } from "../../../certs/authorit
 import { readCertificatesPem } from "../../../certs/files.ts";
 import { type IdentityKind, identityUri } from "../../../certs/identity.ts";
 import { issue } from "../../../certs/issue.ts";
+import type { Profile } from "../../../certs/profiles.ts";
 import { createTrust, type Trust } from "../../../certs/trust.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { HpsStore } from "../../store/database.ts";
@@ -32,6 +33,8 @@ export interface SignRequest {
   readonly lifetimeMs?: number;
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+  /** Default: the kind's. */
+  readonly profile?: Profile;
 }
 
 /** hpsd's certificate authority: the root it believes, the intermediate it signs with, and those it signed with before. */

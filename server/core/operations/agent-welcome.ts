@@ -25,6 +25,8 @@ export interface WelcomeDeps extends MessageDeps {
   readonly serverVersion: string;
   /** How often an agent gives a sign of life. */
   readonly heartbeatMs: number;
+  /** Whether hosts of a cluster may be entered directly while no hpsd is there; absent: never. */
+  readonly directAccess?: (tx: Tx, clusterId: string) => Promise<boolean>;
 }
 
 export type WelcomeInit = MessageInitShape<typeof WelcomeSchema>;
@@ -50,6 +52,7 @@ export async function welcomeAgent(
     heartbeatInterval: durationFromMs(deps.heartbeatMs),
     serverTime: timestampFromMs(deps.clock()),
     serverVersion: deps.serverVersion,
+    directAccess: (await deps.directAccess?.(tx, clusterId)) ?? false,
   };
 }
 

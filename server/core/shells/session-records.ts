@@ -84,6 +84,26 @@ export class SessionRecords {
     await store.write(async (tx) => await audit.allowed(tx, who, { ...subjectOf(row), reason: what.reason, details }));
   }
 
+  /** A session that went past hpsd, with its whole recording: its agent brings it afterwards, and hpsd saw none of it. */
+  async kept(row: SessionRow, who: AuditActor, ending: SessionEnding, more: Details): Promise<void> {
+    const { store, audit } = this.#deps;
+    const { code, signal, reason, recording, traffic } = ending;
+    await store.write(async (tx) => {
+      await insertSession(tx, row);
+      const { endedAt, recorded } = row;
+      const held = { recordingBytes: recording.bytes, recordingDigest: recording.digest, recorded };
+      await updateSessionEnd(tx, row.id, { endedAt, exitCode: code, endReason: reason, ...held });
+      await this.#note(tx, row);
+      const details = {
+        ...{ session: row.id, kept: "by the agent", operator: row.operator, from: row.address, why: row.reason },
+        ...{ command: JSON.stringify(row.command).slice(0, MAX_SHOWN_COMMAND), ...more, ...traffic },
+        ...{ exit: code === null ? "" : String(code), signal: String(signal), recorded: "yes" },
+        ...{ recordingBytes: String(recording.bytes), recordingDigest: recording.digest },
+      };
+      await audit.allowed(tx, { ...who, action: END_ACTION }, { ...subjectOf(row), reason, details });
+    });
+  }
+
   async end(row: SessionRow, who: Omit<AuditActor, "action">, ending: SessionEnding, recorded: boolean): Promise<void> {
     const { store, audit, clock } = this.#deps;
     const { code, signal, reason, recording, traffic } = ending;

@@ -15,8 +15,10 @@ interface Files {
 
 interface Begun {
   readonly events: CastEvents;
-  /** `performance.now()` at the session's start. */
+  /** `clock()` at the session's start. */
   readonly start: number;
+  /** Milliseconds that only grow; default: of this process. */
+  readonly clock?: () => number;
 }
 
 /**
@@ -27,9 +29,11 @@ export class TerminalRecording implements Recording {
   readonly #files: Files;
   readonly #events: CastEvents;
   readonly #start: number;
+  readonly #clock: () => number;
 
-  private constructor(files: Files, { events, start }: Begun) {
+  private constructor(files: Files, { events, start, clock = () => performance.now() }: Begun) {
     this.#files = files;
+    this.#clock = clock;
     this.#events = events;
     this.#start = start;
   }
@@ -37,14 +41,18 @@ export class TerminalRecording implements Recording {
   static async create(
     folder: string,
     session: RecordedSession,
-    terminal: TerminalWish & { readonly recordInput?: boolean },
+    terminal: TerminalWish & { readonly recordInput?: boolean; readonly clock?: () => number },
   ): Promise<TerminalRecording> {
     const files = await openAll(folder, session.id, {
       cast: RecordingFile.create,
       raw: RecordingFile.create,
       ...(terminal.recordInput === true && { input: RecordingFile.create }),
     });
-    const recording = new TerminalRecording(files, { events: new CastEvents(), start: performance.now() });
+    const recording = new TerminalRecording(files, {
+      events: new CastEvents(),
+      start: (terminal.clock ?? (() => performance.now()))(),
+      ...(terminal.clock && { clock: terminal.clock }),
+    });
     const title = `${session.operator} on ${session.host}`;
     await files.cast.append(castHeader({ ...terminal, startedAt: session.startedAt, title }));
     return recording;
@@ -126,7 +134,7 @@ export class TerminalRecording implements Recording {
 
   /** Microseconds. */
   #now(): number {
-    return (performance.now() - this.#start) * 1000;
+    return (this.#clock() - this.#start) * 1000;
   }
 }
 

@@ -46,8 +46,10 @@ export async function verifyRecording(
   return { problems, digest, sessionDigest, auditDigest, auditSequence: event?.sequence ?? 0 };
 }
 
-async function endEvent({ store }: RecordingsDeps, { id, hostId, endedAt }: EndedRow) {
-  const query = { action: END_ACTION, target: `host:${hostId}`, at: endedAt, withinMs: SAME_TIME_MS };
+async function endEvent({ store, clock }: RecordingsDeps, { id, hostId, endedAt, keptByAgent }: EndedRow) {
+  // What an agent brought afterwards was written down when it came, and its end is by the agent's clock.
+  const withinMs = keptByAgent ? Math.abs(clock() - endedAt) + SAME_TIME_MS : SAME_TIME_MS;
+  const query = { action: END_ACTION, target: `host:${hostId}`, at: endedAt, withinMs };
   const events = await store.read((db) => selectEventsAround(db, query));
   return events.find(({ details }) => details.session === id);
 }

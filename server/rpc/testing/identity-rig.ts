@@ -125,5 +125,9 @@ function addServices(server: RpcServer<Caller>, identity: TestIdentity, parts: P
     serveShell: async function* () {
       yield await absent();
     },
+    renewDirectAccess: absent,
+    deliverRecording: async function* () {
+      yield await absent();
+    },
   });
 }

@@ -90,5 +90,12 @@ function othersOf({
     serveShell: async function* () {
       throw new HpsError("unimplemented", "no shells here");
     },
+    direct: {
+      renewDirectAccess: () => Promise.reject(new HpsError("unimplemented", "no shells here")),
+      // biome-ignore lint/correctness/useYield: as above
+      deliverRecording: async function* () {
+        throw new HpsError("unimplemented", "no shells here");
+      },
+    },
   };
 }

@@ -28,6 +28,8 @@ export interface SessionTable {
   ends_at: Generated<number | null>;
   /** It ends when nobody types for so many milliseconds; 0 without a limit. */
   idle_limit: Generated<number>;
+  /** 1 when it went past hpsd and its agent brought the recording later. */
+  kept_by_agent: Generated<number>;
 }
 
 /** Who may enter or watch shells beside those whose role is enough. */

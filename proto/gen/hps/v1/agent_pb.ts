@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/agent.proto.
  */
 export const file_hps_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUioAMKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SAASLQoNcmVib290X3BhdXNlZBgKIAEoCzIULmhwcy52MS5SZWJvb3RQYXVzZWRIAEIHCgVldmVudCIVCgRQbGFuEg0KBXN0ZXBzGAEgAygJIhsKC1N0ZXBTdGFydGVkEgwKBHN0ZXAYASABKAkiRwoMU3RlcFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxIMCgR1bml0GAQgASgJIh0KDVN0ZXBTdWNjZWVkZWQSDAoEc3RlcBgBIAEoCSIqCgpTdGVwRmFpbGVkEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIgoKCEZpbmlzaGVkIh4KDFJlYm9vdFBhdXNlZBIOCgZwYXVzZWQYASABKAgiaAoMQWdlbnRMb2dMaW5lEhAKCHNlcXVlbmNlGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAwSDgoGc291cmNlGAQgASgJIjIKDUNvbW1hbmRSZXN1bHQSEgoKY29tbWFuZF9pZBgBIAEoCRINCgVlcnJvchgCIAEoCSKXAQoOQXR0YWNoUmVzcG9uc2USIgoHd2VsY29tZRgBIAEoCzIPLmhwcy52MS5XZWxjb21lSAASMgoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhcuaHBzLnYxLkFja25vd2xlZGdlbWVudEgAEiIKB2NvbW1hbmQYAyABKAsyDy5ocHMudjEuQ29tbWFuZEgAQgkKB21lc3NhZ2UinQIKB1dlbGNvbWUSDwoHaG9zdF9pZBgBIAEoCRIUCgxpbnN0YWxsYXRpb24YAiABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBSABKAMSEgoKZG9uZV9zdGVwcxgGIAMoCRIPCgdwcm9jZWVkGAcgASgIEhYKDnNlcnZlcl92ZXJzaW9uGAggASgJEhUKDXJlYm9vdF9wYXVzZWQYCSABKAgSEAoIZmluaXNoZWQYCiABKAgiIwoPQWNrbm93bGVkZ2VtZW50EhAKCHNlcXVlbmNlGAEgASgDIswCCgdDb21tYW5kEgoKAmlkGAEgASgJEiIKB3Byb2NlZWQYAiABKAsyDy5ocHMudjEuUHJvY2VlZEgAEiAKBmNhbmNlbBgDIAEoCzIOLmhwcy52MS5DYW5jZWxIABInCgpvcGVuX3NoZWxsGAQgASgLMhEuaHBzLnYxLk9wZW5TaGVsbEgAEh4KBXJlbmV3GAUgASgLMg0uaHBzLnYxLlJlbmV3SAASKwoMcGF1c2VfcmVib290GAYgASgLMhMuaHBzLnYxLlBhdXNlUmVib290SAASLQoNcmVzdW1lX3JlYm9vdBgHIAEoCzIULmhwcy52MS5SZXN1bWVSZWJvb3RIABIgCgZyZWJvb3QYCCABKAsyDi5ocHMudjEuUmVib290SAASHQoVYWNrbm93bGVkZ2VkX3NlcXVlbmNlGAkgASgDQgkKB2NvbW1hbmQiHQoHUHJvY2VlZBISCgpkb25lX3N0ZXBzGAEgAygJIhgKBkNhbmNlbBIOCgZyZWFzb24YASABKAki8AEKCU9wZW5TaGVsbBIPCgdzZXNzaW9uGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSDAoEdGVybRgDIAEoCRIMCgRyb3dzGAQgASgFEg8KB2NvbHVtbnMYBSABKAUSNwoLZW52aXJvbm1lbnQYBiADKAsyIi5ocHMudjEuT3BlblNoZWxsLkVudmlyb25tZW50RW50cnkSJwoEaG9sZBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiBwoFUmVuZXciDQoLUGF1c2VSZWJvb3QiDgoMUmVzdW1lUmVib290IhkKBlJlYm9vdBIPCgduZXR3b3JrGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyKLAQoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkiQwoMU3RvcmFnZU9yZGVyEgwKBGRpc2sYASABKAkSFwoPcm9vdF9zaXplX2J5dGVzGAIgASgDEgwKBHdpcGUYAyABKAgieAoMTmV0d29ya09yZGVyEiEKBG1vZGUYASABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSCwoDbWFjGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgdnYXRld2F5GAQgASgJEhQKDG5hbWVfc2VydmVycxgFIAMoCSJQChtJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QSFAoMaW5zdGFsbGF0aW9uGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwiOQocSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCSK8AQoRU2VydmVTaGVsbFJlcXVlc3QSEQoHc2Vzc2lvbhgBIAEoCUgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SAASJQoGcmVzdW1lGAUgASgLMhMuaHBzLnYxLlJlc3VtZVNoZWxsSAASFQoLaW5wdXRfdGFrZW4YBiABKARIAEIJCgdtZXNzYWdlIl8KC1Jlc3VtZVNoZWxsEg8KB3Nlc3Npb24YASABKAkSFAoMZmlyc3Rfb2Zmc2V0GAIgASgEEhMKC25leHRfb2Zmc2V0GAMgASgEEhQKDGlucHV0X29mZnNldBgEIAEoBCI5CglTaGVsbEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJIqgBChJTZXJ2ZVNoZWxsUmVzcG9uc2USDwoFaW5wdXQYASABKAxIABIqCgxlbmRfb2ZfaW5wdXQYAiABKAsyEi5ocHMudjEuRW5kT2ZJbnB1dEgAEiQKBndpbmRvdxgDIAEoCzISLmhwcy52MS5XaW5kb3dTaXplSAASEAoGc2lnbmFsGAQgASgFSAASEgoIcmVjb3JkZWQYBSABKARIAEIJCgdtZXNzYWdlIgwKCkVuZE9mSW5wdXQiKwoKV2luZG93U2l6ZRIMCgRyb3dzGAEgASgFEg8KB2NvbHVtbnMYAiABKAUqdQoLSW1hZ2VGb3JtYXQSHAoYSU1BR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQSU1BR0VfRk9STUFUX1RBUhABEhkKFUlNQUdFX0ZPUk1BVF9UQVJfWlNURBACEhcKE0lNQUdFX0ZPUk1BVF9UQVJfWFoQAypbCgtOZXR3b3JrTW9kZRIcChhORVRXT1JLX01PREVfVU5TUEVDSUZJRUQQABIVChFORVRXT1JLX01PREVfREhDUBABEhcKE05FVFdPUktfTU9ERV9TVEFUSUMQAjKNAwoMQWdlbnRTZXJ2aWNlEkcKBkF0dGFjaBIVLmhwcy52MS5BdHRhY2hSZXF1ZXN0GhYuaHBzLnYxLkF0dGFjaFJlc3BvbnNlIgrK2xgGCgICAxgBKAEwARJhChBHZXRDb25maWd1cmF0aW9uEh8uaHBzLnYxLkdldENvbmZpZ3VyYXRpb25SZXF1ZXN0GhUuaHBzLnYxLkNvbmZpZ3VyYXRpb24iFcrbGBEKAgIDGAEiB2hvc3RfaWQoAhJ8ChRJc3N1ZUhvc3RDZXJ0aWZpY2F0ZRIjLmhwcy52MS5Jc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QaJC5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZSIZytsYFQoBAhgBIgxpbnN0YWxsYXRpb24oAxJTCgpTZXJ2ZVNoZWxsEhkuaHBzLnYxLlNlcnZlU2hlbGxSZXF1ZXN0GhouaHBzLnYxLlNlcnZlU2hlbGxSZXNwb25zZSIKytsYBgoCAgMYASgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUioAMKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SAASLQoNcmVib290X3BhdXNlZBgKIAEoCzIULmhwcy52MS5SZWJvb3RQYXVzZWRIAEIHCgVldmVudCIVCgRQbGFuEg0KBXN0ZXBzGAEgAygJIhsKC1N0ZXBTdGFydGVkEgwKBHN0ZXAYASABKAkiRwoMU3RlcFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxIMCgR1bml0GAQgASgJIh0KDVN0ZXBTdWNjZWVkZWQSDAoEc3RlcBgBIAEoCSIqCgpTdGVwRmFpbGVkEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIgoKCEZpbmlzaGVkIh4KDFJlYm9vdFBhdXNlZBIOCgZwYXVzZWQYASABKAgiaAoMQWdlbnRMb2dMaW5lEhAKCHNlcXVlbmNlGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAwSDgoGc291cmNlGAQgASgJIjIKDUNvbW1hbmRSZXN1bHQSEgoKY29tbWFuZF9pZBgBIAEoCRINCgVlcnJvchgCIAEoCSKXAQoOQXR0YWNoUmVzcG9uc2USIgoHd2VsY29tZRgBIAEoCzIPLmhwcy52MS5XZWxjb21lSAASMgoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhcuaHBzLnYxLkFja25vd2xlZGdlbWVudEgAEiIKB2NvbW1hbmQYAyABKAsyDy5ocHMudjEuQ29tbWFuZEgAQgkKB21lc3NhZ2UitAIKB1dlbGNvbWUSDwoHaG9zdF9pZBgBIAEoCRIUCgxpbnN0YWxsYXRpb24YAiABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBSABKAMSEgoKZG9uZV9zdGVwcxgGIAMoCRIPCgdwcm9jZWVkGAcgASgIEhYKDnNlcnZlcl92ZXJzaW9uGAggASgJEhUKDXJlYm9vdF9wYXVzZWQYCSABKAgSEAoIZmluaXNoZWQYCiABKAgSFQoNZGlyZWN0X2FjY2VzcxgLIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMiigMKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIABI8ChVyZWZyZXNoX2RpcmVjdF9hY2Nlc3MYFCABKAsyGy5ocHMudjEuUmVmcmVzaERpcmVjdEFjY2Vzc0gAEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgJIAEoA0IJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIvABCglPcGVuU2hlbGwSDwoHc2Vzc2lvbhgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSDAoEcm93cxgEIAEoBRIPCgdjb2x1bW5zGAUgASgFEjcKC2Vudmlyb25tZW50GAYgAygLMiIuaHBzLnYxLk9wZW5TaGVsbC5FbnZpcm9ubWVudEVudHJ5EicKBGhvbGQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgcKBVJlbmV3Ig0KC1BhdXNlUmVib290Ig4KDFJlc3VtZVJlYm9vdCIZCgZSZWJvb3QSDwoHbmV0d29yaxgBIAEoCCIhChNSZWZyZXNoRGlyZWN0QWNjZXNzEgoKAm9uGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyKLAQoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkiQwoMU3RvcmFnZU9yZGVyEgwKBGRpc2sYASABKAkSFwoPcm9vdF9zaXplX2J5dGVzGAIgASgDEgwKBHdpcGUYAyABKAgieAoMTmV0d29ya09yZGVyEiEKBG1vZGUYASABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSCwoDbWFjGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgdnYXRld2F5GAQgASgJEhQKDG5hbWVfc2VydmVycxgFIAMoCSJQChtJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QSFAoMaW5zdGFsbGF0aW9uGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwiOQocSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCSK8AQoRU2VydmVTaGVsbFJlcXVlc3QSEQoHc2Vzc2lvbhgBIAEoCUgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SAASJQoGcmVzdW1lGAUgASgLMhMuaHBzLnYxLlJlc3VtZVNoZWxsSAASFQoLaW5wdXRfdGFrZW4YBiABKARIAEIJCgdtZXNzYWdlIl8KC1Jlc3VtZVNoZWxsEg8KB3Nlc3Npb24YASABKAkSFAoMZmlyc3Rfb2Zmc2V0GAIgASgEEhMKC25leHRfb2Zmc2V0GAMgASgEEhQKDGlucHV0X29mZnNldBgEIAEoBCI5CglTaGVsbEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJIqgBChJTZXJ2ZVNoZWxsUmVzcG9uc2USDwoFaW5wdXQYASABKAxIABIqCgxlbmRfb2ZfaW5wdXQYAiABKAsyEi5ocHMudjEuRW5kT2ZJbnB1dEgAEiQKBndpbmRvdxgDIAEoCzISLmhwcy52MS5XaW5kb3dTaXplSAASEAoGc2lnbmFsGAQgASgFSAASEgoIcmVjb3JkZWQYBSABKARIAEIJCgdtZXNzYWdlIjcKGFJlbmV3RGlyZWN0QWNjZXNzUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMIm0KGVJlbmV3RGlyZWN0QWNjZXNzUmVzcG9uc2USDAoEbGlzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSFAoMc2lnbmVyX2NoYWluGAMgASgJEhkKEWNlcnRpZmljYXRlX2NoYWluGAQgASgJImUKF0RlbGl2ZXJSZWNvcmRpbmdSZXF1ZXN0Ei8KCXJlY29yZGluZxgBIAEoCzIaLmhwcy52MS5EZWxpdmVyZWRSZWNvcmRpbmdIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJEChJEZWxpdmVyZWRSZWNvcmRpbmcSDwoHc2Vzc2lvbhgBIAEoCRINCgVieXRlcxgCIAEoAxIOCgZkaWdlc3QYAyABKAkiXgoYRGVsaXZlclJlY29yZGluZ1Jlc3BvbnNlEhAKBm9mZnNldBgBIAEoA0gAEiUKBGtlcHQYAiABKAsyFS5ocHMudjEuUmVjb3JkaW5nS2VwdEgAQgkKB21lc3NhZ2UiDwoNUmVjb3JkaW5nS2VwdCIMCgpFbmRPZklucHV0IisKCldpbmRvd1NpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFKnUKC0ltYWdlRm9ybWF0EhwKGElNQUdFX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEElNQUdFX0ZPUk1BVF9UQVIQARIZChVJTUFHRV9GT1JNQVRfVEFSX1pTVEQQAhIXChNJTUFHRV9GT1JNQVRfVEFSX1haEAMqWwoLTmV0d29ya01vZGUSHAoYTkVUV09SS19NT0RFX1VOU1BFQ0lGSUVEEAASFQoRTkVUV09SS19NT0RFX0RIQ1AQARIXChNORVRXT1JLX01PREVfU1RBVElDEAIy2gQKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSFS5ocHMudjEuQXR0YWNoUmVxdWVzdBoWLmhwcy52MS5BdHRhY2hSZXNwb25zZSIKytsYBgoCAgMYASgBMAESYQoQR2V0Q29uZmlndXJhdGlvbhIfLmhwcy52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBoVLmhwcy52MS5Db25maWd1cmF0aW9uIhXK2xgRCgICAxgBIgdob3N0X2lkKAISfAoUSXNzdWVIb3N0Q2VydGlmaWNhdGUSIy5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0GiQuaHBzLnYxLklzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2UiGcrbGBUKAQIYASIMaW5zdGFsbGF0aW9uKAMSUwoKU2VydmVTaGVsbBIZLmhwcy52MS5TZXJ2ZVNoZWxsUmVxdWVzdBoaLmhwcy52MS5TZXJ2ZVNoZWxsUmVzcG9uc2UiCsrbGAYKAgIDGAEoATABEmQKEVJlbmV3RGlyZWN0QWNjZXNzEiAuaHBzLnYxLlJlbmV3RGlyZWN0QWNjZXNzUmVxdWVzdBohLmhwcy52MS5SZW5ld0RpcmVjdEFjY2Vzc1Jlc3BvbnNlIgrK2xgGCgICAxgBEmUKEERlbGl2ZXJSZWNvcmRpbmcSHy5ocHMudjEuRGVsaXZlclJlY29yZGluZ1JlcXVlc3QaIC5ocHMudjEuRGVsaXZlclJlY29yZGluZ1Jlc3BvbnNlIgrK2xgGCgICAxgBKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
 
 /**
  * What a machine says of itself.
@@ -681,6 +681,13 @@ export type Welcome = Message<"hps.v1.Welcome"> & {
    * @generated from field: bool finished = 10;
    */
   finished: boolean;
+
+  /**
+   * This host may be entered directly while no hpsd is there: the agent asks for the list, RenewDirectAccess. Else it forgets its list.
+   *
+   * @generated from field: bool direct_access = 11;
+   */
+  directAccess: boolean;
 };
 
 /**
@@ -773,6 +780,14 @@ export type Command = Message<"hps.v1.Command"> & {
      */
     value: Reboot;
     case: "reboot";
+  } | {
+    /**
+     * Who may enter this host directly has changed: forget or renew the list.
+     *
+     * @generated from field: hps.v1.RefreshDirectAccess refresh_direct_access = 20;
+     */
+    value: RefreshDirectAccess;
+    case: "refreshDirectAccess";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -938,6 +953,25 @@ export const RebootSchema: GenMessage<Reboot> = /*@__PURE__*/
   messageDesc(file_hps_v1_agent, 26);
 
 /**
+ * @generated from message hps.v1.RefreshDirectAccess
+ */
+export type RefreshDirectAccess = Message<"hps.v1.RefreshDirectAccess"> & {
+  /**
+   * As Welcome.direct_access, from now on.
+   *
+   * @generated from field: bool on = 1;
+   */
+  on: boolean;
+};
+
+/**
+ * Describes the message hps.v1.RefreshDirectAccess.
+ * Use `create(RefreshDirectAccessSchema)` to create a new message.
+ */
+export const RefreshDirectAccessSchema: GenMessage<RefreshDirectAccess> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 27);
+
+/**
  * @generated from message hps.v1.GetConfigurationRequest
  */
 export type GetConfigurationRequest = Message<"hps.v1.GetConfigurationRequest"> & {
@@ -954,7 +988,7 @@ export type GetConfigurationRequest = Message<"hps.v1.GetConfigurationRequest"> 
  * Use `create(GetConfigurationRequestSchema)` to create a new message.
  */
 export const GetConfigurationRequestSchema: GenMessage<GetConfigurationRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 27);
+  messageDesc(file_hps_v1_agent, 28);
 
 /**
  * Everything one host is told. Its cluster's facts come with it, other hosts' never.
@@ -1058,7 +1092,7 @@ export type Configuration = Message<"hps.v1.Configuration"> & {
  * Use `create(ConfigurationSchema)` to create a new message.
  */
 export const ConfigurationSchema: GenMessage<Configuration> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 28);
+  messageDesc(file_hps_v1_agent, 29);
 
 /**
  * A file that the agent fetches from hpsd's HTTPS address, at `/files/v1/DIGEST`.
@@ -1084,7 +1118,7 @@ export type FileSource = Message<"hps.v1.FileSource"> & {
  * Use `create(FileSourceSchema)` to create a new message.
  */
 export const FileSourceSchema: GenMessage<FileSource> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 29);
+  messageDesc(file_hps_v1_agent, 30);
 
 /**
  * @generated from message hps.v1.ImageSource
@@ -1127,7 +1161,7 @@ export type ImageSource = Message<"hps.v1.ImageSource"> & {
  * Use `create(ImageSourceSchema)` to create a new message.
  */
 export const ImageSourceSchema: GenMessage<ImageSource> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 30);
+  messageDesc(file_hps_v1_agent, 31);
 
 /**
  * @generated from message hps.v1.StorageOrder
@@ -1160,7 +1194,7 @@ export type StorageOrder = Message<"hps.v1.StorageOrder"> & {
  * Use `create(StorageOrderSchema)` to create a new message.
  */
 export const StorageOrderSchema: GenMessage<StorageOrder> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 31);
+  messageDesc(file_hps_v1_agent, 32);
 
 /**
  * How the installed system reaches the network.
@@ -1203,7 +1237,7 @@ export type NetworkOrder = Message<"hps.v1.NetworkOrder"> & {
  * Use `create(NetworkOrderSchema)` to create a new message.
  */
 export const NetworkOrderSchema: GenMessage<NetworkOrder> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 32);
+  messageDesc(file_hps_v1_agent, 33);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateRequest
@@ -1227,7 +1261,7 @@ export type IssueHostCertificateRequest = Message<"hps.v1.IssueHostCertificateRe
  * Use `create(IssueHostCertificateRequestSchema)` to create a new message.
  */
 export const IssueHostCertificateRequestSchema: GenMessage<IssueHostCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 33);
+  messageDesc(file_hps_v1_agent, 34);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateResponse
@@ -1246,7 +1280,7 @@ export type IssueHostCertificateResponse = Message<"hps.v1.IssueHostCertificateR
  * Use `create(IssueHostCertificateResponseSchema)` to create a new message.
  */
 export const IssueHostCertificateResponseSchema: GenMessage<IssueHostCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 34);
+  messageDesc(file_hps_v1_agent, 35);
 
 /**
  * @generated from message hps.v1.ServeShellRequest
@@ -1312,7 +1346,7 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
  * Use `create(ServeShellRequestSchema)` to create a new message.
  */
 export const ServeShellRequestSchema: GenMessage<ServeShellRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 35);
+  messageDesc(file_hps_v1_agent, 36);
 
 /**
  * Offsets count bytes from the session's beginning. hpsd answers with `recorded`, from where the agent sends again; NOT_FOUND
@@ -1354,7 +1388,7 @@ export type ResumeShell = Message<"hps.v1.ResumeShell"> & {
  * Use `create(ResumeShellSchema)` to create a new message.
  */
 export const ResumeShellSchema: GenMessage<ResumeShell> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 36);
+  messageDesc(file_hps_v1_agent, 37);
 
 /**
  * @generated from message hps.v1.ShellExit
@@ -1387,7 +1421,7 @@ export type ShellExit = Message<"hps.v1.ShellExit"> & {
  * Use `create(ShellExitSchema)` to create a new message.
  */
 export const ShellExitSchema: GenMessage<ShellExit> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 37);
+  messageDesc(file_hps_v1_agent, 38);
 
 /**
  * @generated from message hps.v1.ServeShellResponse
@@ -1441,7 +1475,174 @@ export type ServeShellResponse = Message<"hps.v1.ServeShellResponse"> & {
  * Use `create(ServeShellResponseSchema)` to create a new message.
  */
 export const ServeShellResponseSchema: GenMessage<ServeShellResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 38);
+  messageDesc(file_hps_v1_agent, 39);
+
+/**
+ * @generated from message hps.v1.RenewDirectAccessRequest
+ */
+export type RenewDirectAccessRequest = Message<"hps.v1.RenewDirectAccessRequest"> & {
+  /**
+   * PKCS#10, DER: the key that the agent answers operators with.
+   *
+   * @generated from field: bytes certificate_request = 1;
+   */
+  certificateRequest: Uint8Array;
+};
+
+/**
+ * Describes the message hps.v1.RenewDirectAccessRequest.
+ * Use `create(RenewDirectAccessRequestSchema)` to create a new message.
+ */
+export const RenewDirectAccessRequestSchema: GenMessage<RenewDirectAccessRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 40);
+
+/**
+ * @generated from message hps.v1.RenewDirectAccessResponse
+ */
+export type RenewDirectAccessResponse = Message<"hps.v1.RenewDirectAccessResponse"> & {
+  /**
+   * The hps.v1.DirectAccessList, as it was signed.
+   *
+   * @generated from field: bytes list = 1;
+   */
+  list: Uint8Array;
+
+  /**
+   * ECDSA with SHA-256, DER, over `hps.v1.DirectAccessList`, a zero byte and `list`, by the key of hpsd's own certificate.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+
+  /**
+   * PEM: hpsd's certificate, then the intermediates.
+   *
+   * @generated from field: string signer_chain = 3;
+   */
+  signerChain: string;
+
+  /**
+   * PEM: a certificate of this host for the key, to answer operators with and for nothing else, then the intermediates. It ends with the list.
+   *
+   * @generated from field: string certificate_chain = 4;
+   */
+  certificateChain: string;
+};
+
+/**
+ * Describes the message hps.v1.RenewDirectAccessResponse.
+ * Use `create(RenewDirectAccessResponseSchema)` to create a new message.
+ */
+export const RenewDirectAccessResponseSchema: GenMessage<RenewDirectAccessResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 41);
+
+/**
+ * @generated from message hps.v1.DeliverRecordingRequest
+ */
+export type DeliverRecordingRequest = Message<"hps.v1.DeliverRecordingRequest"> & {
+  /**
+   * @generated from oneof hps.v1.DeliverRecordingRequest.message
+   */
+  message: {
+    /**
+     * First message, once.
+     *
+     * @generated from field: hps.v1.DeliveredRecording recording = 1;
+     */
+    value: DeliveredRecording;
+    case: "recording";
+  } | {
+    /**
+     * @generated from field: bytes data = 2;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hps.v1.DeliverRecordingRequest.
+ * Use `create(DeliverRecordingRequestSchema)` to create a new message.
+ */
+export const DeliverRecordingRequestSchema: GenMessage<DeliverRecordingRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 42);
+
+/**
+ * @generated from message hps.v1.DeliveredRecording
+ */
+export type DeliveredRecording = Message<"hps.v1.DeliveredRecording"> & {
+  /**
+   * Session id.
+   *
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * @generated from field: int64 bytes = 2;
+   */
+  bytes: bigint;
+
+  /**
+   * Last link of its chain: `sha256:…`.
+   *
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+};
+
+/**
+ * Describes the message hps.v1.DeliveredRecording.
+ * Use `create(DeliveredRecordingSchema)` to create a new message.
+ */
+export const DeliveredRecordingSchema: GenMessage<DeliveredRecording> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 43);
+
+/**
+ * @generated from message hps.v1.DeliverRecordingResponse
+ */
+export type DeliverRecordingResponse = Message<"hps.v1.DeliverRecordingResponse"> & {
+  /**
+   * @generated from oneof hps.v1.DeliverRecordingResponse.message
+   */
+  message: {
+    /**
+     * hpsd has so many bytes of it; the agent sends from there.
+     *
+     * @generated from field: int64 offset = 1;
+     */
+    value: bigint;
+    case: "offset";
+  } | {
+    /**
+     * Last message: durable and verified. The agent may forget it.
+     *
+     * @generated from field: hps.v1.RecordingKept kept = 2;
+     */
+    value: RecordingKept;
+    case: "kept";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hps.v1.DeliverRecordingResponse.
+ * Use `create(DeliverRecordingResponseSchema)` to create a new message.
+ */
+export const DeliverRecordingResponseSchema: GenMessage<DeliverRecordingResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 44);
+
+/**
+ * @generated from message hps.v1.RecordingKept
+ */
+export type RecordingKept = Message<"hps.v1.RecordingKept"> & {
+};
+
+/**
+ * Describes the message hps.v1.RecordingKept.
+ * Use `create(RecordingKeptSchema)` to create a new message.
+ */
+export const RecordingKeptSchema: GenMessage<RecordingKept> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 45);
 
 /**
  * @generated from message hps.v1.EndOfInput
@@ -1454,7 +1655,7 @@ export type EndOfInput = Message<"hps.v1.EndOfInput"> & {
  * Use `create(EndOfInputSchema)` to create a new message.
  */
 export const EndOfInputSchema: GenMessage<EndOfInput> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 39);
+  messageDesc(file_hps_v1_agent, 46);
 
 /**
  * @generated from message hps.v1.WindowSize
@@ -1476,7 +1677,7 @@ export type WindowSize = Message<"hps.v1.WindowSize"> & {
  * Use `create(WindowSizeSchema)` to create a new message.
  */
 export const WindowSizeSchema: GenMessage<WindowSize> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 40);
+  messageDesc(file_hps_v1_agent, 47);
 
 /**
  * @generated from enum hps.v1.ImageFormat
@@ -1593,6 +1794,26 @@ export const AgentService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof ServeShellRequestSchema;
     output: typeof ServeShellResponseSchema;
+  },
+  /**
+   * Who may enter this host directly while no hpsd is there, and what its agent proves itself with then. PRECONDITION where that is off.
+   *
+   * @generated from rpc hps.v1.AgentService.RenewDirectAccess
+   */
+  renewDirectAccess: {
+    methodKind: "unary";
+    input: typeof RenewDirectAccessRequestSchema;
+    output: typeof RenewDirectAccessResponseSchema;
+  },
+  /**
+   * Hands over what the agent recorded of a session while no hpsd was there. Begun again it goes on where it was cut.
+   *
+   * @generated from rpc hps.v1.AgentService.DeliverRecording
+   */
+  deliverRecording: {
+    methodKind: "bidi_streaming";
+    input: typeof DeliverRecordingRequestSchema;
+    output: typeof DeliverRecordingResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hps_v1_agent, 0);
