@@ -36,6 +36,7 @@ export class Recordings {
   readonly room: RecordingRoom;
   readonly #deps: RecordingsDeps;
   #pruning: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   constructor(deps: RecordingsDeps) {
     this.#deps = deps;
@@ -44,9 +45,22 @@ export class Recordings {
     });
   }
 
-  /** Removes what is too old, and the oldest of too many, of sessions that have ended. One round at a time. */
+  /** Removes what is too old, and the oldest of too many, of sessions that have ended: a round that begins from now on. */
   prune(signal: AbortSignal): Promise<void> {
-    this.#pruning ??= pruneRecordings(this.#deps, this.room, signal).finally(() => {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#pruning === undefined) return this.#prune(signal);
+    // The one that runs may have counted before; all who ask meanwhile share the next.
+    this.#next = this.#pruning
+      .catch(() => undefined)
+      .then(async () => {
+        this.#next = undefined;
+        await this.#prune(signal);
+      });
+    return this.#next;
+  }
+
+  #prune(signal: AbortSignal): Promise<void> {
+    this.#pruning = pruneRecordings(this.#deps, this.room, signal).finally(() => {
       this.#pruning = undefined;
     });
     return this.#pruning;
