@@ -37,8 +37,9 @@ export interface WebDeps extends WebGrantsDeps {
   readonly limits?: Partial<TerminalLimits>;
 }
 
-/** What xterm.js is. */
+/** What xterm.js is: it speaks UTF-8 alone, whatever the host's own locale, and shows all colours. */
 const TERM = "xterm-256color";
+const ENVIRONMENT = { LANG: "C.UTF-8", COLORTERM: "truecolor" };
 const LIMITED = { config: { rateLimit: {} } };
 
 /** By name and not by certificate: who has several has not more. */
@@ -163,7 +164,9 @@ export class WebDoor {
       const { session, write } = wish;
       return await shells.attach(caller, session, write ? { write, window } : { write }, signal);
     }
-    const start = parseShellStart(create(StartSessionSchema, { term: TERM, window, reason: wish.reason }));
+    const start = parseShellStart(
+      create(StartSessionSchema, { term: TERM, environment: ENVIRONMENT, window, reason: wish.reason }),
+    );
     return await shells.open(caller, hostId, start, signal);
   };
 

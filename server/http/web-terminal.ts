@@ -189,7 +189,12 @@ function standingOf(live: Live | undefined, { id }: Participant, grant: WebGrant
   const begins = grant.wish.kind === "open";
   const seat =
     participants.find((each) => each.id === id) ?? participants.find(({ role }) => begins && role === "owner");
-  const people = participants.map(({ id: person, operator, role }) => ({ id: person, operator, role }));
+  const people = participants.map(({ id: seatId, operator, role, address }) => ({
+    id: seatId,
+    operator,
+    role,
+    address,
+  }));
   const types = begins || (seat !== undefined && seat.role !== "watcher");
   return { state, people, self: seat?.id ?? "", mayType: types && mayType(grant) };
 }

@@ -39,7 +39,10 @@ export class Line {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     this.#patience = setTimeout(() => socket.close(), PATIENCE_MS);
-    socket.addEventListener("open", () => this.#control({ type: "start", ...size }));
+    socket.addEventListener("open", () => {
+      this.#control({ type: "start", ...size });
+      this.#flush();
+    });
     socket.addEventListener("message", ({ data }) => this.#received(data));
     socket.addEventListener("close", () => {
       clearTimeout(this.#patience);
@@ -87,7 +90,9 @@ export class Line {
     this.#control({ type: "ack", bytes: this.#drawn });
   }
 
+  /** What was typed too early, or is more than the window, waits. */
   #flush(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
     let [next] = this.#waiting;
     while (next !== undefined && this.#sent - this.#taken + next.length <= INPUT_WINDOW) {
       this.#waiting.shift();

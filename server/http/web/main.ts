@@ -46,9 +46,7 @@ let session: SessionFacts | undefined;
 let mayType = false;
 let end: { readonly state: "lost" | "ended"; readonly end: End } | undefined;
 
-const place = byId("screen", HTMLElement);
-place.hidden = false;
-const screen = new Screen(place, {
+const screen = new Screen(byId("screen", HTMLElement), {
   typed: (bytes) => line?.type(bytes),
   resized: (size) => line?.resize(size),
   selected: (isSome) => {

@@ -51,6 +51,7 @@ interface Person {
   readonly id: string;
   readonly operator: string;
   readonly role: PersonRole;
+  readonly address: string;
 }
 
 /** How things stand: after `session`, and whenever it changes. */

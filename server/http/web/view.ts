@@ -36,7 +36,6 @@ export function showState(state: PageState, words = WORDS[state]): void {
   document.body.dataset.state = state;
   text("state", words);
   show("begin", state === "idle");
-  show("screen", state !== "idle");
   show("end", state === "lost" || state === "ended");
   for (const id of ["detach", "finish"]) byId(id, HTMLButtonElement).disabled = state !== "open";
   if (state !== "open") show("people", false);
@@ -50,24 +49,28 @@ export function showSession({ cluster, host, recorded }: SessionFacts): void {
   show("recorded", true);
 }
 
+const DEEDS = { owner: "began this session", writer: "types too", watcher: "watches" };
+
 /** Who is here, and, to the session's owner, a button for each that lets it type or not. */
 export function showStanding(
   { state, people, self, mayType }: Standing,
   admit: (participant: string, write: boolean) => void,
 ): void {
   const isOwner = people.some(({ id, role }) => id === self && role === "owner");
-  const items = people.map(({ id, operator, role }) => {
+  const items = people.map(({ id, operator, role, address }) => {
     const item = document.createElement("li");
     item.dataset.role = role;
     item.textContent = id === self ? `you (${operator})` : operator;
-    item.title = { owner: "began this session", writer: "types too", watcher: "watches" }[role];
+    item.title = `${DEEDS[role]}, from ${address}`;
     if (isOwner && role !== "owner") item.append(admitButton(role === "writer", (write) => admit(id, write)));
     return item;
   });
   byId("people", HTMLElement).replaceChildren(...items);
   show("people", true);
   showState("open", STANDINGS[state] ?? (mayType ? "connected" : "watching"));
-  // What has not begun cannot be left running.
+  // Only its owner's leaving could end it, and what has not begun cannot be left running.
+  show("finish", isOwner || state === "waiting");
+  text("detach", isOwner ? "Detach" : "Leave");
   byId("detach", HTMLButtonElement).disabled = state === "waiting";
 }
 
