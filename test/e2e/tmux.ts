@@ -1,0 +1,75 @@
+/** Terminals of tests, drawn by tmux: what a person would see of a program. */
+import { randomBytes } from "node:crypto";
+import { must, run } from "../lab/run.ts";
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** One program on a terminal of its own; `exit=CODE` stands below it when it has ended. */
+export class TmuxScreen implements AsyncDisposable {
+  readonly #socket = `hps-test-${randomBytes(6).toString("hex")}`;
+
+  private constructor() {}
+
+  /** Nothing of this machine's tmux settings counts. */
+  static async start(
+    argv: readonly string[],
+    { columns, rows }: Size,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<TmuxScreen> {
+    const screen = new TmuxScreen();
+    const set = Object.entries(environment).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+    const size = ["-x", String(columns), "-y", String(rows)];
+    // It stays when its program has ended, so that the end can be seen.
+    const kept = ["/bin/sh", "-c", '"$@"; echo "exit=$?"; exec cat > /dev/null', "-", ...argv];
+    const plain = [";", "set-option", "-g", "status", "off"];
+    await screen.#tmux("-f", "/dev/null", "new-session", "-d", ...size, ...set, "--", ...kept, ...plain);
+    await screen.resize({ columns, rows });
+    return screen;
+  }
+
+  /** Typed as it is. */
+  async type(text: string): Promise<void> {
+    await this.#tmux("send-keys", "-l", "--", text);
+  }
+
+  /** Keys by tmux's names: `Enter`, `Escape`, `C-c`. */
+  async press(...keys: readonly string[]): Promise<void> {
+    await this.#tmux("send-keys", "--", ...keys);
+  }
+
+  async line(text: string): Promise<void> {
+    await this.type(text);
+    await this.press("Enter");
+  }
+
+  async resize({ columns, rows }: Size): Promise<void> {
+    await this.#tmux("resize-window", "-x", String(columns), "-y", String(rows));
+  }
+
+  /** What is seen, colours too, and where the cursor stands. */
+  async shown(): Promise<string> {
+    const picture = await this.#tmux("capture-pane", "-p", "-e", "-N");
+    const cursor = await this.#tmux(
+      "display-message",
+      "-p",
+      "#{cursor_x},#{cursor_y} #{alternate_on} #{mouse_any_flag}",
+    );
+    return `${picture}cursor ${cursor}`;
+  }
+
+  /** Without colours and the cursor. */
+  async text(): Promise<string> {
+    return await this.#tmux("capture-pane", "-p");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await run(["tmux", "-L", this.#socket, "kill-server"]);
+  }
+
+  async #tmux(...words: readonly string[]): Promise<string> {
+    return await must(["tmux", "-L", this.#socket, ...words], { env: { TMUX: "", LC_ALL: "C.UTF-8" } });
+  }
+}
