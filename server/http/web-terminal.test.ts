@@ -86,7 +86,7 @@ test("a page that does not read holds no more than its window here", async () =>
   line.socket.pause();
   let put = 0;
   void (async () => {
-    for (; await session.output.put(piece(64 * 1024)); put += 1);
+    for (; put < 500 && (await session.output.put(piece(64 * 1024))); put += 1);
   })();
   await new Promise((resolve) => setTimeout(resolve, 500));
   // 256 kB on the way, 512 kB in the session's own queue.
@@ -208,6 +208,7 @@ test("a browser that is not heard any more is gone", async () => {
   // Half open: the connection stands, and nobody is there.
   line.socket.pause();
   await expect.poll(() => session.events[0]).toBe("left: the browser went away");
+  await new Promise((resolve) => setTimeout(resolve, 600));
   expect(alive.session.events).toEqual([]);
   line.socket.terminate();
 });

@@ -7,7 +7,7 @@ import { tokenHash } from "../core/identity/token-hash.ts";
 export interface WebGrant {
   readonly caller: Caller;
   readonly hostId: string;
-  /** Id of the link that it came by: good only while that is. */
+  /** Id of the link that it came by. */
   readonly link?: string;
   readonly wish:
     | { readonly kind: "open"; readonly reason: string }

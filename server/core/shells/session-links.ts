@@ -99,15 +99,10 @@ export class SessionLinks {
 
   /** Uses it up: false when somebody did meanwhile, or its maker lost the right to it. */
   use({ id }: SessionLink): boolean {
-    const link = this.#byId(id);
+    const link = [...this.#links.values()].find((each) => each.id === id);
     if (link === undefined || this.#objectionTo(link) !== undefined) return false;
     link.used = true;
     return true;
-  }
-
-  /** Whether its maker still has the right to it. A used one is remembered until its time is over. */
-  holds(id: string): boolean {
-    return this.#byId(id) !== undefined;
   }
 
   #newLink(issuer: Caller, wish: LinkWish): Kept {
@@ -115,7 +110,7 @@ export class SessionLinks {
     if (!(wish.validityMs >= SHORTEST_MS && wish.validityMs <= LONGEST_LINK_MS)) {
       throw new HpsError("invalid", "a link is good for 10 seconds to 10 minutes");
     }
-    this.#drop(({ expiresAt, used }) => expiresAt + (used ? LONGEST_LINK_MS : 0) <= now);
+    this.#drop(({ expiresAt }) => expiresAt <= now);
     const own = [...this.#links.values()].filter((link) => nameOf(link.issuer) === nameOf(issuer)).length;
     if (own >= MOST_EACH || this.#links.size >= MOST) {
       throw new HpsError("exhausted", `there are ${own} links of yours already`, { hint: "wait until they expire" });
@@ -129,10 +124,6 @@ export class SessionLinks {
     if (link === undefined) return "unknown link";
     if (link.used) return "this link was used";
     return link.expiresAt <= this.#deps.clock() ? "this link has expired" : undefined;
-  }
-
-  #byId(id: string): Kept | undefined {
-    return [...this.#links.values()].find((link) => link.id === id);
   }
 
   #drop(which: (link: Kept) => boolean): void {
