@@ -64,6 +64,8 @@ export class OperatorSession {
     if (message.case === "output") this.output.push(Buffer.from(message.value));
     if (message.case === "errorOutput") this.errorOutput.push(Buffer.from(message.value));
     if (message.case === "notice") this.notices.push(message.value.text);
+    // As hpsctl does: hpsd waits for whoever was told all to end the call.
+    if (message.case === "exit" || message.case === "detached") this.#input.end();
     return message;
   }
 
