@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CopyDirection } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { latin1 } from "../../proto/tree/byte-string.ts";
 import { END_MARK, encodeEntry, type NewEntry, paddingOf } from "../../proto/tree/tar/encode.ts";
+import { copyText } from "../copy/remote-script.ts";
 import { run } from "../run.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
@@ -105,6 +106,9 @@ describe.each(["gnu", "busybox"] as const)("with %s on the host", (programs) => 
     expect(await cp("-rp", "web01:copy", join(here, "back"))).toMatchObject({ code: 0, out: "" });
     expect(await treeOf(join(here, "back", "copy"))).toEqual(await treeOf(join(here, "tree")));
     expect((await stat(join(here, "back", "copy", "closed"))).mtimeMs).toBe(1_100_000_000_000);
+    const shown = host.started.map(({ command }) => copyText(command));
+    expect(shown).toEqual(["copy to ./copy", "copy of ./copy"]);
+    expect(copyText(["/bin/sh", "-c", "rm -rf /", "hpsctl-cp", "./copy"])).toBe(undefined);
     const directions = host.started.map(({ copy }) => copy?.direction);
     expect(directions).toEqual([CopyDirection.TO_HOST, CopyDirection.FROM_HOST]);
   });

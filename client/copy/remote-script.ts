@@ -96,6 +96,13 @@ export function sendCommand(path: string, parent: string, name: string, recursiv
   return ["/bin/sh", "-c", SEND, NAME, path, parent, name, recursive ? "-r" : ""];
 }
 
+/** `copy to /etc/hosts`, for a command that is one of those above, to the letter; undefined for any other. */
+export function copyText([shell, option, script, name, path = ""]: readonly string[]): string | undefined {
+  if (shell !== "/bin/sh" || option !== "-c" || name !== NAME) return undefined;
+  if (script === RECEIVE) return `copy to ${path}`;
+  return script === SEND ? `copy of ${path}` : undefined;
+}
+
 interface Meaning {
   readonly code: ErrorCode;
   readonly says: string;

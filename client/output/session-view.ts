@@ -6,6 +6,7 @@ import {
   SessionState,
   SessionStateSchema,
 } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { copyText } from "../copy/remote-script.ts";
 import { protoJson, type View } from "./print.ts";
 import { enumWord, timeText } from "./words.ts";
 
@@ -25,7 +26,7 @@ export const SESSION_VIEW: View<Session> = {
     { title: "OPERATOR", text: ({ operator }) => operator },
     { title: "STARTED", text: ({ startTime }) => timeText(startTime) },
     { title: "ENDED", text: ({ endTime, state }) => (endTime === undefined ? stateWord(state) : timeText(endTime)) },
-    { title: "COMMAND", text: ({ command }) => command.join(" ") },
+    { title: "COMMAND", text: ({ command }) => copyText(command) ?? command.join(" ") },
     { title: "WITH", wide: true, text: ({ participants }) => participants.map(whoText).join(", ") },
     { title: "REASON", wide: true, text: ({ reason }) => reason },
     { title: "EXIT", wide: true, text: ({ endTime, exitCode }) => (endTime === undefined ? "" : String(exitCode)) },

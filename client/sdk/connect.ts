@@ -36,6 +36,8 @@ export function connectTo(profile: Profile): Hps {
   const channel = openChannel({
     address: profile.server,
     version: VERSION,
+    // A person may be waiting.
+    reconnectMs: { first: 200, longest: 3000 },
     tls: {
       ca: profile.root.toString(),
       ...tlsKeyPair(profile.credentials),

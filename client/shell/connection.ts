@@ -114,7 +114,7 @@ export class Connection implements Disposable {
   async type(bytes: Uint8Array): Promise<boolean> {
     let isWanted = true;
     for (let at = 0; isWanted && at < bytes.length; at += PIECE) {
-      isWanted = await this.send({ case: "input", value: new Uint8Array(bytes.subarray(at, at + PIECE)) });
+      isWanted = await this.send({ case: "input", value: bytes.subarray(at, at + PIECE) });
     }
     return isWanted;
   }

@@ -186,6 +186,20 @@ test("a tree goes through a pipe and by cp, there and back, over a real agent", 
   }
 });
 
+test("a terminal goes on over an hpsd that was killed and started again, and hpsctl comes back to it by itself", async () => {
+  const screen = await through();
+  await expect.poll(async () => await screen.text(), SOON).toMatch(/[#$]$/m);
+  await screen.line("x=kept; echo set $x");
+  await expect.poll(async () => await screen.text(), SOON).toMatch(/^set kept$/m);
+  await hpsd.program().stop("SIGKILL");
+  await expect.poll(async () => await screen.text(), SOON).toContain("~. leaves");
+  await hpsd.start();
+  await expect.poll(async () => await screen.text(), SOON).toContain("hpsctl: back in the session");
+  await screen.line("echo still $x; exit 5");
+  await expect.poll(async () => await screen.text(), SOON).toMatch(/^still kept$/m);
+  await expect.poll(async () => await screen.text(), SOON).toContain("exit=5");
+});
+
 test("a detached terminal goes on, and is come back to", async () => {
   const first = await through();
   await expect.poll(async () => await first.text(), SOON).toMatch(/[#$]$/m);
