@@ -18,6 +18,8 @@ export interface Asker {
   readonly address: string;
 }
 
+/** Whoever sees a host or a session may ask: whether it may enter or watch, by its role or a grant, is the sessions' to say. */
+const SEES = "viewer";
 /** Of sessions that are looked through for one to watch. */
 const MOST_OPEN = 500;
 
@@ -27,7 +29,7 @@ export async function grantFor(deps: WebGrantsDeps, asker: Asker, ask: TicketAsk
   const principal = await asker.principal();
   const { address } = asker;
   if (principal.kind !== "operator") throw notForThem(principal);
-  const caller = (action: string): Caller => ({ principal, address, action, needs: "operator" });
+  const caller = (action: string): Caller => ({ principal, address, action, needs: SEES });
   if (ask.session === undefined) {
     const who = caller("web.open");
     const { id } = await deps.access.host(who, ask.host ?? "");
@@ -41,7 +43,7 @@ export async function grantFor(deps: WebGrantsDeps, asker: Asker, ask: TicketAsk
 /** In its maker's name, from the address of who uses it. What it is for is looked for first: only then is it used up. */
 async function grantOfLink(deps: WebGrantsDeps, { address }: Asker, secret: string): Promise<WebGrant> {
   const link = await deps.links.find(secret, address);
-  const caller: Caller = { ...link.issuer, address, action: link.write ? "web.open" : "web.attach", needs: "operator" };
+  const caller: Caller = { ...link.issuer, address, action: link.write ? "web.open" : "web.attach", needs: SEES };
   const { id: hostId, clusterId } = await deps.access.host(caller, link.hostId);
   const wish = link.write
     ? ({ kind: "open", reason: link.reason } as const)

@@ -98,7 +98,8 @@ ShellService/AttachSession                U  U   U   U   U   U   D   D   D   D  
 ShellService/AttachSession by grant       U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ApproveSession               U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ShellService/KillSession                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
-ShellService/CreateSessionLink            U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ShellService/CreateSessionLink            U  U   U   U   U   U   D   D   D   D   D   D   d   ok  ok  N   N   d   ok  ok
+ShellService/CreateSessionLink by grant   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/GetSession                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ShellService/ListSessions of all          U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok

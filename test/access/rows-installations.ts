@@ -153,6 +153,14 @@ const READ_RECORDING: RowSpec<typeof shell.readRecording> = {
   events: () => 0,
 };
 
+const CREATE_LINK: RowSpec<typeof shell.createSessionLink> = {
+  wish: { state: "installing", agent: "attached" },
+  request: ({ subject }) => ({ host: subject.hostId, reason: "test" }),
+  shows: ({ url }) => /^https:.*\/web\/#link=[\w-]{43}$/.test(url),
+  target: ofHost,
+  changes: "elsewhere",
+};
+
 export const SHELL_ROWS: readonly Row[] = [
   row(shell.openSession, OPEN_SESSION),
   row(shell.openSession, { ...OPEN_SESSION, ...BY_GRANT }),
@@ -174,13 +182,8 @@ export const SHELL_ROWS: readonly Row[] = [
     target: ofSession,
     changes: true,
   }),
-  row(shell.createSessionLink, {
-    wish: { state: "installing", agent: "attached" },
-    request: ({ subject }) => ({ host: subject.hostId, reason: "test" }),
-    shows: ({ url }) => /^https:.*\/web\/#link=[\w-]{43}$/.test(url),
-    target: ofHost,
-    changes: "elsewhere",
-  }),
+  row(shell.createSessionLink, CREATE_LINK),
+  row(shell.createSessionLink, { ...CREATE_LINK, ...BY_GRANT }),
   row(shell.getSession, {
     wish: { state: "installing", agent: "attached", session: "over" },
     request: ({ subject }) => ({ session: subject.sessionId }),

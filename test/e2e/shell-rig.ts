@@ -184,12 +184,13 @@ const ports = new WeakMap<RpcServer<Caller>, number>();
 async function startServer(identity: TestIdentity, shells: Shells, recordings: Recordings): Promise<RpcServer<Caller>> {
   const { store, refusals, principals, authority } = identity;
   const access = new Access(store, refusals);
+  const admission = new ShellAdmission(identity);
   const authorize = createAuthorize({ principals, refusals });
   const server = new RpcServer<Caller>({ authorize, expiry: expiryOf, onError: ({ error }) => console.error(error) });
   server.add(
     ShellService,
     shellService({
-      ...{ access, shells, recordings, links: new SessionLinks(identity) },
+      ...{ access, admission, shells, recordings, links: new SessionLinks(identity) },
       webAddress: () => parseHttpsUrl("https://hpsd.example:7444"),
     }),
   );

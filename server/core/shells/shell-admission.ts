@@ -48,6 +48,13 @@ export class ShellAdmission {
     throw await this.#refused(caller, { target: `host:${hostId}`, clusterId: facts.clusterId }, verdict.error);
   }
 
+  /** To do so on a host at some time: for what is asked now and begins later. `denied` without a right. */
+  async may(caller: Caller, hostId: string, wish: ShellWish): Promise<void> {
+    const facts = await this.#factsOf(caller, hostId);
+    if (rightOf(facts, wish) !== undefined) return;
+    throw await this.#refused(caller, { target: `host:${hostId}`, clusterId: facts.clusterId }, noRight(facts, wish));
+  }
+
   /**
    * To take part in a session, or to see its recording; of a host that is no more by its role, its own name and the cluster's
    * grants. Answers whether the caller might enter too; `denied` without a right.

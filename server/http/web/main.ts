@@ -127,7 +127,8 @@ function endOf(message: ServerMessage): typeof end {
     const { code, message: text, hint } = message;
     // Only then hpsd itself went away, and the session may be held.
     const again = code === "unavailable" && session !== undefined && link === undefined ? "Reconnect" : "";
-    return { state: "ended", end: { title: "The session is closed", text: sentence(text), hint, again } };
+    const title = session === undefined ? "Not opened" : "The session is closed";
+    return { state: "ended", end: { title, text: sentence(text), hint, again } };
   }
   if (message.type === "detached") {
     const text = message.text === "" ? "It goes on without this page, for some minutes." : sentence(message.text);
