@@ -60,9 +60,6 @@ class TerminalSession implements Disposable {
   }
 
   async run(first: Connection): Promise<number> {
-    if (this.#wish.write && first.session.recordsInput) {
-      await this.#screen.say("what you type is recorded too, passwords as well");
-    }
     for (let connection = first; ; ) {
       const end = await this.#carry(connection);
       if (typeof end === "number") return end;

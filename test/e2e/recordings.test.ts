@@ -48,7 +48,11 @@ test("what is typed is recorded when that was asked for, exactly, and the sessio
   await using rig = await startShellRig();
   const session = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm", recordInput: true });
   expect((await session.session).recordsInput).toBe(true);
+  const watcher = OperatorSession.attach(rig.operator, { session: (await session.session).id });
+  await watcher.session;
   const id = await askedFor(session);
+  await watcher.exit();
+  for (const { notices } of [session, watcher]) expect(notices[0]).toContain("passwords as well, is recorded too");
   expect((await read(rig.operator, id, RecordingPart.INPUT)).toString()).toBe(`${ASK}secret\n`);
   expect((await read(rig.operator, id)).toString()).toContain('"i", "secret\\n"');
   expect((await rig.operator.verifyRecording({ session: id })).problems).toEqual([]);

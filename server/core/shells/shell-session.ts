@@ -131,7 +131,12 @@ export class ShellSession implements PeoplesSession, LinkedSession {
   }
 
   join(joining: Joining): SessionParticipant {
-    return this.#people.join(joining);
+    const who = this.#people.join(joining);
+    if (this.recorder.recordsInput) {
+      const what = this.isTerminal ? "what is typed in this session, passwords as well," : "the command's input";
+      who.tell(SessionNoticeKind.INPUT_RECORDED, `${what} is recorded too`);
+    }
+    return who;
   }
 
   /** After `join`, for one that was not there from the beginning: how things stand. */
