@@ -63,7 +63,11 @@ async function main(flags: Flags): Promise<never> {
   });
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.once(name, () => stop.abort(new HpsError("cancelled", `stopped by ${name}`)));
+    process.once(name, () =>
+      stop.abort(
+        new HpsError("cancelled", `the host's agent was stopped by ${name}: is the host shut down or restarted?`),
+      ),
+    );
   }
   try {
     await run(flags, { consoles, tail, log }, stop.signal);

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { endWithUs } from "../lab/program.ts";
-import type { TypedTerminal } from "./typed-terminal.ts";
+import type { TypedTerminal } from "../lab/typed-terminal.ts";
 
 type Environment = Readonly<Record<string, string>>;
 

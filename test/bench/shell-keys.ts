@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TypedTerminal } from "./typed-terminal.ts";
+import type { TypedTerminal } from "../lab/typed-terminal.ts";
 
 const TURNS = 10;
 const KEYS = 100;

@@ -4,9 +4,9 @@ import { connect } from "../../client/sdk/connect.ts";
 import type { ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { OperatorSession } from "../e2e/operator-session.ts";
+import { TypedTerminal } from "../lab/typed-terminal.ts";
 import type { HpsPath } from "./hps-path.ts";
 import type { SshPath } from "./ssh-path.ts";
-import { TypedTerminal } from "./typed-terminal.ts";
 
 /** As many as a host takes. */
 export const PER_HOST = 16;

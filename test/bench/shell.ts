@@ -1,6 +1,7 @@
 /** The shell beside `ssh -J`: both through one relay, with a terminal or pipes at their ends, by turns. */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { TypedTerminal } from "../lab/typed-terminal.ts";
 import { makeBundles, temporaryFolder } from "./bench-hpsd.ts";
 import { type HpsPath, startHpsPath } from "./hps-path.ts";
 import { median, quantile } from "./quantiles.ts";
@@ -9,7 +10,6 @@ import { timeInput, timeOutput, timeScreen } from "./shell-bulk.ts";
 import { timeKeys } from "./shell-keys.ts";
 import { manyOfHps, manyOfSsh, PER_HOST } from "./shell-sessions.ts";
 import { type SshPath, startSshPath } from "./ssh-path.ts";
-import { TypedTerminal } from "./typed-terminal.ts";
 
 const MEBI = 2 ** 20;
 const BULK_MIB = 512;
