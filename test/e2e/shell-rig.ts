@@ -39,6 +39,7 @@ import { selectAudit } from "../../server/store/audit.ts";
 export type Operator = Client<typeof ShellService>;
 
 export interface ShellRig extends AsyncDisposable {
+  readonly links: SessionLinks;
   readonly identity: TestIdentity;
   readonly shells: Shells;
   readonly server: RpcServer<Caller>;
@@ -89,7 +90,8 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
     onError: () => undefined,
   });
   const recordings = { ...records, folder, admission, quotas: QUOTAS, onError: () => undefined };
-  const server = await startServer(identity, shells, new Recordings(recordings));
+  const links = new SessionLinks(identity);
+  const server = await startServer(identity, { shells, links, admission, recordings: new Recordings(recordings) });
   live.connect((which, reason) => server.endCalls(({ principal }) => which(principal), reason));
   const channels: Channel[] = [];
   const connect = async (peer: Parameters<typeof issueTestPeer>[1]) => {
@@ -111,7 +113,7 @@ export async function startShellRig(options: ShellRigOptions = {}): Promise<Shel
   const agentChannel = await agentOf(hostId);
   const agent = new ShellSessions(TEST_SHELLS);
   const rig: ShellRig = {
-    ...{ identity, shells, server, agent, hostId, agentChannel, folder },
+    ...{ identity, links, shells, server, agent, hostId, agentChannel, folder },
     operator: client(ShellService, alice.channel),
     operatorSerial: alice.serial,
     operatorChannel: alice.channel,
@@ -181,16 +183,22 @@ const HOUR = 3_600_000;
 const QUOTAS = { sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 };
 const ports = new WeakMap<RpcServer<Caller>, number>();
 
-async function startServer(identity: TestIdentity, shells: Shells, recordings: Recordings): Promise<RpcServer<Caller>> {
+interface ShellParts {
+  readonly shells: Shells;
+  readonly links: SessionLinks;
+  readonly admission: ShellAdmission;
+  readonly recordings: Recordings;
+}
+
+async function startServer(identity: TestIdentity, parts: ShellParts): Promise<RpcServer<Caller>> {
   const { store, refusals, principals, authority } = identity;
   const access = new Access(store, refusals);
-  const admission = new ShellAdmission(identity);
   const authorize = createAuthorize({ principals, refusals });
   const server = new RpcServer<Caller>({ authorize, expiry: expiryOf, onError: ({ error }) => console.error(error) });
   server.add(
     ShellService,
     shellService({
-      ...{ access, admission, shells, recordings, links: new SessionLinks(identity) },
+      ...{ ...parts, access },
       webAddress: () => parseHttpsUrl("https://hpsd.example:7444"),
     }),
   );
@@ -205,7 +213,7 @@ async function startServer(identity: TestIdentity, shells: Shells, recordings: R
     deliverRecording: async function* () {
       yield await unused();
     },
-    serveShell: serveShell({ access, shells }),
+    serveShell: serveShell({ ...parts, access }),
   });
   const keys = makeKey();
   const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };

@@ -6,7 +6,6 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { type BrowserContext, chromium } from "playwright-core";
 import { Access } from "../../server/core/identity/access.ts";
-import { SessionLinks } from "../../server/core/shells/session-links.ts";
 import { issueTestPeer, type TestPeer } from "../../server/core/testing/test-identity.ts";
 import { addTestOperator } from "../../server/core/testing/test-rows.ts";
 import { openTestDoor } from "../../server/http/testing.ts";
@@ -30,7 +29,6 @@ const FLAGS = [
 
 export interface WebRig extends AsyncDisposable {
   readonly shell: ShellRig;
-  readonly links: SessionLinks;
   readonly web: WebDoor;
   readonly url: string;
   readonly port: number;
@@ -42,9 +40,8 @@ export interface WebRig extends AsyncDisposable {
 
 export async function startWebRig(limits: Partial<TerminalLimits> = {}): Promise<WebRig> {
   const shell = await startShellRig();
-  const { identity, shells } = shell;
+  const { identity, shells, links } = shell;
   const { store, refusals, live, clock, principals } = identity;
-  const links = new SessionLinks(identity);
   let origins: readonly string[] = [];
   const web = new WebDoor({
     ...{ links, live, clock, limits },
@@ -65,7 +62,7 @@ export async function startWebRig(limits: Partial<TerminalLimits> = {}): Promise
   await makeKeyStore(home, identity.authority.rootPem, peer);
   await makeKeyStore(strangers, identity.authority.rootPem);
   return {
-    ...{ shell, links, web, url: door.url, port: door.door.port, serial: peer.signed.serial, peer },
+    ...{ shell, web, url: door.url, port: door.door.port, serial: peer.signed.serial, peer },
     browse: async ({ certificate = true } = {}) => {
       const context = await launch(certificate ? home : strangers);
       open.push(context);

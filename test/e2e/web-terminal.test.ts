@@ -16,6 +16,8 @@ afterAll(async () => {
   await rig[Symbol.asyncDispose]();
 });
 
+const ALICE = "spiffe://test.example/operator/alice";
+
 /** What the browser's console said that is no good: a breach of the policy above all. */
 const complaints: string[] = [];
 
@@ -171,24 +173,14 @@ test("a page of another origin gets nothing, with the certificate in its hand", 
   await ours.close();
 });
 
-/** A link as its maker got it; opened in a browser that has no certificate. */
+/** A link of alice's, as she got it from hpsd; opened in a browser that has no certificate. */
 async function openLink(
-  wish: { readonly write: boolean },
   context: BrowserContext,
+  wish: { readonly write: boolean },
 ): Promise<{ page: Page; path: string }> {
-  const { identity, hostId } = rig.shell;
-  const principal = await identity.principals.resolve(rig.peer.chain);
-  const issuer = {
-    principal,
-    action: "hps.v1.ShellService/CreateSessionLink",
-    address: "192.0.2.7",
-    needs: "operator",
-  } as const;
-  const clusterId = (await rowsOf())[0]?.clusterId ?? "";
-  const link = { hostId, clusterId, session: "", reason: "look", validityMs: 60_000, ...wish };
-  const path = `/web/#link=${(await rig.links.create(issuer, link)).secret}`;
-  const page = await openPage(path, context);
-  return { page, path };
+  const { url } = await rig.shell.operator.createSessionLink({ host: "lab/h1", reason: "look", ...wish });
+  const path = url.replace(/^https:\/\/[^/]*/, "");
+  return { path, page: await openPage(path, context) };
 }
 
 test("a link without a certificate: watches and cannot type, works once, leaves no secret in the address", async () => {
@@ -196,7 +188,7 @@ test("a link without a certificate: watches and cannot type, works once, leaves 
   const owner = await openShell();
   await owner.keyboard.type("echo se''en\n");
   await shows(owner, "seen");
-  const { page, path } = await openLink({ write: false }, stranger);
+  const { page, path } = await openLink(stranger, { write: false });
   expect(page.url()).toBe(`${rig.url}/web/`);
   expect(await page.textContent("#begin-title")).toBe("You were given a link to a shell");
   await page.click("#go");
@@ -225,7 +217,13 @@ test("a link without a certificate: watches and cannot type, works once, leaves 
   await page.waitForSelector("#end:not([hidden])");
   expect(await page.textContent("#end-text")).toBe("Wendy left it.");
   const watched = (await audit()).filter(({ action }) => action === "web.attach");
-  expect(watched).toMatchObject([{ actor: "spiffe://test.example/operator/wendy", address: "127.0.0.1" }]);
+  expect(watched).toMatchObject([{ actor: ALICE, address: "127.0.0.1" }]);
+  const opener = await openLink(stranger, { write: true });
+  await opener.page.click("#go");
+  await state(opener.page, "connected");
+  await opener.page.keyboard.type("echo o''kay; exit\n");
+  await opener.page.waitForSelector("#end:not([hidden])");
+  expect((await rowsOf())[0]).toMatchObject({ operator: "alice", reason: "look", exitCode: 0 });
   expect(complaints.splice(0).filter((text) => !/40[13]/.test(text))).toEqual([]);
   await owner.close();
 });
@@ -306,6 +304,24 @@ test("a session that waits for approval says so, and begins when a second person
   await page.click("#finish");
   await page.waitForSelector("#end:not([hidden])");
   await rig.shell.policy({ approvalRequired: false });
+  await page.close();
+});
+
+test("where grants let in, one does, and its end is the session's", async () => {
+  await rig.shell.policy({ access: "grant" });
+  const page = await openPage();
+  await page.click("#go");
+  await page.waitForSelector("#end:not([hidden])");
+  expect(await page.textContent("#end-title")).toBe("Not opened");
+  expect(await page.textContent("#end-text")).toMatch(/^You may not enter shells of host lab\/h1: /);
+  const grant = await rig.shell.grant({ operator: "wendy" }, "enter");
+  await page.click("#anew");
+  await page.click("#go");
+  await state(page, "connected");
+  await rig.shell.revokeGrant(grant);
+  await page.waitForSelector("#end:not([hidden])");
+  expect(await page.textContent("#end-text")).toMatch(/may no longer enter/);
+  await rig.shell.policy({ access: "role" });
   await page.close();
 });
 
