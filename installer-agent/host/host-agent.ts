@@ -46,7 +46,10 @@ export async function runHost(options: HostOptions, signal: AbortSignal): Promis
       openShell: openShellWith(shells, () => link),
       renew: () => renewal.now(signal),
       pauseReboot: () => refuse("hold a restart"),
-      reboot: (network) => rebootHost(network, log),
+      reboot: async (network) => {
+        await rebootHost(network, log);
+        shells?.announce("this host restarts now, at an operator's word");
+      },
     },
     log,
   );
