@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { readAgentConfig } from "../proto/config/agent-config.ts";
 import { parseClaim } from "../proto/config/claim.ts";
@@ -87,12 +87,12 @@ interface Voices {
 }
 
 async function run(flags: Flags, { consoles, tail, log }: Voices, signal: AbortSignal): Promise<void> {
-  const { mode, claim, setClock, bareMetal } = flags;
-  // On an installed host it is systemd that ends what a killed agent leaves.
-  const shells = new ShellSessions({ log, ...(bareMetal && { marks: "/run/hps-shells" }) });
+  const { mode, claim, setClock } = flags;
+  const config = await readConfig(flags);
+  const shells = new ShellSessions({ log, marks: join(config.state, "shells") });
   await shells.endLeft();
   const options: AgentOptions = {
-    config: await readConfig(flags),
+    config,
     facts: await factsOf(flags, log, signal),
     log,
     version: VERSION,

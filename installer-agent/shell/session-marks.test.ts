@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -48,10 +48,16 @@ test("a number that is another process's by now is let be", async () => {
   const other = spawn("sleep", ["1019"], { detached: true, stdio: "ignore" });
   try {
     await startSession(["true"], {}, next()).then(({ exit }) => exit);
-    await writeFile(path.join(marks, String(other.pid)), "1");
-    await next().endLeft();
-    expect(await processesOf(other.pid ?? 0)).toEqual([other.pid]);
-    expect(await readdir(marks)).not.toContain(String(other.pid));
+    const mark = path.join(marks, String(other.pid));
+    await new SessionMarks(marks).set(other.pid ?? 0);
+    const own = await readFile(mark, "utf8");
+    // Another process of this number; the same number and age under another start of the machine; no mark at all.
+    for (const text of [own.replace(/\d+$/, "1"), `0${own.slice(1)}`, ""]) {
+      await writeFile(mark, text === own ? `1${own.slice(1)}` : text);
+      await next().endLeft();
+      expect(await processesOf(other.pid ?? 0)).toEqual([other.pid]);
+      expect(await readdir(marks)).not.toContain(String(other.pid));
+    }
   } finally {
     other.kill("SIGKILL");
   }

@@ -2,9 +2,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endProcessSession, startOf } from "./process-session.ts";
 
+/** What a process number means is over with each start of the machine. */
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+
 /**
- * One file for each process session that is open, named by its leader, in a folder that is gone when the machine restarts:
- * so that the next agent ends what one that was killed left running.
+ * One file for each process session that is open, named by its leader: so that the next agent ends what one that was
+ * killed left running.
  */
 export class SessionMarks {
   readonly #folder: string;
@@ -15,7 +18,7 @@ export class SessionMarks {
 
   async set(leader: number): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await writeFile(join(this.#folder, String(leader)), `${await startOf(leader)}`);
+    await writeFile(join(this.#folder, String(leader)), markOf(await bootId(), await startOf(leader)));
   }
 
   async remove(leader: number): Promise<void> {
@@ -31,9 +34,19 @@ export class SessionMarks {
 
   async #end(leader: number, graceMs: number): Promise<void> {
     const marked = await readFile(join(this.#folder, String(leader)), "utf8").catch(() => "");
+    const boot = await bootId();
     const now = await startOf(leader);
     // Without its leader a session keeps its number as long as anything is in it.
-    if (now === undefined || `${now}` === marked) await endProcessSession(leader, graceMs);
+    const isOurs = now === undefined ? marked.startsWith(markOf(boot, "")) : marked === markOf(boot, now);
+    if (isOurs) await endProcessSession(leader, graceMs);
     await this.remove(leader);
   }
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile(BOOT_ID, "utf8")).trim();
+}
+
+function markOf(boot: string, start: number | undefined | ""): string {
+  return `${boot} ${start ?? ""}`;
 }

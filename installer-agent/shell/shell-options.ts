@@ -17,7 +17,7 @@ export interface ShellOptions extends ShellLimits {
   /** Where a session begins, and whose profile a login shell reads. */
   readonly home: string;
   readonly log: Log;
-  /** What is open is marked in this folder, which must not outlive the machine's start, for the next agent to end it; absent: something else does. */
+  /** What is open is marked in this folder, for the next agent to end it when this one is killed; absent: it is not. */
   readonly marks?: string;
 }
 
