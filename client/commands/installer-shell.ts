@@ -1,10 +1,12 @@
 import { parseDuration } from "../../proto/values/duration.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
 import { shellEnvironmentOf } from "../../proto/values/shell-environment.ts";
 import { windowSize } from "../output/raw-terminal.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { hostReference } from "../sdk/host-names.ts";
 import { commandSession } from "../shell/command-session.ts";
 import { Connection, type SessionStart } from "../shell/connection.ts";
+import { directShell } from "../shell/direct-shell.ts";
 import { parseEscape } from "../shell/escape-option.ts";
 import { printInstallLog } from "../shell/install-log.ts";
 import { terminalWish, withoutCode } from "../shell/session-call.ts";
@@ -21,6 +23,9 @@ export interface ShellOptions {
   readonly wait?: string | false;
   readonly escapeChar?: string;
   readonly recordInput?: true;
+  /** Past hpsd. */
+  readonly direct?: true;
+  readonly address?: string;
 }
 
 /**
@@ -34,14 +39,25 @@ export async function installerShell(call: Call): Promise<number> {
   const command = call.operands.slice(1);
   const interactive = stdin && command.length === 0 && isTerminal(terminal);
   const limitMs = waitLimit(wait, interactive);
+  const window = windowSize(terminal);
+  const common = { reason, recordInput, environment: shellEnvironmentOf(terminal.environment) };
+  const start = (host: string): SessionStart =>
+    interactive
+      ? { ...common, host, term: terminal.environment.TERM ?? "dumb", window }
+      : { ...common, host, command: command.length === 0 ? ["/bin/sh"] : command };
+  const { direct, address } = call.options<ShellOptions>();
+  if (direct !== true && address !== undefined) throw new HpsError("invalid", "--address goes with --direct alone");
+  if (direct === true) {
+    if (log || typeof wait === "string")
+      throw new HpsError("invalid", "--log and --wait need hpsd, and --direct goes past it");
+    const wish = { text: call.operand(0), address, start, input: stdin ? "all" : "end" } as const;
+    return await directShell(call, interactive ? { ...wish, terminal: { escapeKey, window } } : wish);
+  }
   const hps = await call.connect();
   const host = hostReference(call.operand(0), hps.cluster);
-  const window = windowSize(terminal);
-  const common = { host, reason, recordInput, environment: shellEnvironmentOf(terminal.environment) };
-  const start: SessionStart = interactive
-    ? { ...common, term: terminal.environment.TERM ?? "dumb", window }
-    : { ...common, command: command.length === 0 ? ["/bin/sh"] : command };
-  using connection = await whenThere(call, hps, { host, limitMs }, () => Connection.open(hps, start, call.stream));
+  using connection = await whenThere(call, hps, { host, limitMs }, () =>
+    Connection.open(hps, start(host), call.stream),
+  );
   if (log) await printInstallLog(call, hps, host);
   return await withoutCode(terminal, async () =>
     interactive

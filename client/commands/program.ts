@@ -157,6 +157,11 @@ function addSessions(program: Command, { run }: Tools): void {
     .option("-e, --escape-char <char>", "what begins an escape on a terminal: ~, ^], none (default: ~)")
     .option("-n, --no-stdin", "read nothing from standard input")
     .option("--record-input", "record what you type too, passwords as well")
+    .option(
+      "--direct",
+      "NOT through hpsd, for when it is down: to the host's own agent, which records; HOST or its address",
+    )
+    .option("--address <address>", "with --direct: where the host is reached, with or without a port")
     .addHelpText("after", SHELL_HELP)
     .action(run(async (call) => (await import("./installer-shell.ts")).installerShell(call)));
   program

@@ -32,6 +32,7 @@ export const SESSION_VIEW: View<Session> = {
     { title: "EXIT", wide: true, text: ({ endTime, exitCode }) => (endTime === undefined ? "" : String(exitCode)) },
     { title: "END REASON", wide: true, text: ({ endReason }) => endReason },
     { title: "RECORDING", wide: true, text: ({ recordingDigest }) => recordingDigest },
+    { title: "KEPT", wide: true, text: ({ keptByAgent }) => (keptByAgent ? "by the agent" : "") },
     { title: "REMOVED", wide: true, text: ({ recordingRemoveTime }) => timeText(recordingRemoveTime) },
   ],
 };

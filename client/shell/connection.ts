@@ -27,6 +27,11 @@ export type Upward = Exclude<
 /** What comes down after the session. */
 type Downward = Exclude<OpenSessionResponse["message"], { readonly case: "session" | undefined }>;
 
+/** hpsd, or a host's own agent. */
+interface Opener {
+  readonly shells: Pick<Hps["shells"], "openSession">;
+}
+
 interface Rest {
   readonly message: Upward;
 }
@@ -61,7 +66,7 @@ export class Connection implements Disposable {
   }
 
   /** Begins a session. Resolves when it is there and recorded; nothing of standard input is taken before. */
-  static async open(hps: Hps, start: SessionStart, options: CallOptions): Promise<Connection> {
+  static async open(hps: Opener, start: SessionStart, options: CallOptions): Promise<Connection> {
     const first: OpenRequest = { message: { case: "start", value: start } };
     const open = (input: AsyncIterable<Rest>, call: CallOptions) => hps.shells.openSession(after(first, input), call);
     return await Connection.#connect(options, OPEN_MS, open);

@@ -3,6 +3,7 @@ import type { AgentService, Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { AgentOptions } from "../agent-options.ts";
+import { type DirectParts, openDirectWay } from "../direct/open-direct-way.ts";
 import { factsMessage } from "../link/attach-messages.ts";
 import { commandRunner } from "../link/commands.ts";
 import { claimDigest, enrol } from "../link/enrol.ts";
@@ -60,7 +61,7 @@ export async function runInstaller(options: InstallerOptions, signal: AbortSigna
   const onWait = (wait: Partial<Standing>) => situation.change(wait);
   const identity = await enrol({ claim, facts, folder, backoff: config.backoff, log, onWait }, signal);
   situation.change({ doing: "attach", fingerprint: "", problem: "" });
-  await install({ ...options, facts }, { identity, clock, voice, machine }, signal);
+  await install({ ...options, facts }, { identity, folder, clock, voice, machine }, signal);
 }
 
 async function checkedClock(options: InstallerOptions, folder: StateFolder, log: Log): Promise<ClockReport> {
@@ -78,6 +79,7 @@ const RESTART = new HpsError("cancelled", "the machine restarts into the install
 
 interface Start {
   readonly identity: Identity;
+  readonly folder: StateFolder;
   readonly clock: ClockReport;
   readonly voice: Voice;
   readonly machine: Machine | undefined;
@@ -88,10 +90,9 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const { claim, config, facts, version, shells } = options;
   const { identity, voice } = start;
   const { log, outbox, event, line, say } = voice;
-  const { backoff, heartbeat } = config;
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
-  const renewal = new Renewal({ identity, backoff, log, onRenewed: () => link.reattach() });
+  const renewal = new Renewal({ identity, backoff: config.backoff, log, onRenewed: () => link.reattach() });
   const onCommand = commandRunner(
     {
       proceed: (doneSteps) => sequence.permit(doneSteps),
@@ -100,19 +101,24 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
       renew: () => renewal.now(stop),
       pauseReboot: (paused, acknowledged) => restart.order(paused, acknowledged),
       reboot: () => refuseReboot(),
+      refreshDirectAccess: (on) => direct.refresh(on),
     },
     log,
   );
   const onWelcome = (welcome: Welcome) =>
-    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation, stop });
+    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation, stop, direct });
+  const direct = await openDirectWay({ ...start, hostId: claim.host, config, log, shells, link: () => link });
   const link: Link = new Link({
-    ...{ identity, version, backoff, heartbeat, log, outbox },
+    ...{ identity, version, log, outbox, backoff: config.backoff, heartbeat: config.heartbeat },
     ...{ onWelcome, onCommand, onNewRun: () => sequence.restart() },
     hello: () => ({ version, facts: factsMessage(facts) }),
-    onState: (attached, why) => voice.situation.attached(attached, why),
+    onState: (attached, why, answered) => {
+      voice.situation.attached(attached, why);
+      direct.onState(attached, why, answered);
+    },
   });
   const service = () => link.service();
-  const configuration = configurationSource({ service, ...claim, backoff });
+  const configuration = configurationSource({ service, ...claim, backoff: config.backoff });
   voice.onFailed(configuration.forget); // hpsd may say something else than before
   const job = jobOf(options, { ...start, service, configuration: configuration.ask });
   const restart = new Restart({
@@ -124,10 +130,20 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const onIdle = () => void restart.whenInstalled(configuration.ask, stop);
   const sequence = new Sequence({ steps: STEPS, job, log: options.log, event, line, onIdle });
   const working = sequence.run(stop);
-  const attached = runAttached({ link, renewal, shells }, stop).finally(() => over.abort());
-  const [end] = await Promise.allSettled([attached, working]);
-  const why = end.status === "rejected" && over.signal.reason !== RESTART ? end.reason : over.signal.reason;
-  if (isToRestart(why)) return options.restart?.((line) => log.info(line));
+  const attached = runAttached({ link, renewal, shells, direct }, stop).finally(() => over.abort());
+  await ended(options, log, over.signal, [attached, working]);
+}
+
+/** When both have ended: the restart, or the reason. */
+async function ended(
+  { restart }: InstallerOptions,
+  log: Log,
+  over: AbortSignal,
+  both: readonly [Promise<void>, Promise<void>],
+): Promise<void> {
+  const [end] = await Promise.allSettled(both);
+  const why = end.status === "rejected" && over.reason !== RESTART ? end.reason : over.reason;
+  if (isToRestart(why)) return restart?.((line) => log.info(line));
   if (end.status === "rejected" || why instanceof HpsError) throw why;
 }
 
@@ -169,13 +185,15 @@ interface Following {
   readonly restart: Restart;
   readonly situation: Situation;
   readonly stop: AbortSignal;
+  readonly direct: Pick<DirectParts, "welcomed">;
 }
 
 /** What a Welcome means for the work. */
-function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation, stop }: Following): void {
+function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation, stop, direct }: Following): void {
   if (welcome.hostId !== claim.host || welcome.installation !== claim.installation) {
     throw new HpsError("precondition", "hpsd takes this agent for that of another host or installation");
   }
+  direct.welcomed(welcome);
   restart.order(welcome.rebootPaused);
   if (welcome.finished) return void restart.whenKnown(stop);
   // While hpsd has not heard that a step failed, its leave to work is from before: a failed step is not tried again by it.

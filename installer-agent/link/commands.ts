@@ -12,6 +12,8 @@ export interface CommandHandlers {
   readonly pauseReboot: (paused: boolean, acknowledged: bigint) => void;
   /** Host mode. */
   readonly reboot: (network: boolean) => Promise<void>;
+  /** Who may enter this host directly has changed; false: nobody any more. */
+  readonly refreshDirectAccess: (on: boolean) => void;
 }
 
 /** Gives what executes a command: empty when done, else why not, in words for the operator. */
@@ -44,6 +46,8 @@ async function execute(command: Command["command"], handlers: CommandHandlers, a
       return handlers.pauseReboot(false, acknowledged);
     case "reboot":
       return handlers.reboot(command.value.network);
+    case "refreshDirectAccess":
+      return handlers.refreshDirectAccess(command.value.on);
     default:
       throw new HpsError("unimplemented", "this agent does not know that command", { hint: "compare the versions" });
   }

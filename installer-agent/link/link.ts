@@ -20,8 +20,8 @@ export interface LinkOptions extends Omit<SessionOptions, "service"> {
   readonly log: Log;
   /** hpsd cannot take what this run has to say: a new run has begun, and the work begins anew with it. */
   readonly onNewRun: () => void;
-  /** Attached now, or why not. */
-  readonly onState?: (attached: boolean, why: string) => void;
+  /** Attached now, or why not; `answered`: hpsd is there and would not have it. */
+  readonly onState?: (attached: boolean, why: string, answered: boolean) => void;
 }
 
 /** How long a connection that was replaced may serve the shells on it. */
@@ -90,7 +90,7 @@ export class Link {
     this.#options.onWelcome(welcome);
     this.#attached = true;
     this.#changed.ring();
-    this.#options.onState?.(true, "");
+    this.#options.onState?.(true, "", true);
     this.#options.log.info("attached", { host: welcome.hostId, server: welcome.serverVersion });
   }
 
@@ -119,8 +119,8 @@ export class Link {
   #waitAfter(began: number, error: unknown): number {
     const { backoff, identity, log, onState } = this.#options;
     if (this.#leaving.signal.aborted || this.#reattach) return 0;
-    onState?.(false, describeError(error));
     const verdict = verdictOn(error);
+    onState?.(false, describeError(error), verdict !== "again");
     // A host's certificate may be made good again, and nobody would start its agent.
     if (verdict === "over" && identity.peer.kind === "installer") throw error;
     if (verdict === "new-run") this.#beginRun();

@@ -10,10 +10,12 @@ interface Attachment {
   readonly link: Link;
   readonly renewal: Renewal;
   readonly shells?: Shells | undefined;
+  /** The way in while hpsd is away: it ends with the agent. */
+  readonly direct?: { readonly stop: () => Promise<void> };
 }
 
 /** Attached and renewing until `stop`; then ends the shells and leaves in order. Throws when the identity is over. */
-export async function runAttached({ link, renewal, shells }: Attachment, stop: AbortSignal): Promise<void> {
+export async function runAttached({ link, renewal, shells, direct }: Attachment, stop: AbortSignal): Promise<void> {
   const cut = new AbortController();
   const renewing = renewal.run(AbortSignal.any([stop, cut.signal]));
   const leave = () => void leaveInOrder(link, shells, stop.reason);
@@ -26,6 +28,7 @@ export async function runAttached({ link, renewal, shells }: Attachment, stop: A
     cut.abort();
     await renewing;
     await shells?.close();
+    await direct?.stop();
   }
 }
 

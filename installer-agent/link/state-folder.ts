@@ -16,6 +16,8 @@ export interface StateFolder {
   readonly image: string;
   /** Host mode: the id of the installation that made this system. */
   readonly installation: string;
+  /** Folder of the direct way: its key, its list, its recordings. */
+  readonly direct: string;
 }
 
 /** Makes the folder (0700) when it is missing; refuses one that others can enter. */
@@ -42,5 +44,6 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
     clock: join(path, "clock.json"),
     image: join(path, "image"),
     installation: join(path, "installation"),
+    direct: join(path, "direct"),
   };
 }

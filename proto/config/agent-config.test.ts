@@ -94,6 +94,7 @@ test("an agent's settings have defaults, bounds and overrides", () => {
     state: "/var/lib/hps-agent",
     heartbeat: 5000,
     backoff: { min: 500, max: 30_000 },
+    direct: { port: 6979, lostFor: 60_000, sessionSize: 64 * 1024 * 1024, size: 128 * 1024 * 1024 },
     outbox: 8 * 1024 ** 2,
   });
   expect(read("heartbeat: 1s", ["heartbeat=2s"]).heartbeat).toBe(2000);

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { DIRECT_PORT } from "../direct/list.ts";
 import { parseAbsolutePath } from "../values/absolute-path.ts";
 import { textOf } from "../values/parsed.ts";
 import type { Environment } from "./overrides.ts";
-import { durationBetween, sizeBetween } from "./scalars.ts";
+import { durationBetween, sizeBetween, wholeNumber } from "./scalars.ts";
 import { readYaml } from "./yaml-file.ts";
 
 const agentSchema = z.strictObject({
@@ -17,6 +18,19 @@ const agentSchema = z.strictObject({
     })
     .prefault({})
     .refine(({ min, max }) => min <= max, "min is longer than max"),
+  /** The way into this host while hpsd is away, where its cluster has it on. */
+  direct: z
+    .strictObject({
+      /** The port it lets operators in at; 0: any free one. */
+      port: wholeNumber(0, 65_535).prefault(String(DIRECT_PORT)),
+      /** How long hpsd must have been lost. */
+      lostFor: durationBetween("1s", "1h").prefault("60s"),
+      /** What the recording of one session may hold before the session is ended. */
+      sessionSize: sizeBetween("64KiB", "256MiB").prefault("64MiB"),
+      /** What all recordings may hold that hpsd has not taken yet. */
+      size: sizeBetween("64KiB", "4GiB").prefault("128MiB"),
+    })
+    .prefault({}),
   /** What may wait for an acknowledgement before log lines are dropped, and said to be. */
   outbox: sizeBetween("64KiB", "256MiB").prefault("8MiB"),
 });

@@ -44,8 +44,27 @@ export interface ReadLink {
 
 /** Reads a chain and checks each link against the one before. `data-loss` where it is torn, altered or of another session. */
 export async function* readChain(session: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<ReadLink, void> {
-  let waiting: Buffer = Buffer.alloc(0);
   let previous = chainStart(session);
+  let number = 0;
+  for await (const { bytes, end } of readFrames(source)) {
+    number += 1;
+    const record = linkOf(bytes, number);
+    if (!Buffer.from(record.previous).equals(previous)) throw broken(number, "does not follow the one before it");
+    previous = sha256(bytes);
+    yield { record, digest: digestText(previous), hash: previous, end };
+  }
+}
+
+/** The digest of the last link as it stands there, whatever it is: a chain that was altered is announced by it too. */
+export async function lastDigest(source: AsyncIterable<Uint8Array>): Promise<string> {
+  let last: Uint8Array = new Uint8Array();
+  for await (const { bytes } of readFrames(source)) last = bytes;
+  return digestText(sha256(last));
+}
+
+/** The links without a look into them. `data-loss` when the last is torn, with `details.torn` saying so. */
+async function* readFrames(source: AsyncIterable<Uint8Array>) {
+  let waiting: Buffer = Buffer.alloc(0);
   let number = 0;
   let end = 0;
   for await (const piece of source) {
@@ -55,13 +74,14 @@ export async function* readChain(session: string, source: AsyncIterable<Uint8Arr
       waiting = waiting.subarray(LENGTH_BYTES + size);
       number += 1;
       end += LENGTH_BYTES + size;
-      const record = linkOf(bytes, number);
-      if (!Buffer.from(record.previous).equals(previous)) throw broken(number, "does not follow the one before it");
-      previous = sha256(bytes);
-      yield { record, digest: digestText(previous), hash: previous, end };
+      yield { bytes, end };
     }
   }
-  if (waiting.length > 0) throw broken(number + 1, "is torn");
+  if (waiting.length > 0) {
+    throw new HpsError("data-loss", `the recording's chain is broken: link ${number + 1} is torn`, {
+      details: { torn: "yes" },
+    });
+  }
 }
 
 export function digestText(hash: Uint8Array): string {

@@ -5,3 +5,6 @@ export const DIRECT_LIST_CONTEXT = "hps.v1.DirectAccessList";
 
 /** From its issue to its end. */
 export const LONGEST_DIRECT_LIST_MS = 12 * 60 * 60 * 1000;
+
+/** Where agents let operators in themselves. */
+export const DIRECT_PORT = 6979;

@@ -130,6 +130,11 @@ export class RpcServer<P> {
     }
   }
 
+  /** Accepts no more connections; open ones stay, with their calls. Before `stop`. */
+  refuseConnections(): void {
+    for (const listener of this.#listeners) listener.close();
+  }
+
   get activeCalls(): number {
     return this.#active.size;
   }

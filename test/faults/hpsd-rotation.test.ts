@@ -161,7 +161,7 @@ test("revocation by hpsctl works on the next call and ends open streams within a
 test("an agent that renews keeps its shells, and loses them when its new certificate is revoked", async () => {
   number += 1;
   const host = await armHost(hpsd.admin, number);
-  const agent = await startAgent(host, hpsd.folder, "renewing");
+  const agent = await startAgent(host, hpsd.folder, { name: "renewing" });
   onTestFinished(async () => void (await agent.stop()));
   const name = `lab/h${number}`;
   const session = OperatorSession.open(hpsd.admin.shells, { host: name, term: "xterm" });

@@ -91,7 +91,7 @@ test("SIGTERM tells streams to go, leaves terminals to the next hpsd, waits for 
 });
 
 test("SIGKILL in the middle of a flood: the terminal goes on, and its recording has each byte once", async () => {
-  const agent = await startAgent(await armHost(hpsd.admin, 3), hpsd.folder, "killed");
+  const agent = await startAgent(await armHost(hpsd.admin, 3), hpsd.folder, { name: "killed" });
   onTestFinished(async () => void (await agent.stop()));
   const { shells } = await hpsd.connect();
   const session = OperatorSession.open(shells, { host: "lab/h3", term: "xterm" });
