@@ -1,3 +1,4 @@
+import { SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { Connection } from "./connection.ts";
 import { EscapeFilter, type KeyEvent } from "./escape-filter.ts";
 import type { Screen } from "./screen.ts";
@@ -25,6 +26,8 @@ export class Keyboard {
   readonly #writers: Writers;
   readonly #mayType: boolean;
   #isOwner = false;
+  /** The session waits for somebody's approval: there is no program yet that Ctrl-C could interrupt. */
+  #isWaiting = false;
   #toldReadOnly = false;
   #filter: EscapeFilter;
   #connection: Connection | undefined;
@@ -54,13 +57,20 @@ export class Keyboard {
   to(connection: Connection | undefined): void {
     this.#connection = connection;
     this.#isOwner = connection?.isOwner ?? false;
+    this.#isWaiting = connection?.session.state === SessionState.WAITING;
     // Whoever sees that the connection is lost types `~.` at once, wherever the last line ended.
     if (connection === undefined) this.#filter = new EscapeFilter(this.#escapeKey);
   }
 
+  /** The program has said something. */
+  begun(): void {
+    this.#isWaiting = false;
+  }
+
   /** Resolves when there is room for more. */
   async typed(bytes: Uint8Array): Promise<void> {
-    if (this.#connection === undefined && bytes.includes(CTRL_C)) this.#part("leave");
+    const nobodyListens = this.#connection === undefined || this.#isWaiting;
+    if (nobodyListens && bytes.includes(CTRL_C)) this.#part("leave");
     for (const event of this.#filter.feed(bytes)) await this.#act(event);
   }
 

@@ -90,7 +90,7 @@ class TerminalSession implements Disposable {
         if (message.case === "exit") return await this.#ended(message.value);
         if (message.case === "detached") return await this.#detached(message.value);
         if (message.case === "notice") await this.#say(message.value.text + this.#writers.heard(message.value));
-        else await this.#screen.show(message.value);
+        else await this.#show(message.value);
       }
       return new HpsError("unavailable", "hpsd ended the call without a word");
     } catch (error) {
@@ -101,6 +101,11 @@ class TerminalSession implements Disposable {
       this.#connection = undefined;
       this.#keyboard.to(undefined);
     }
+  }
+
+  async #show(bytes: Uint8Array): Promise<void> {
+    this.#keyboard.begun();
+    await this.#screen.show(bytes);
   }
 
   async #comeBack(lost: HpsError): Promise<Connection | number> {

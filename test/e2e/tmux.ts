@@ -1,5 +1,6 @@
 /** Terminals of tests, drawn by tmux: what a person would see of a program. */
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { must, run } from "../lab/run.ts";
 
 export interface Size {
@@ -63,6 +64,12 @@ export class TmuxScreen implements AsyncDisposable {
   /** Without colours and the cursor. */
   async text(): Promise<string> {
     return await this.#tmux("capture-pane", "-p");
+  }
+
+  /** The process id of the program. */
+  async pid(): Promise<number> {
+    const shell = (await this.#tmux("display-message", "-p", "#{pane_pid}")).trim();
+    return Number((await readFile(`/proc/${shell}/task/${shell}/children`, "utf8")).trim());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
