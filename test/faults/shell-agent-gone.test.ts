@@ -28,12 +28,12 @@ function gone(pids: readonly number[]): boolean {
 
 test("what an agent that was killed left running the next one ends, and each operator reads what happened", async () => {
   const host = await armHost(hpsd.admin, 1);
-  const first = await startAgent(host, hpsd.folder, "killed");
+  const first = await startAgent(host, hpsd.folder, { name: "killed" });
   const { terminal, command, pids } = await openBoth("lab/h1");
   const ended = Promise.all([terminal.exit(), command.exit()]);
   await first.stop("SIGKILL");
   expect(gone(pids)).toBe(false);
-  const second = await startAgent(host, hpsd.folder, "killed");
+  const second = await startAgent(host, hpsd.folder, { name: "killed" });
   onTestFinished(async () => void (await second.stop()));
   await until("nothing is left", 10_000, () => gone(pids));
   expect(await ended).toMatchObject([
