@@ -208,6 +208,8 @@ const ROW = {
     approver: "",
     endsAt: null,
     idleLimit: 0,
+    certificate: "",
+    strict: false,
     recorded: true,
     startedAt: 1,
     endedAt: null,

@@ -7,6 +7,7 @@ import { shellAccess } from "./schema/0004-shell-access/shell-access.ts";
 import { removedRecordings } from "./schema/0005-removed-recordings/removed-recordings.ts";
 import { sessionAddress } from "./schema/0006-session-address/session-address.ts";
 import { keptByAgent } from "./schema/0007-kept-by-agent/kept-by-agent.ts";
+import { sessionOwner } from "./schema/0008-session-owner/session-owner.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0005-removed-recordings", up: removedRecordings },
   { name: "0006-session-address", up: sessionAddress },
   { name: "0007-kept-by-agent", up: keptByAgent },
+  { name: "0008-session-owner", up: sessionOwner },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

@@ -14,6 +14,8 @@ const SESSION = {
     approver: "",
     endsAt: null,
     idleLimit: 0,
+    certificate: "",
+    strict: false,
   },
 };
 const END = { endedAt: 2, exitCode: null, endReason: "", recordingBytes: 0, recordingDigest: "", recorded: true };

@@ -37,6 +37,10 @@ export interface SessionRow {
   readonly endsAt: number | null;
   /** A terminal ends when nobody types for so many milliseconds; 0 without a limit. */
   readonly idleLimit: number;
+  /** Fingerprint of the certificate it was begun with. */
+  readonly certificate: string;
+  /** Its cluster wants no shell without a recording. */
+  readonly strict: boolean;
 }
 
 export type NewSession = Omit<SessionRow, "cluster" | "recordingRemovedAt" | keyof SessionEnd>;
@@ -98,6 +102,8 @@ function valuesOf(session: Omit<NewSession, "id">) {
     approver: session.approver,
     ends_at: session.endsAt,
     idle_limit: session.idleLimit,
+    certificate: session.certificate,
+    strict: session.strict ? 1 : 0,
   };
 }
 
@@ -174,5 +180,7 @@ function sessionOf(row: Joined): SessionRow {
     approver: row.approver,
     endsAt: row.ends_at,
     idleLimit: row.idle_limit,
+    certificate: row.certificate,
+    strict: row.strict === 1,
   };
 }

@@ -88,20 +88,23 @@ test("a role that shrinks ends the session of a client that is gone; one that is
     .toMatch(/^alice may no longer enter shells of host lab\/h1/);
 });
 
-test("a revoked certificate ends a detached session within a second, and takes its watcher out", async () => {
+test("a revoked certificate ends a detached session within a second, and its watchers are told why", async () => {
   await using rig = await startShellRig();
   const session = terminal(rig.operator);
   const { id } = await session.session;
   const pid = await shellPid(session);
   await session.send({ case: "detach", value: {} });
   await session.last();
+  const watcher = OperatorSession.attach(await rig.operatorNamed("bob", OPERATOR), { session: id });
+  await watcher.session;
+  const told = watcher.exit();
   const { store, certificates } = rig.identity;
   const revoke = async () =>
     await store.write((tx) => certificates.revoke(tx, { serial: rig.operatorSerial }, "laptop stolen"));
   expect(await endsWithin(rig, pid, revoke)).toBeLessThan(1000);
-  await expect
-    .poll(async () => (await rig.shells.get(id)).endReason)
-    .toBe("alice was thrown out: its certificate is revoked: laptop stolen");
+  const reason = "alice was thrown out: its certificate is revoked: laptop stolen";
+  expect(await told).toMatchObject({ reason });
+  await expect.poll(async () => (await rig.shells.get(id)).endReason).toBe(reason);
 });
 
 test("a certificate that expires in the middle ends the call, and the session waits for a renewed one", async () => {

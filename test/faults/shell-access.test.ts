@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { connect, type Hps } from "../../client/sdk/connect.ts";
 import { hpsctl } from "../../client/testing/hpsctl.ts";
-import type { Session } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { type Session, SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { OperatorSession } from "../e2e/operator-session.ts";
 import { armHost } from "./load-agents.ts";
 import { startAgent } from "./real-agent.ts";
@@ -165,6 +165,24 @@ test("hpsctl audit tells who, host, why, from where, when, command, exit, bytes,
   });
   const tries: Event[] = JSON.parse(await ctl("audit", "--refused", "--target", `session:${id}`, "-o", "json"));
   expect(tries).toMatchObject([{ actor: actor("erin"), reason: "erin asked to approve its own session" }]);
+});
+
+test("a restarted hpsd still knows by which certificate a terminal was begun, and ends it when that is revoked", async () => {
+  const gina = await operator("gina", "operator");
+  const session = terminal(gina.hps);
+  const { id } = await session.session;
+  await session.send({ case: "detach", value: {} });
+  await session.last();
+  expect(await hpsd.program().stop()).toBe(0);
+  await hpsd.start();
+  await until("the agent goes on with it", 20_000, async () => (await sessionOf(id)).state === SessionState.DETACHED);
+  const certificates = JSON.parse(
+    await ctl("cert", "ls", "--identity", "spiffe://lab.example/operator/gina", "-o", "json"),
+  );
+  expect(await overAfter(id, "cert", "revoke", certificates[0].serial, "--reason", "stolen", "--yes")).toBeLessThan(
+    1000,
+  );
+  expect((await sessionOf(id)).endReason).toBe("gina was thrown out: its certificate is revoked: stolen");
 });
 
 interface Event {

@@ -7,20 +7,30 @@ type Roles = ReadonlyMap<string, Role> | undefined;
 /** Ends every call that fits, and those about to be let in: `endCalls` of the RPC server. */
 export type EndCalls = (which: (caller: Caller) => boolean, reason: HpsError) => void;
 
+/** Quick, does not throw. */
+type CertificatesEnded = (gone: ReadonlySet<string>, reason: HpsError) => void;
+
 /**
  * Tells whoever holds calls open that the right to some of them is gone: their certificate no longer opens anything, or
  * their operator's roles shrank. Certificates that expire are the servers' own to watch (`expiryOf`).
  */
 export class LiveCalls {
   readonly #ends: EndCalls[] = [];
+  readonly #listeners: CertificatesEnded[] = [];
 
   /** For each server: what `end` is asked holds for calls it is still deciding too. */
   connect(end: EndCalls): void {
     this.#ends.push(end);
   }
 
+  /** For what goes on without a call: the fingerprints of certificates that open nothing any more. */
+  onCertificatesEnded(listener: CertificatesEnded): void {
+    this.#listeners.push(listener);
+  }
+
   certificatesEnded(fingerprints: readonly string[], reason: HpsError): void {
     const gone = new Set(fingerprints);
+    for (const listener of this.#listeners) listener(gone, reason);
     this.#end(({ principal }) => principal.kind !== "nobody" && gone.has(principal.certificate.fingerprint), reason);
   }
 

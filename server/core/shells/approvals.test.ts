@@ -23,6 +23,8 @@ const ROW: SessionRow = {
     approver: "",
     endsAt: null,
     idleLimit: 0,
+    certificate: "",
+    strict: false,
   },
 };
 

@@ -123,7 +123,13 @@ export class KeptRecordings {
       ...{ id: wish.session, hostId: caller.principal.hostId, ...host, operator: begin.operator },
       ...{ command: start.command, reason: start.reason, address: begin.address, agentRun: "", approver: "" },
       ...{ startedAt, endedAt, endsAt: null, idleLimit: 0, exitCode, endReason, recorded: true, keptByAgent: true },
-      ...{ recordingBytes: recording.bytes, recordingDigest: recording.digest, recordingRemovedAt: null },
+      ...{
+        recordingBytes: recording.bytes,
+        recordingDigest: recording.digest,
+        recordingRemovedAt: null,
+        certificate: "",
+        strict: false,
+      },
     };
     const more = { chain: wish.digest, list: String(begin.counter) };
     await this.#records.kept(row, actorOfCaller(caller), ending, more);

@@ -79,7 +79,8 @@ export class OpenSessions {
     const { recording, clock } = this.#deps;
     const free = this.#slots.take(row.hostId);
     try {
-      const recorder = await Recorder.reopen(this.#recorderOptions(recording), row, clock());
+      const options = this.#recorderOptions(row.strict ? "strict" : recording);
+      const recorder = await Recorder.reopen(options, row, clock());
       return this.#add(row, { recorder, free, who: HPSD, restored: true });
     } catch (error) {
       free();

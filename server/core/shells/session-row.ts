@@ -29,9 +29,15 @@ export function openRow({ id, caller, hostId, start, terms }: Asked, beginning: 
   const endsAt = terms.timeLimit > 0 ? startedAt + terms.timeLimit : null;
   return {
     ...{ id, hostId, ...host, ...who(caller), command, reason, startedAt, agentRun, approver },
+    ...{ certificate: fingerprintOf(caller), strict: terms.strictRecording },
     ...{ endsAt, idleLimit: terms.idleLimit, endedAt: null, exitCode: null, endReason: "" },
     ...{ recordingBytes: 0, recordingDigest: "", recorded: true, recordingRemovedAt: null },
   };
+}
+
+/** Of the certificate an operator called with. */
+export function fingerprintOf({ principal }: Caller): string {
+  return principal.kind === "operator" ? principal.certificate.fingerprint : "";
 }
 
 /** As sessions name who calls. */

@@ -73,7 +73,7 @@ async function openRig(roles: Readonly<Record<string, Role>> = { alice: "operato
       joinedAt: 1,
     }));
     const session = {
-      row: { id: "s", hostId, clusterId, host: "h1", operator },
+      row: { id: "s", hostId, clusterId, host: "h1", operator, certificate: `first of ${operator}` },
       participants,
       judged: (id: string, verdict: ShellWish | HpsError) => {
         if (!(verdict instanceof HpsError)) return;
@@ -85,7 +85,7 @@ async function openRig(roles: Readonly<Record<string, Role>> = { alice: "operato
         rights.forget(session);
       },
     };
-    rights.watch(session, operatorCaller("operator", clusterId, operator));
+    rights.watch(session);
     return { said, session };
   };
   return {
@@ -172,16 +172,19 @@ test("a host that is deleted ends its sessions", async () => {
 
 test("a revoked certificate ends what was begun by it, and changed roles end nothing by themselves", async () => {
   await using rig = await openRig();
-  const [alice, bob] = [operatorCaller("operator", rig.clusterId, "alice"), rig.watch("bob")];
-  const { said, session } = rig.watch("alice");
-  rig.rights.watch(session, alice);
+  const alice = operatorCaller("operator", rig.clusterId, "alice");
+  const [begun, back, bob] = [rig.watch("alice"), rig.watch("alice"), rig.watch("bob")];
+  // Its owner is back by a renewed certificate.
+  rig.rights.watch(back.session, alice);
   const revoked = new HpsError("unauthenticated", "your certificate is revoked: stolen");
   rig.live.operatorChanged("alice", new Map([[rig.clusterId, "operator"]]));
   rig.live.operatorChanged("alice", new Map());
-  expect(said).toEqual([]);
+  expect(begun.said).toEqual([]);
+  const sentence = "END alice was thrown out: its certificate is revoked: stolen";
+  rig.live.certificatesEnded(["first of alice"], revoked);
+  expect([begun.said, back.said, bob.said]).toEqual([[sentence], [], []]);
   rig.live.certificatesEnded([alice.principal.certificate.fingerprint], revoked);
-  expect(said).toEqual(["END alice was thrown out: its certificate is revoked: stolen"]);
-  expect(bob.said).toEqual([]);
+  expect([back.said, bob.said]).toEqual([[sentence], []]);
 });
 
 test("rights that cannot be read are read again", async () => {

@@ -5,16 +5,17 @@ import type { Db, HpsStore } from "../../store/database.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import type { Clock } from "../audit/audit.ts";
 import type { Changes } from "../changes/changes.ts";
-import type { EndCalls, LiveCalls } from "../identity/live-calls.ts";
+import type { LiveCalls } from "../identity/live-calls.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Seat } from "./participant.ts";
 import type { Outcome } from "./session-outcome.ts";
+import { fingerprintOf } from "./session-row.ts";
 import { operatorNamed, shellFacts } from "./shell-admission.ts";
 import { rightEnded, rightOf, type ShellFacts, type ShellWish } from "./shell-policy.ts";
 
 /** A session whose people are judged anew whenever something about their rights changes. */
 export interface JudgedSession {
-  readonly row: Pick<SessionRow, "id" | "hostId" | "clusterId" | "host" | "operator">;
+  readonly row: Pick<SessionRow, "id" | "hostId" | "clusterId" | "host" | "operator" | "certificate">;
   readonly participants: readonly Seat[];
   /** What a participant may do from now on; with an error nothing, and its output ends with it. */
   judged(participant: string, verdict: ShellWish | HpsError): void;
@@ -25,7 +26,7 @@ export interface ShellRightsDeps {
   readonly store: HpsStore;
   readonly clock: Clock;
   readonly changes: Pick<Changes, "listen">;
-  readonly live: Pick<LiveCalls, "connect">;
+  readonly live: Pick<LiveCalls, "onCertificatesEnded">;
   /** For the log: rights that could not be read. Must not throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -51,13 +52,14 @@ export class ShellRights {
     deps.changes.listen((change) => {
       if (KINDS.has(change.kind)) this.#judgeTouched(change);
     });
-    deps.live.connect((which, reason) => this.#certificatesEnded(which, reason));
+    deps.live.onCertificatesEnded((gone, reason) => this.#certificatesEnded(gone, reason));
   }
 
   /** From its beginning, and again when its owner or anybody comes: what let them in may be over already. */
   watch(session: JudgedSession, owner?: Caller): void {
-    const watched = this.#sessions.get(session) ?? { owner, until: Number.POSITIVE_INFINITY };
-    this.#sessions.set(session, owner === undefined ? watched : { ...watched, owner });
+    const known = this.#sessions.get(session);
+    const certificate = owner === undefined ? (known ?? session.row).certificate : fingerprintOf(owner);
+    this.#sessions.set(session, { certificate, until: known?.until ?? Number.POSITIVE_INFINITY });
     this.#judgeSoon([session]);
   }
 
@@ -127,11 +129,9 @@ export class ShellRights {
   }
 
   /** A session outlives its owner's client, so that the owner's call may not be there to be ended. */
-  #certificatesEnded(which: Parameters<EndCalls>[0], reason: HpsError): void {
-    // Changed roles are judged: they may still be enough.
-    if (reason.code === "aborted") return;
-    for (const [session, { owner }] of this.#sessions) {
-      if (owner === undefined || !which(owner)) continue;
+  #certificatesEnded(gone: ReadonlySet<string>, reason: HpsError): void {
+    for (const [session, { certificate }] of this.#sessions) {
+      if (!gone.has(certificate)) continue;
       const why = `${session.row.operator} was thrown out: ${reason.message.replace(/^your /, "its ")}`;
       void session.end({ code: null, signal: 0, reason: why });
     }
@@ -139,8 +139,8 @@ export class ShellRights {
 }
 
 interface Watched {
-  /** The call by which its owner is there, or was last. */
-  readonly owner: Caller | undefined;
+  /** Fingerprint of the one by which its owner is there, or was last. */
+  readonly certificate: string;
   /** When the first right of somebody in it ends by the clock. */
   readonly until: number;
 }

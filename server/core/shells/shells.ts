@@ -76,7 +76,7 @@ export interface ShellsDeps extends SessionRecordsDeps {
   readonly admission: Pick<ShellAdmission, "open" | "join">;
   readonly refusals: RecordsRefusals;
   /** Whose certificates open nothing any more. */
-  readonly live: Pick<LiveCalls, "connect">;
+  readonly live: Pick<LiveCalls, "onCertificatesEnded">;
   /** For the log: a recording or a row that could not be written. Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly limits?: Partial<ShellLimits>;
@@ -133,7 +133,7 @@ export class Shells {
     const row = await this.#rowOf(asked, "");
     if (!presence.isAttached(hostId)) throw notAttached(row.host);
     if (kind === "allowed") return await this.#open(asked, row, signal);
-    return await this.#approvals.ask(caller, row, async (approver) => {
+    return await this.#approvals.ask(caller, { ...row, agentRun: "" }, async (approver) => {
       // What was asked of the operator then is asked again: it waited for some time.
       await admission.open(caller, hostId, start);
       if (!presence.isAttached(hostId)) throw notAttached(row.host);
@@ -227,7 +227,8 @@ export class Shells {
     let rows = await this.list(query);
     for (let last = rows.at(-1); last !== undefined; last = rows.at(-1)) {
       for (const row of rows) {
-        const waits = row.command.length === 0 && (await this.#restored(row));
+        // One that waited for its approval is on no agent.
+        const waits = row.command.length === 0 && row.agentRun !== "" && (await this.#restored(row));
         if (!waits) await this.#endLeft(row);
         recovered[waits ? "waiting" : "ended"] += 1;
       }

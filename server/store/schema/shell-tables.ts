@@ -30,6 +30,10 @@ export interface SessionTable {
   idle_limit: Generated<number>;
   /** 1 when it went past hpsd and its agent brought the recording later. */
   kept_by_agent: Generated<number>;
+  /** Fingerprint of the certificate it was begun with. */
+  certificate: Generated<string>;
+  /** 1 where its cluster wants no shell without a recording. */
+  strict: Generated<number>;
 }
 
 /** Who may enter or watch shells beside those whose role is enough. */
