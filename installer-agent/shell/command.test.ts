@@ -127,3 +127,13 @@ test("a flood nobody reads waits in the program", async () => {
   expect(await rig.exit).toMatchObject({ code: 0 });
   expect(rig.output().length).toBe(20_000_000);
 });
+
+test("what multiplies while it is ended is ended all the same", async () => {
+  const script =
+    "f() { trap '' HUP; n=0; while [ $n -lt 200 ]; do (exec sleep 1020) & n=$((n+1)); done; }; echo $$; f; wait";
+  const rig = await command("sh", "-c", script);
+  const session = Number((await rig.shows(/(\d+)\n/))[1]);
+  rig.hangUp();
+  await expect.poll(() => rig.sessions.count, { timeout: 10_000 }).toBe(0);
+  expect(await processesOf(session)).toEqual([]);
+});

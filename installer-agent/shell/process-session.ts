@@ -14,6 +14,8 @@ interface ProcessStat {
 }
 
 const POLL_MS = 20;
+/** For the kernel to end what was killed; only what waits for a device that does not answer takes longer. */
+const KILL_MS = 10_000;
 /** Counted from the state. */
 const START_FIELD = 19;
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
@@ -25,7 +27,7 @@ const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 export async function endProcessSession(session: number, graceMs: number): Promise<void> {
   await signalSession(session, [SIGHUP, SIGCONT]);
   if (await isGone(session, graceMs)) return;
-  for (const until = performance.now() + graceMs; performance.now() < until; ) {
+  for (const until = performance.now() + KILL_MS; performance.now() < until; ) {
     // Again each time: a process may have started another while we looked.
     await signalSession(session, [SIGKILL]);
     if (await isGone(session, POLL_MS)) return;
@@ -65,9 +67,14 @@ async function signalSession(session: number, signals: readonly number[]): Promi
   }
 }
 
+/** One look can miss a process whose parent started it and was gone while we looked; two in a row cannot. */
+async function isEmpty(session: number): Promise<boolean> {
+  return (await processesOf(session)).length === 0;
+}
+
 async function isGone(session: number, withinMs: number): Promise<boolean> {
   for (const until = performance.now() + withinMs; ; await delay(POLL_MS)) {
-    if ((await processesOf(session)).length === 0) return true;
+    if ((await isEmpty(session)) && (await isEmpty(session))) return true;
     if (performance.now() >= until) return false;
   }
 }
