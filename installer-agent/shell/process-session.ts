@@ -67,7 +67,7 @@ async function signalSession(session: number, signals: readonly number[]): Promi
   }
 }
 
-/** One look can miss a process whose parent started it and was gone while we looked; two in a row cannot. */
+/** One look can miss a process whose parent started it and was gone while we looked: so nobody looks once. */
 async function isEmpty(session: number): Promise<boolean> {
   return (await processesOf(session)).length === 0;
 }
