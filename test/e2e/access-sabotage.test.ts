@@ -57,8 +57,9 @@ class OpenAccess extends Access {
 
 /** The shells' own check asks for someone who may. */
 function openAdmission({ admission }: Core): void {
-  const { join, open } = admission;
+  const { join, may, open } = admission;
   admission.open = (_, hostId, opening) => open.call(admission, ROOT, hostId, opening);
+  admission.may = (_, hostId, wish) => may.call(admission, ROOT, hostId, wish);
   admission.join = (_, session, wish) => join.call(admission, ROOT, session, wish);
 }
 
