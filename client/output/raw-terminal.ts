@@ -1,3 +1,4 @@
+import { MAX_SIDE } from "../../proto/values/terminal.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Bytes go through as they are, Ctrl-C too, until it is disposed of. */
@@ -8,7 +9,11 @@ export async function rawMode({ stdin }: Terminal): Promise<Disposable> {
   return { [Symbol.dispose]: makeRaw(fd) };
 }
 
-/** Size of the terminal's window; 80 × 24 where it does not tell. */
+/** Size of the terminal's window, as a session can have it; 80 × 24 where it does not tell. */
 export function windowSize({ stdout }: Terminal): { readonly rows: number; readonly columns: number } {
-  return { rows: stdout.rows || 24, columns: stdout.columns || 80 };
+  return { rows: within(stdout.rows || 24), columns: within(stdout.columns || 80) };
+}
+
+function within(side: number): number {
+  return Math.min(side, MAX_SIDE);
 }

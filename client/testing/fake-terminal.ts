@@ -9,6 +9,8 @@ export interface FakeTerminal extends Terminal {
   readonly bytes: () => Buffer;
   /** Ctrl-C, unless another signal is named. */
   readonly interrupt: (signal?: InterruptSignal) => void;
+  /** The process ends, without a word. */
+  readonly exitNow: () => void;
   readonly stdin: PassThrough & { isTTY?: boolean };
 }
 
@@ -25,6 +27,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
   const [stderr, errors] = collector(tty);
   const stdin = Object.assign(new PassThrough(), { isTTY: tty });
   if (input !== undefined) stdin.end(input);
+  const atExit = new Set<() => void>();
   const interrupts = new Interrupts(() => undefined);
   return {
     environment,
@@ -33,7 +36,13 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     stderr,
     signal: interrupts.signal,
     takeInterrupt: interrupts.take,
-    atExit: () => ({ [Symbol.dispose]: () => undefined }),
+    atExit: (work) => {
+      atExit.add(work);
+      return { [Symbol.dispose]: () => atExit.delete(work) };
+    },
+    exitNow: () => {
+      for (const work of atExit) work();
+    },
     now: Date.now,
     printed: () => Buffer.concat(printed).toString(),
     errors: () => Buffer.concat(errors).toString(),

@@ -12,7 +12,8 @@ export interface WindowSize {
 }
 
 const TERMINAL_TYPE = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,63}$/;
-const MAX_SIDE = 1000;
+/** Of a window, in characters. */
+export const MAX_SIDE = 1000;
 /** Of Linux: 1 to 64. */
 const MAX_SIGNAL = 64;
 
