@@ -100,9 +100,10 @@ export class ListKeeper {
 
   /** Call now and then. */
   async note(): Promise<void> {
-    const { wall } = this.#options.clocks();
     const kept = this.#kept;
-    if (kept === undefined || wall < kept.arrival.latest + NOTE_MS) return;
+    if (kept === undefined) return;
+    const { wall } = this.#options.clocks();
+    if (wall < kept.arrival.latest + NOTE_MS) return;
     this.#kept = { ...kept, arrival: { ...kept.arrival, latest: wall } };
     await writeKeptList(this.#file, this.#kept);
   }
