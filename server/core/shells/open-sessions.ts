@@ -1,7 +1,7 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import { type AuditActor, actorOfCaller } from "../audit/audit.ts";
-import { Recorder, type RecorderOptions } from "./recorder.ts";
+import { digestOfRecording, Recorder, type RecorderOptions } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
 import type { RecordingRoom } from "./recording-room.ts";
 import type { SessionRecords } from "./session-records.ts";
@@ -86,6 +86,17 @@ export class OpenSessions {
       free();
       throw error;
     }
+  }
+
+  /** Ends what an earlier hpsd left and nobody can go on with; its recording is made whole as far as it goes. */
+  async endLeft(row: SessionRow, reason: string): Promise<void> {
+    const { records, folder, clock } = this.#deps;
+    const end = { code: null, reason, traffic: {} };
+    const recorder = await Recorder.reopen(this.#recorderOptions("best-effort"), row, clock());
+    const recording = recorder.complete
+      ? await recorder.finish(end)
+      : await digestOfRecording(folder, row.id, row.command);
+    await records.end(row, HPSD, { ...end, signal: 0, recording }, recording.digest !== "");
   }
 
   /** Another run of an agent knows nothing of the sessions of the run before. */

@@ -141,7 +141,12 @@ test("after a restart a terminal waits for its agent and goes on in the same rec
   const { id } = session.row;
   // As after SIGKILL: the first hpsd does nothing more.
   const shells = await restart(rig);
-  expect(await shells.get(command.session.row.id)).toMatchObject({ endReason: "hpsd ended before the session did" });
+  const left = (await rig.file(command.session, "jsonl")).toString("utf8");
+  expect(JSON.parse(left.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({ exit: null });
+  expect(await shells.get(command.session.row.id)).toMatchObject({
+    endReason: "hpsd ended before the session did",
+    recordingDigest: `sha256:${createHash("sha256").update(left).digest("hex")}`,
+  });
   expect(shells.live(id)).toMatchObject({ state: "host-lost", participants: [] });
   const link = await shells.resume(asked(id, 2, 12, 9));
   expect(await next(link)).toEqual({ case: "recorded", value: 7n });

@@ -14,7 +14,7 @@ import type { AgentLink } from "./agent-links.ts";
 import { Approvals, type Review } from "./approvals.ts";
 import { type HoldLimits, OpenSessions } from "./open-sessions.ts";
 import type { Participant } from "./participant.ts";
-import { digestOfRecording, type Recorder } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
 import type { RecordingRoom } from "./recording-room.ts";
 import { SessionKeeper } from "./session-keeper.ts";
@@ -229,7 +229,7 @@ export class Shells {
       for (const row of rows) {
         // One that waited for its approval is on no agent.
         const waits = row.command.length === 0 && row.agentRun !== "" && (await this.#restored(row));
-        if (!waits) await this.#endLeft(row);
+        if (!waits) await this.#sessions.endLeft(row, AFTER_CRASH);
         recovered[waits ? "waiting" : "ended"] += 1;
       }
       rows = await this.list({ ...query, before: last });
@@ -260,12 +260,6 @@ export class Shells {
       this.#deps.onError(error);
       return false;
     }
-  }
-
-  async #endLeft(row: SessionRow): Promise<void> {
-    const recording = await digestOfRecording(this.#deps.folder, row.id, row.command);
-    const ending = { code: null, signal: 0, reason: AFTER_CRASH, recording, traffic: {} };
-    await this.#records.end(row, { actor: "hpsd", address: "" }, ending, recording.digest !== "");
   }
 
   #served(id: string): ShellSession {
