@@ -52,11 +52,15 @@ test("groups, their commands, options and choices", async () => {
 test("hosts that exist now, and nothing a shell would have to quote", async () => {
   const hosts = [testHost(1), testHost(2), testHost(3, { name: "$(reboot)" })];
   const listImages = async () => ({ images: [{ name: "debian/base:12" }], nextPageToken: "" });
-  const server = await start({ hosts: hostReaders(hosts), images: { listImages } });
+  const shells = { listSessions: async () => ({ sessions: [{ id: "s1" }] }) };
+  const grants = { listGrants: async () => ({ grants: [{ id: "g1" }] }) };
+  const server = await start({ hosts: hostReaders(hosts), images: { listImages }, shells, grants });
   expect(await offered(server, "host", "arm", "")).toEqual(["web0001", "web0002"]);
   expect(await offered(server, "shell", "lab/")).toEqual(["lab/web0001", "lab/web0002"]);
   expect(await offered(server, "install", "web0001", "--image", "deb")).toEqual(["debian/base:12"]);
   expect(await offered(server, "image", "rm", "")).toEqual(["debian/base:12"]);
+  expect(await offered(server, "session", "approve", "")).toEqual(["s1"]);
+  expect(await offered(server, "grant", "rm", "")).toEqual(["g1"]);
   expect(await offered(server, "--context", "")).toEqual(["test"]);
   expect(await offered(NOWHERE, "host", "arm", "")).toEqual([]);
 });

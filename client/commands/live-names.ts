@@ -8,7 +8,7 @@ import { collect } from "./collect.ts";
 const LIMIT_MS = 1500;
 const MOST = 200;
 
-/** Names of objects that exist now, for what an argument or option is called: `host`, `hosts`, `cluster`, `image`, `context`. */
+/** Names of objects that exist now, for what an argument or option is called: `host`, `hosts`, `cluster`, `session`, … */
 export async function liveNames(terminal: Terminal, kind: string, prefix: string): Promise<readonly string[]> {
   try {
     if (kind === "context") return await contexts(terminal);
@@ -31,6 +31,13 @@ async function ask(hps: Hps, kind: string, prefix: string): Promise<readonly str
   if (kind === "image" || kind === "images") {
     const images = hps.listImages({ cluster: hps.cluster ?? "" }, options);
     return (await collect(images, MOST)).map(({ name }) => name);
+  }
+  if (kind === "session") {
+    const sessions = hps.listSessions({ cluster: hps.cluster ?? "" }, options);
+    return (await collect(sessions, MOST)).map(({ id }) => id);
+  }
+  if (kind === "grant") {
+    return (await collect(hps.listGrants({ cluster: hps.cluster ?? "" }, options), MOST)).map(({ id }) => id);
   }
   if (kind === "operator") return (await collect(hps.listOperators(options), MOST)).map(({ name }) => name);
   return [];
