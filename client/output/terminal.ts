@@ -3,7 +3,11 @@ import type { Environment } from "../../proto/config/overrides.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { InterruptTaker } from "./interrupts.ts";
 
-type Keyboard = Readable & { readonly isTTY?: boolean; readonly fd?: number };
+type Keyboard = Readable & {
+  readonly isTTY?: boolean;
+  readonly fd?: number;
+  readonly setRawMode?: (raw: boolean) => unknown;
+};
 export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** Where hpsctl runs: all it knows of the world outside. Made by main alone. */
