@@ -6,10 +6,11 @@ import { bundleWeb } from "../server/http/web-bundle.ts";
 
 const shared = { ...BUNDLE_OPTIONS, outdir: "dist" };
 
-/** One file each: hpsd finds store-worker.js beside its own code. */
+/** One file each: hpsd finds its threads beside its own code. */
 const WHOLE = {
   hpsd: "server/main.ts",
   "store-worker": "server/store/store-worker.ts",
+  "screen-worker": "server/core/shells/screen-worker.ts",
 };
 
 rmSync("dist", { recursive: true, force: true });

@@ -63,6 +63,11 @@ const KEEPERS: readonly {
   { packages: ["kysely", "better-sqlite3"], only: ["server/store"], because: "nothing else knows the database" },
   { packages: ["node-pty"], only: ["installer-agent/shell"], because: "a terminal lives in the agent" },
   { packages: ["ws"], only: ["server/http"], because: "WebSockets have one door, which bounds what they hold" },
+  {
+    packages: ["@xterm/headless", "@xterm/addon-serialize"],
+    only: ["server/core/shells"],
+    because: "screens are rebuilt there",
+  },
   { packages: ["@xterm/xterm", "@xterm/addon-fit"], only: ["server/http/web"], because: "hpsd draws no terminal" },
   { packages: ["fastify", "@fastify/rate-limit"], only: ["server/http"], because: "HTTPS has one door" },
   {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import headless from "@xterm/headless";
 import { expect, test } from "vitest";
 import { ParticipantRole, SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { OperatorSession } from "./operator-session.ts";
@@ -14,6 +15,39 @@ function terminal(rig: ShellRig): OperatorSession {
 async function idOf(session: OperatorSession): Promise<string> {
   return (await session.session).id;
 }
+
+/** Reads on, and keeps no more than the end of a flood. */
+async function readsTo(session: OperatorSession, pattern: RegExp): Promise<void> {
+  while (!pattern.test(session.text)) {
+    session.output.splice(0, session.output.length - 2);
+    if ((await session.next()) === undefined) throw new Error(`ended without ${pattern}`);
+  }
+}
+
+test("two watchers, one of which stops reading: neither the owner nor the other sees a stall", async () => {
+  await using rig = await startShellRig();
+  const owner = terminal(rig);
+  const session = await idOf(owner);
+  await owner.type("echo ready-$((1 + 1))\n");
+  await owner.shows(/ready-2/);
+  const bob = await rig.operatorNamed("bob", ROLES);
+  const [reads, stops] = [OperatorSession.attach(bob, { session }), OperatorSession.attach(bob, { session })];
+  expect((await reads.session).participants).toMatchObject([
+    { operator: "alice", role: ParticipantRole.OWNER },
+    { operator: "bob", role: ParticipantRole.WATCHER },
+  ]);
+  await stops.session;
+  const read = [readsTo(owner, /mark-2/), readsTo(reads, /mark-2/)];
+  await owner.type("head -c 20000000 /dev/zero | tr '\\0' x; echo; echo mark-$((1 + 1))\n");
+  await Promise.all(read);
+  expect(rig.shells.bufferedBytes.get(session)).toBeLessThan(4 * 1024 * 1024);
+  await owner.type("exit 3\n");
+  expect(await owner.exit()).toMatchObject({ code: 3 });
+  expect(await reads.exit()).toMatchObject({ code: 3 });
+  // What was on its way to the one that stopped comes first, then that it missed something, then the end.
+  expect(await stops.exit()).toMatchObject({ code: 3 });
+  expect(stops.notices.at(-1)).toMatch(/^you fell behind: [1-9]\d{6,} bytes/);
+});
 
 test("only who may write types, and the owner says who that is", async () => {
   await using rig = await startShellRig();
@@ -100,4 +134,45 @@ test("an operator whose certificate is revoked takes its own session with it, an
     state: SessionState.OPEN,
     participants: [{ operator: "bob", role: ParticipantRole.OWNER }],
   });
+});
+
+/** What a terminal shows that was sent all of this. */
+async function screenOf(bytes: Uint8Array, { rows, columns } = WINDOW) {
+  const terminal = new headless.Terminal({ rows, cols: columns, allowProposedApi: true });
+  await new Promise<void>((resolve) => terminal.write(bytes, resolve));
+  const { active } = terminal.buffer;
+  const lines = Array.from({ length: rows }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true));
+  return { lines: lines.map((line) => line?.trimEnd()), cursor: [active.cursorX, active.cursorY], screen: active.type };
+}
+
+test("an editor that was left is on the screen again for who comes back and for who watches", async () => {
+  await using rig = await startShellRig();
+  const first = terminal(rig);
+  const session = await idOf(first);
+  await first.type("PS1='$ '; vi -u NONE -N +'set ruler'\n");
+  await first.shows(/\[No Name\]|0,0-1/);
+  await first.type("iwords in the editor\x1b");
+  // Out of insert mode the cursor stands on the last letter.
+  await first.shows(/words in the editor[\s\S]*1,20[\s\S]*1,19/);
+  const before = await screenOf(Buffer.concat(first.output));
+  expect(before.screen).toBe("alternate");
+  await first.send({ case: "detach", value: {} });
+  await first.last();
+  const bob = await rig.operatorNamed("bob", ROLES);
+  for (const [operator, write] of [
+    [bob, false],
+    [rig.operator, true],
+  ] as const) {
+    const again = OperatorSession.attach(operator, { session, write, window: WINDOW });
+    await again.shows(/words in the editor/);
+    expect(await screenOf(Buffer.concat(again.output))).toEqual(before);
+    if (!write) {
+      again.cancel();
+      continue;
+    }
+    await again.type(":q!\r");
+    while (!again.text.endsWith("$ ")) await again.next();
+    await again.type("exit 6\n");
+    expect(await again.exit()).toMatchObject({ code: 6 });
+  }
 });

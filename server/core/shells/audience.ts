@@ -11,11 +11,19 @@ export class Audience {
   readonly #isTerminal: boolean;
   readonly #all = new Set<SessionParticipant>();
   readonly #gone = Promise.withResolvers<void>();
+  /** Bytes of the program's output that were shown, since the session's beginning. */
+  #shown: number;
   #isOver = false;
   #changed: PromiseWithResolvers<void> | undefined;
 
-  constructor({ isTerminal }: { readonly isTerminal: boolean }) {
+  /** `shown`: what an earlier hpsd has shown. */
+  constructor({ isTerminal, shown }: { readonly isTerminal: boolean; readonly shown: number }) {
     this.#isTerminal = isTerminal;
+    this.#shown = shown;
+  }
+
+  get shown(): number {
+    return this.#shown;
   }
 
   get all(): readonly SessionParticipant[] {
@@ -65,6 +73,7 @@ export class Audience {
       this.#changed ??= Promise.withResolvers<void>();
       await this.#changed.promise;
     }
+    this.#shown += output.value.length;
     this.push(output);
   }
 

@@ -1,11 +1,14 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { WindowSize } from "../../../proto/values/terminal.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import { type AuditActor, actorOfCaller } from "../audit/audit.ts";
 import { digestOfRecording, Recorder, type RecorderOptions } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
 import type { RecordingRoom } from "./recording-room.ts";
+import { Screens } from "./screens.ts";
 import type { SessionRecords } from "./session-records.ts";
 import type { Asked } from "./session-row.ts";
+import { SessionScreen } from "./session-screen.ts";
 import { SessionSlots, type SlotLimits } from "./session-slots.ts";
 import { type SessionEnding, ShellSession } from "./shell-session.ts";
 
@@ -39,6 +42,7 @@ export class OpenSessions {
   readonly #holds: HoldLimits;
   readonly #slots: SessionSlots;
   readonly #sessions = new Map<string, ShellSession>();
+  readonly #screens = new Screens();
 
   constructor(deps: OpenSessionsDeps, limits: SlotLimits & HoldLimits) {
     this.#deps = deps;
@@ -67,7 +71,7 @@ export class OpenSessions {
         await recorder.finish({ code: null, reason: "the session did not begin", traffic: {} });
         throw error;
       });
-      return this.#add(row, { recorder, free, who: actorOfCaller(caller) });
+      return this.#add(row, { recorder, free, who: actorOfCaller(caller), window: start.terminal });
     } catch (error) {
       free();
       throw error;
@@ -115,12 +119,22 @@ export class OpenSessions {
     return { folder, mode, room };
   }
 
-  #add(row: SessionRow, { recorder, free, who, restored = false }: Parts): ShellSession {
+  #add(row: SessionRow, { recorder, free, who, window, restored = false }: Parts): ShellSession {
     const onEnd = async (session: ShellSession, ending: SessionEnding) => {
       await this.#ended(session, who, ending);
       free();
     };
-    const session = new ShellSession({ row, recorder, onEnd, restored, clock: this.#deps.clock, ...this.#holds });
+    const { folder } = this.#deps;
+    const screen = new SessionScreen({ screens: this.#screens, folder, id: row.id, window });
+    const session = new ShellSession({
+      row,
+      recorder,
+      onEnd,
+      ...(row.command.length === 0 && { screen }),
+      restored,
+      clock: this.#deps.clock,
+      ...this.#holds,
+    });
     this.#sessions.set(row.id, session);
     return session;
   }
@@ -150,5 +164,7 @@ interface Parts {
   readonly recorder: Recorder;
   readonly free: () => void;
   readonly who: Omit<AuditActor, "action">;
+  /** The terminal's size at its beginning, where this hpsd saw that. */
+  readonly window?: WindowSize | undefined;
   readonly restored?: boolean;
 }

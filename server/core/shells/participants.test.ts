@@ -61,7 +61,9 @@ test("a watcher sees what comes, and what it types goes nowhere, which it is tol
   expect((await toAgent.next()).value).toMatchObject({ case: "input", value: Buffer.from("ls") });
   await agent.receive(exit(3));
   await Promise.all([first.done, second.done, third.done]);
-  expect([first.text(), second.text(), third.text()]).toEqual(["shown to both", "shown to both", ""]);
+  expect(first.text()).toBe("shown to both");
+  // In one its output, in the other the screen as it was when it came.
+  for (const joined of [second, third]) expect(joined.text().split("shown to both")).toHaveLength(2);
   for (const { messages } of [first, second, third]) {
     expect(messages.at(-1)).toEqual({ case: "exit", value: { code: 3, signal: 0, reason: "" } });
   }
@@ -88,7 +90,7 @@ test("a terminal runs as fast as its fastest participant; one that does not read
     await agent.receive(output(new Uint8Array(64 * 1024)));
     most = Math.max(most, session.bufferedBytes);
   }
-  await vi.waitFor(() => expect(fast.bytes()).toBe(4 * MiB));
+  await vi.waitFor(() => expect(fast.bytes()).toBeGreaterThan(4 * MiB));
   expect(most).toBeLessThan(MiB);
   expect(session.bufferedBytes).toBeLessThan(64 * 1024);
   // The owner is one that does not read, too; now it does.
@@ -96,13 +98,16 @@ test("a terminal runs as fast as its fastest participant; one that does not read
   while (notices(told).every(([kind]) => kind !== "BEHIND"))
     told.push((await slow.next()).value ?? expect.unreachable());
   expect(notices(told)).toContainEqual(["BEHIND", `you fell behind: ${4 * MiB} bytes of output were left out here`]);
+  const screen = (await slow.next()).value;
+  expect(screen?.case).toBe("output");
   await agent.receive(output("again"));
   expect((await slow.next()).value).toMatchObject({ case: "output", value: Buffer.from("again") });
   const end = agent.receive(exit(0));
   expect((await slow.next()).value).toMatchObject({ case: "exit" });
   await end;
   const { messages, bytes } = await readAll(stopped);
-  expect(bytes.length).toBe(0);
+  // The screen when it came, and the screen at the end.
+  expect(bytes.length).toBeLessThan(64 * 1024);
   expect(notices(messages).at(-1)).toEqual(["BEHIND", expect.stringContaining(`${4 * MiB + 5} bytes`)]);
   expect(messages.at(-1)).toMatchObject({ case: "exit" });
 });
@@ -182,6 +187,7 @@ test("detached, a terminal goes on, and its operator comes back as the owner", a
   const again = await rig.attach(session, "alice", true);
   expect(session.state).toBe("open");
   await again.send(typed("back"));
+  expect(await toAgent.next()).toMatchObject({ value: { case: "signal", value: 28 } });
   expect(await toAgent.next()).toMatchObject({ value: { case: "input", value: Buffer.from("back") } });
   expect((await rig.file(session, "raw")).toString()).toBe("nobody sees this");
   // From another place while that one is there: the last one counts.

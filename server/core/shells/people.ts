@@ -6,6 +6,7 @@ import { OneAtATime } from "../files/one-at-a-time.ts";
 import { Audience } from "./audience.ts";
 import { Hold } from "./hold.ts";
 import type { AgentInput, LastOutput, OperatorOutput, ShellInput, ShownOutput } from "./participant.ts";
+import type { Recorder } from "./recorder.ts";
 import { type Joining, type SessionDoor, SessionParticipant } from "./session-participant.ts";
 import { admitWriter, tellLeft } from "./who-writes.ts";
 
@@ -16,9 +17,11 @@ export interface PeoplesSession {
   /** It goes on without anybody: a terminal whose program runs. */
   readonly goesOn: boolean;
   readonly isOver: boolean;
+  readonly recorder: Pick<Recorder, "outputBytes">;
   /** Keys and what else goes to the program. */
   type(from: SessionParticipant, input: AgentInput): Promise<void>;
-  screen(): Promise<readonly OperatorOutput[]> | undefined;
+  /** How it stands behind so many bytes of output; undefined when it has no screen. */
+  screenAt(bytes: number): Promise<readonly OperatorOutput[]> | undefined;
   endBecause(reason: string): void;
 }
 
@@ -34,7 +37,7 @@ export class People implements SessionDoor {
   constructor(session: PeoplesSession, holdMs: number) {
     this.#session = session;
     this.#holdMs = holdMs;
-    this.audience = new Audience(session);
+    this.audience = new Audience({ isTerminal: session.isTerminal, shown: session.recorder.outputBytes });
     this.#hold = new Hold(holdMs, () => session.endBecause(`nobody came back to it within ${holdMs / 60_000} min`));
   }
 
@@ -117,7 +120,7 @@ export class People implements SessionDoor {
   }
 
   screen(): Promise<readonly OperatorOutput[]> | undefined {
-    return this.#session.screen();
+    return this.#session.screenAt(this.audience.shown);
   }
 
   #detach(who: SessionParticipant, reason: string): void {

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import { type ResumeShell, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { SessionNoticeKind } from "../../../proto/gen/hps/v1/shell_pb.ts";
@@ -12,6 +13,7 @@ import type { Recorder } from "./recorder.ts";
 import type { FileDigest } from "./recording-file.ts";
 import { type Outcome, operatorExit, outcomeOf } from "./session-outcome.ts";
 import type { Joining, SessionParticipant } from "./session-participant.ts";
+import type { SessionScreen } from "./session-screen.ts";
 import type { ShellWish } from "./shell-policy.ts";
 import { Traffic } from "./traffic.ts";
 import { tellJoined } from "./who-writes.ts";
@@ -28,6 +30,8 @@ export type SessionState = "waiting" | "open" | "detached" | "host-lost" | "ende
 export interface ShellSessionOptions {
   readonly row: SessionRow;
   readonly recorder: Recorder;
+  /** Of a terminal. */
+  readonly screen?: SessionScreen;
   /** How long a terminal lives without participants. */
   readonly holdMs: number;
   /** How long it lives without its agent. */
@@ -147,6 +151,9 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     if (this.state === "host-lost") who.tell(SessionNoticeKind.HOST_LOST, this.#lostText());
     if (window !== undefined) await this.type(who, { case: "window", value: create(WindowSizeSchema, window) });
     who.redraw();
+    // A full-screen program then draws all that a screen cannot hold.
+    if (this.isTerminal && who.mayWrite)
+      await this.#links.feed.put({ case: "signal", value: constants.signals.SIGWINCH });
   }
 
   /** The agent is there, with its first stream. `precondition` for a second. */
@@ -238,6 +245,7 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     }
     if (window !== undefined) {
       this.#window = window;
+      this.#options.screen?.resized(window, this.recorder.outputBytes);
       await this.recorder.resize(window);
     }
     if (input.case === "input") {
@@ -248,8 +256,8 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     await this.#counted(input, async () => await this.#links.feed.put(input));
   }
 
-  screen(): Promise<readonly OperatorOutput[]> | undefined {
-    return undefined;
+  screenAt(bytes: number): Promise<readonly OperatorOutput[]> | undefined {
+    return this.#options.screen?.at(bytes);
   }
 
   async #finish(outcome: Outcome): Promise<void> {

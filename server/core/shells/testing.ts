@@ -12,6 +12,7 @@ import type { SessionRow } from "../../store/sessions.ts";
 import { Audit } from "../audit/audit.ts";
 import { Changes } from "../changes/changes.ts";
 import { LiveCalls } from "../identity/live-calls.ts";
+import type { Caller } from "../identity/principal.ts";
 import { operatorCaller } from "../testing/callers.ts";
 import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
 import { addTestOperator } from "../testing/test-rows.ts";
@@ -58,6 +59,7 @@ export interface ShellsRig extends AsyncDisposable {
   /** Resolves once the agent serves it. */
   readonly open: (start?: ShellStart, signal?: AbortSignal) => Promise<Opened>;
   readonly attach: (session: Pick<ShellSession, "row">, operator: string, write?: boolean) => Promise<Participant>;
+  readonly caller: (name: string) => Caller;
   readonly kill: (session: Pick<ShellSession, "row">, operator: string, reason: string) => Promise<SessionRow>;
   readonly file: (session: Pick<ShellSession, "row">, extension: string) => Promise<Buffer>;
   readonly audit: () => ReturnType<typeof selectAudit>;
@@ -120,10 +122,11 @@ function operatorsOf(
   shells: Shells,
   hostId: string,
   served: ReadonlyMap<string, AgentLink>,
-): Pick<ShellsRig, "open" | "attach" | "kill"> {
+): Pick<ShellsRig, "open" | "attach" | "kill" | "caller"> {
   const named = (name: string) => operatorCaller("operator", undefined, name);
   const never = new AbortController().signal;
   return {
+    caller: named,
     open: async (start = TERMINAL, signal = never) => {
       const owner = await shells.open(named("alice"), hostId, start, signal);
       const [agent, session] = [served.get(owner.session.id), shells.live(owner.session.id)];

@@ -1,0 +1,136 @@
+import { create } from "@bufbuild/protobuf";
+import headless from "@xterm/headless";
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
+import { WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import type { Participant } from "./participant.ts";
+import { Screens } from "./screens.ts";
+import { Shells } from "./shells.ts";
+import { exit, openShellsRig, output } from "./testing.ts";
+
+const SIZE = { rows: 24, columns: 80 };
+
+/** What a viewer's terminal shows that was sent these bytes. */
+async function drawn(bytes: Uint8Array, { rows, columns } = SIZE) {
+  const terminal = new headless.Terminal({ rows, cols: columns, allowProposedApi: true });
+  await new Promise<void>((resolve) => terminal.write(bytes, resolve));
+  const { active } = terminal.buffer;
+  const lines = Array.from({ length: rows }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true));
+  return { lines: lines.map((line) => line?.trimEnd()), cursor: [active.cursorX, active.cursorY], screen: active.type };
+}
+
+function reader(participant: Participant) {
+  const pieces: Uint8Array[] = [];
+  const done = (async () => {
+    for await (const { value } of participant.output) if (value instanceof Uint8Array) pieces.push(value);
+    participant.leave("");
+  })();
+  return { done, bytes: () => Buffer.concat(pieces) };
+}
+
+/** What programs write: words, lines, colours, places, the other screen. */
+const PIECE = fc.oneof(
+  fc.string({ maxLength: 30 }).map((text) => text.replace(/[^ -~]/g, "x")),
+  fc.constantFrom(
+    "\r\n",
+    "\x1b[H",
+    "\x1b[2J",
+    "\x1b[31m",
+    "\x1b[m",
+    "\x1b[K",
+    "\x1b[3;7H",
+    "\x1b[?1049h",
+    "\x1b[?1049l",
+    "日",
+    "😀",
+  ),
+);
+
+test("whenever somebody joins: the screen and what follows it show what the whole output shows", async () => {
+  await using rig = await openShellsRig({ limits: { perHost: 1000 } });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(PIECE, fc.boolean()), { minLength: 1, maxLength: 40 }), async (pieces) => {
+      const { session, owner, agent } = await rig.open();
+      const readers = [reader(owner)];
+      let joins = 3;
+      for (const [text, joined] of pieces) {
+        const shown = agent.receive(output(text));
+        // While it is on its way, or after it.
+        if (joined) await shown;
+        if (joins > 0) {
+          joins -= 1;
+          readers.push(reader(await rig.attach(session, "bob")));
+        }
+        await shown;
+      }
+      await agent.receive(exit(0));
+      await Promise.all(readers.map(({ done }) => done));
+      const all = await drawn(await rig.file(session, "raw"));
+      for (const { bytes } of readers) expect(await drawn(bytes())).toEqual(all);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("what is recorded and waits for the others is not shown twice to one that joins", async () => {
+  await using rig = await openShellsRig();
+  const { session, owner, agent } = await rig.open();
+  for (let count = 0; count < 8; count += 1) await agent.receive(output(Buffer.alloc(64 * 1024, "x\r\n")));
+  const held = agent.receive(output("waits\r\n"));
+  await vi.waitFor(() => expect(session.recorder.outputBytes).toBe(8 * 64 * 1024 + 7));
+  const bob = reader(await rig.attach(session, "bob"));
+  await held;
+  const first = reader(owner);
+  await agent.receive(exit(0));
+  await Promise.all([bob.done, first.done]);
+  const all = await drawn(await rig.file(session, "raw"));
+  expect(all.lines.filter((line) => line?.includes("waits"))).toHaveLength(1);
+  for (const { bytes } of [first, bob]) expect(await drawn(bytes())).toEqual(all);
+});
+
+test("the screen has the terminal's last size, of a session that an earlier hpsd began too", async () => {
+  await using rig = await openShellsRig();
+  const { session, owner, agent } = await rig.open();
+  await owner.send({ case: "window", value: create(WindowSizeSchema, { rows: 5, columns: 120 }) });
+  await agent.receive(output(`${"w".repeat(100)}\r\n$ `));
+  const wide = { rows: 5, columns: 120 };
+  const first = reader(await rig.attach(session, "bob"));
+  await vi.waitFor(() => expect(first.bytes().length).toBeGreaterThan(100));
+  await rig.shells.stop(50);
+  const shells = new Shells(rig.deps);
+  await shells.recover();
+  const { id } = session.row;
+  const second = reader(await shells.attach(rig.caller("bob"), id, { write: false }, new AbortController().signal));
+  await vi.waitFor(() => expect(second.bytes().length).toBeGreaterThan(100));
+  for (const { bytes } of [first, second]) {
+    expect((await drawn(bytes(), wide)).lines.slice(0, 2)).toEqual(["w".repeat(100), "$"]);
+  }
+  await shells.stop(50);
+});
+
+test("a screen that takes too long is none, and the next one is rebuilt all the same", async () => {
+  const screens = new Screens({ limitMs: 500 });
+  const sizes = [{ ...SIZE, at: 0 }];
+  const long = Buffer.alloc(64 * 1024 * 1024, "\x1b[1;1H\x1b[1L");
+  expect(await screens.rebuild(async () => ({ bytes: long, isWhole: true, sizes }))).toBeUndefined();
+  expect(await screens.rebuild(async () => await Promise.reject(new Error("no file")))).toBeUndefined();
+  const job = { bytes: Buffer.from("still here"), isWhole: true, sizes };
+  expect(await screens.rebuild(async () => job)).toContain("still here");
+});
+
+test("a mebibyte of output is rebuilt beside hpsd, not in it", async () => {
+  const screens = new Screens();
+  const bytes = Buffer.from("abc \x1b[32mdef\x1b[m\r\n".repeat(60_000)).subarray(0, 1024 * 1024);
+  const job = { bytes, isWhole: false, sizes: [{ ...SIZE, at: 0 }] };
+  await screens.rebuild(async () => job);
+  let longest = 0;
+  let last = performance.now();
+  const watch = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  expect(await screens.rebuild(async () => job)).toContain("def");
+  clearInterval(watch);
+  // The whole takes three times as long on a quiet machine.
+  expect(longest).toBeLessThan(100);
+});
