@@ -140,6 +140,24 @@ export const FAULTS = {
     done: "the same with a store that does not sync (`synchronous = OFF`)",
     holds: "acknowledged changes are lost: the test above would see it",
   },
+  "shell-bulk": {
+    done: "five times 1 GiB of noise through `hpsctl installer-shell HOST -- cat`, each with a reader that stops for 60 s",
+    holds:
+      "it comes back with the same SHA-256; hpsd holds at most 4 MiB a session, and in all no more than 192 MiB above idle, after the fifth no more than after the first; an installation and a watched terminal go on meanwhile",
+  },
+  "shell-sessions": {
+    done: "500 terminals on 32 hosts, through one hpsd",
+    holds: "each has its own answers and exit code; at the end no session, byte or open recording is left",
+  },
+  "shell-watchers": { done: "50 operators watch one terminal", holds: "all are shown every byte of it" },
+  "shell-cable-host": {
+    done: "the cable of a host in whose shell somebody is, is pulled and put back 60 s later",
+    holds: "the person is told that the host is out of reach, and that it is back; the shell goes on",
+  },
+  "shell-cable-operator": {
+    done: "the cable of somebody who is in a shell is pulled and put back 60 s later",
+    holds: "the person is told that hpsd does not answer, and is back in the session by itself",
+  },
 } as const satisfies Record<string, Fault>;
 
 interface Fault {
