@@ -20,7 +20,7 @@ type Hpsd = RealHpsd & { readonly admin: Hps };
 export async function openMany(hpsd: Hpsd, count: number): Promise<readonly OperatorSession[]> {
   const hosts = Array.from({ length: Math.ceil(count / PER_HOST) }, (_, index) => index + 1);
   await eachOf(hosts, 4, async (number) => {
-    await startAgent(await armHost(hpsd.admin, number), hpsd.folder, `agent-${number}`);
+    await startAgent(await armHost(hpsd.admin, number), hpsd.folder, { name: `agent-${number}` });
   });
   const connections = await connectionsFor(hpsd, count);
   const numbers = Array.from({ length: count }, (_, index) => index);
