@@ -110,8 +110,10 @@ test("one session and all together have their limit, and what hpsd took makes ro
   all.closed(second);
   await expect(all.create(newUuid())).rejects.toMatchObject({ code: "exhausted" });
   expect(await all.waiting()).toEqual([id, second].sort());
+  expect(all.undelivered).toBe(2);
   await all.taken(id);
   await all.refused(second);
+  expect(all.undelivered).toBe(0);
   expect((await readdir(folder)).sort()).toEqual([`${second}.refused`]);
   await appendFile(join(folder, "stray"), "x");
   expect(await all.waiting()).toEqual([]);

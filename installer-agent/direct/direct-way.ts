@@ -66,6 +66,11 @@ export class DirectWay {
     this.#recordings = new Recordings(join(folder, "recordings"), config, log);
   }
 
+  /** Recordings that wait for hpsd. */
+  get undelivered(): number {
+    return this.#recordings.undelivered;
+  }
+
   async start(): Promise<void> {
     await this.#keeper.open();
     await this.#recordings.openFolder();

@@ -17,6 +17,8 @@ export interface DirectParts {
   readonly welcomed: LinkOptions["onWelcome"];
   readonly onState: NonNullable<LinkOptions["onState"]>;
   readonly refresh: (on: boolean) => void;
+  /** Recordings that wait for hpsd: where the state folder is memory, a restart would lose them. */
+  readonly undelivered: () => number;
   readonly stop: () => Promise<void>;
 }
 
@@ -24,6 +26,7 @@ const NONE: DirectParts = {
   welcomed: () => undefined,
   onState: () => undefined,
   refresh: () => undefined,
+  undelivered: () => 0,
   stop: async () => undefined,
 };
 
@@ -47,6 +50,7 @@ export async function openDirectWay({ shells, folder, identity, link, ...options
     welcomed: (welcome) => way.welcomed(welcome),
     onState: (attached, _why, answered) => way.state(attached, answered),
     refresh: (on) => way.refresh(on),
+    undelivered: () => way.undelivered,
     stop: async () => await way.stop(),
   };
 }

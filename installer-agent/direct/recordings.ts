@@ -23,6 +23,8 @@ export class Recordings {
   readonly #limits: RecordingLimits;
   readonly #log: Log;
   readonly #open = new Map<string, ChainFile>();
+  /** Ids of sessions that are over, and whose recording hpsd has neither taken nor refused. */
+  readonly #undelivered = new Set<string>();
   /** Bytes of those that are not open. */
   #held = 0;
 
@@ -36,6 +38,7 @@ export class Recordings {
   async openFolder(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     for (const id of await this.waiting()) {
+      this.#undelivered.add(id);
       try {
         await ChainFile.end(this.fileOf(id), id, "the agent ended before the session did");
       } catch (error) {
@@ -80,17 +83,25 @@ export class Recordings {
   closed(id: string): void {
     this.#held += this.#open.get(id)?.bytes ?? 0;
     this.#open.delete(id);
+    this.#undelivered.add(id);
+  }
+
+  /** How many wait for hpsd. */
+  get undelivered(): number {
+    return this.#undelivered.size;
   }
 
   /** hpsd has it durably. */
   async taken(id: string): Promise<void> {
     await rm(this.fileOf(id), { force: true });
+    this.#undelivered.delete(id);
     await this.#count();
   }
 
   /** hpsd will never take it. */
   async refused(id: string): Promise<void> {
     await rename(this.fileOf(id), join(this.#folder, `${id}${REFUSED}`));
+    this.#undelivered.delete(id);
   }
 
   get #bytes(): number {

@@ -123,7 +123,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const job = jobOf(options, { ...start, service, configuration: configuration.ask });
   const restart = new Restart({
     ...{ outbox, event, say, announce: (text: string) => shells?.announce(text) },
-    openShells: () => shells?.count ?? 0,
+    openShells: () => (shells?.count ?? 0) + direct.undelivered(),
     onReady: () => over.abort(RESTART),
   });
   options.onHold?.((held) => restart.holdHere(held));

@@ -13,7 +13,7 @@ export interface RestartOptions {
   readonly event: (event: EventBody) => void;
   /** To the console and to hpsd. */
   readonly say: (line: string) => void;
-  /** Shell sessions that are open. */
+  /** Shell sessions that are open, or whose recording is still here. */
   readonly openShells: () => number;
   /** To everybody who has a shell on this machine. */
   readonly announce: (text: string) => void;
