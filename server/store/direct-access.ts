@@ -38,3 +38,16 @@ export async function selectHostIds(db: Db, clusterId: string): Promise<readonly
   const rows = await db.selectFrom("host").select("id").where("cluster_id", "=", clusterId).execute();
   return rows.map(({ id }) => id);
 }
+
+/** Bytes of the recordings of a host that its agent kept, and that are still there. */
+export async function sumKeptRecordings(db: Db, hostId: string): Promise<number> {
+  const row = await db
+    .selectFrom("session")
+    .leftJoin("removed_recording", "removed_recording.session_id", "session.id")
+    .select(({ fn }) => fn.sum("session.recording_bytes").as("bytes"))
+    .where("session.host_id", "=", hostId)
+    .where("session.kept_by_agent", "=", 1)
+    .where("removed_recording.session_id", "is", null)
+    .executeTakeFirst();
+  return Number(row?.bytes ?? 0);
+}

@@ -30,7 +30,8 @@ beforeEach(async () => {
   folder = path.join(identity.folder, "sessions");
   await mkdir(folder);
   const room = new RecordingRoom({ sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 }, async () => undefined);
-  kept = new KeptRecordings({ ...identity, folder, spool: path.join(identity.folder, "delivered"), room });
+  const spool = path.join(identity.folder, "delivered");
+  kept = new KeptRecordings({ ...identity, folder, spool, room, mostOfHost: 100_000 });
 });
 afterEach(async () => await identity[Symbol.asyncDispose]());
 
@@ -145,4 +146,13 @@ test("an id that is another session's is not taken, nor two at a time, nor more 
   await expect(kept.begin(caller(), { ...wish, session: newUuid(), bytes: 1e12 })).rejects.toMatchObject({
     code: "invalid",
   });
+});
+
+test("of one host no more is held than its share, so that it pushes nobody else's out", async () => {
+  const output = { case: "output", value: new Uint8Array(60_000) } as const;
+  const first = newUuid();
+  await deliver(first, chainOf(first, [begin(first), output, END]));
+  const second = newUuid();
+  const chain = chainOf(second, [begin(second), output, END]);
+  await expect(deliver(second, chain)).rejects.toMatchObject({ code: "exhausted" });
 });

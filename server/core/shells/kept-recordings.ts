@@ -3,6 +3,7 @@ import path from "node:path";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { formatSize } from "../../../proto/values/size.ts";
 import type { Uuid } from "../../../proto/values/uuid.ts";
+import { sumKeptRecordings } from "../../store/direct-access.ts";
 import { selectSession } from "../../store/sessions.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import { syncFolder } from "../files/durable.ts";
@@ -21,6 +22,8 @@ export interface KeptRecordingsDeps extends SessionRecordsDeps {
   readonly authority: Pick<Authority, "trust">;
   readonly refusals: RecordsRefusals;
   readonly room: RecordingRoom;
+  /** Bytes of one host's that are held at a time; default 1 GiB. */
+  readonly mostOfHost?: number;
 }
 
 /** What an agent announces. */
@@ -44,6 +47,8 @@ export interface Delivery {
 
 /** Of one session, as agents keep them: see docs/shell-direct.md. */
 const LARGEST = 256 * 1024 * 1024;
+/** Of one host: what a host that lies delivers must not push everybody's recordings out. */
+const MOST_OF_HOST = 1024 * 1024 * 1024;
 
 /** Recordings of sessions that went past hpsd, as the hosts' agents bring them. */
 export class KeptRecordings {
@@ -62,6 +67,7 @@ export class KeptRecordings {
     const { hostId } = caller.principal;
     checkWish(wish);
     if (await this.#isHere(hostId, wish.session)) return undefined;
+    await this.#checkRoom(hostId, wish);
     if (this.#busy.has(hostId)) throw new HpsError("unavailable", "this host delivers another recording now");
     this.#busy.add(hostId);
     try {
@@ -141,6 +147,15 @@ export class KeptRecordings {
     const details = { session, chain: digest, reason: "recording" };
     const incident = await this.#deps.refusals.refused(actorOfCaller(caller), { ...subject, details });
     return new HpsError("data-loss", error.message, { details: { incident }, cause: error });
+  }
+
+  async #checkRoom(hostId: string, { bytes }: KeptWish): Promise<void> {
+    const { mostOfHost = MOST_OF_HOST } = this.#deps;
+    const held = await this.#deps.store.read((db) => sumKeptRecordings(db, hostId));
+    if (held + bytes <= mostOfHost) return;
+    throw new HpsError("exhausted", `hpsd holds ${formatSize(held)} of recordings that this host's agent kept`, {
+      hint: `at most ${formatSize(mostOfHost)} of one host; retention makes room`,
+    });
   }
 
   /** `exists` when the id is another session's. */
