@@ -47,7 +47,7 @@ test("orders go to the session; notices and how it goes on come back", async () 
     .poll(() => line.messages.slice(2))
     .toEqual([
       { type: "notice", text: "bob watches" },
-      { type: "standing", state: "ended", people: [], self: "", mayType: true },
+      { type: "standing", state: "ended", people: [], self: "", mayType: true, recorded: true },
       { type: "detached", text: "hpsd restarts", comeBack: true },
     ]);
 });

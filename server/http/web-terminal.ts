@@ -38,6 +38,7 @@ interface Live {
   readonly state: string;
   readonly participants: readonly Seat[];
   readonly recorder: { readonly complete: boolean };
+  readonly window?: WindowSize | undefined;
 }
 
 const GONE = "the browser went away";
@@ -51,7 +52,7 @@ export class WebTerminal {
   #participant: Participant | undefined;
   #heardAt = performance.now();
   /** As the page was told last. */
-  #state = "";
+  #told: Standing | undefined;
 
   constructor(socket: WebSocket, parts: TerminalParts) {
     this.#socket = socket;
@@ -109,17 +110,25 @@ export class WebTerminal {
 
   #introduce({ session }: Participant): void {
     const { id, cluster, host, operator } = session;
-    const recorded = this.#parts.live(id)?.recorder.complete ?? session.recorded;
-    this.#line.tell({ type: "session", id, cluster, host, operator, recorded });
+    this.#line.tell({ type: "session", id, cluster, host, operator });
   }
 
   #tellStanding(participant: Participant, grant: WebGrant): void {
     const live = this.#parts.live(participant.session.id);
     // Approved, and not begun yet.
-    if (live === undefined && this.#state === "waiting") return;
-    const standing = standingOf(live, participant, grant);
-    this.#state = standing.state;
-    this.#line.tell({ type: "standing", ...standing });
+    if (live === undefined && this.#told?.state === "waiting") return;
+    this.#told = standingOf(live, participant, grant);
+    this.#line.tell({ type: "standing", ...this.#told });
+  }
+
+  /** What nobody is told of by a notice: an approved session has begun, its terminal has another size, its recording failed. */
+  #hasChanged({ session }: Participant): boolean {
+    const live = this.#parts.live(session.id);
+    const told = this.#told;
+    if (live === undefined || told === undefined) return false;
+    const { rows, columns } = live.window ?? {};
+    const isSameSize = told.size?.rows === rows && told.size?.columns === columns;
+    return !isSameSize || told.state !== live.state || told.recorded !== live.recorder.complete;
   }
 
   async #feed(participant: Participant, grant: WebGrant): Promise<void> {
@@ -138,8 +147,7 @@ export class WebTerminal {
     switch (output.case) {
       case "output":
       case "errorOutput":
-        // Somebody has approved it meanwhile: that is told before it has begun.
-        if (this.#state === "waiting") this.#tellStanding(participant, grant);
+        if (this.#hasChanged(participant)) this.#tellStanding(participant, grant);
         return await this.#line.write(output.value);
       case "notice":
         this.#line.tell({ type: "notice", text: output.value.text });
@@ -184,8 +192,8 @@ export class WebTerminal {
 }
 
 /** Whoever began the session owns it. One that waits for approval has another id than its seat will have. */
-function standingOf(live: Live | undefined, { id }: Participant, grant: WebGrant): Standing {
-  const { state = "ended", participants = [] } = live ?? {};
+function standingOf(live: Live | undefined, { id, session }: Participant, grant: WebGrant): Standing {
+  const { state = "ended", participants = [], window } = live ?? {};
   const begins = grant.wish.kind === "open";
   const seat =
     participants.find((each) => each.id === id) ?? participants.find(({ role }) => begins && role === "owner");
@@ -196,7 +204,9 @@ function standingOf(live: Live | undefined, { id }: Participant, grant: WebGrant
     address,
   }));
   const types = begins || (seat !== undefined && seat.role !== "watcher");
-  return { state, people, self: seat?.id ?? "", mayType: types && mayType(grant) };
+  const recorded = live?.recorder.complete ?? session.recorded;
+  const size = window && { size: { rows: window.rows, columns: window.columns } };
+  return { state, people, self: seat?.id ?? "", mayType: types && mayType(grant), recorded, ...size };
 }
 
 /** A link that only watches does so for good, whatever the session's owner allows who else watches. */

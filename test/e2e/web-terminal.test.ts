@@ -45,6 +45,7 @@ const audit = async () =>
   await rig.shell.identity.store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 500 }));
 /** What the terminal shows, a line a row. */
 const screenOf = async (page: Page) => (await page.locator(".xterm-rows > div").allTextContents()).join("\n");
+const rowsIn = async (page: Page) => await page.locator(".xterm-rows > div").count();
 const rowsOf = async () => await rig.shell.shells.list({ clusters: "all", openOnly: false, limit: 50 });
 
 test("a shell of a real agent in a real browser: typed, answered, recorded, its size and its end", async () => {
@@ -188,13 +189,23 @@ test("a link without a certificate: watches and cannot type, works once, leaves 
   const owner = await openShell();
   await owner.keyboard.type("echo se''en\n");
   await shows(owner, "seen");
+  await owner.setViewportSize({ width: 700, height: 400 });
   const { page, path } = await openLink(stranger, { write: false });
   expect(page.url()).toBe(`${rig.url}/web/`);
   expect(await page.textContent("#begin-title")).toBe("You were given a link to a shell");
   await page.click("#go");
   await state(page, "watching");
+  // The screen as it is, as large as it is, in a larger window.
+  await shows(page, "seen");
   await owner.keyboard.type("echo tog''ether\n");
   await shows(page, "together");
+  const rows = await rowsIn(owner);
+  await expect.poll(async () => (await rowsIn(page)) - (await rowsIn(owner))).toBe(0);
+  await owner.setViewportSize({ width: 900, height: 600 });
+  await expect.poll(() => rowsIn(owner)).toBeGreaterThan(rows);
+  await owner.keyboard.type("echo lar''ger\n");
+  await shows(page, "larger");
+  await expect.poll(async () => (await rowsIn(page)) - (await rowsIn(owner))).toBe(0);
   await page.keyboard.type("echo in''truder\n");
   await page
     .locator(".xterm-helper-textarea")
@@ -228,13 +239,14 @@ test("a link without a certificate: watches and cannot type, works once, leaves 
   await owner.close();
 });
 
-test("a session that is left is come back to, with its screen's next words", async () => {
+test("a session that is left is come back to, as it stands", async () => {
   const page = await openShell();
   await page.keyboard.type("kept=ye''s\n");
   await page.click("#detach");
   await page.waitForSelector("#end:not([hidden])");
   await page.click("#again");
   await state(page, "connected");
+  await shows(page, "kept=ye''s");
   await page.keyboard.type("echo still$kept\n");
   await shows(page, "stillyes");
   await page.click("#finish");

@@ -45,6 +45,11 @@ export class SessionScreen {
     if (options.window !== undefined) this.#sizes.push({ ...options.window, at: 0 });
   }
 
+  /** The terminal's size now, where it is known: of one that an earlier hpsd began, once that changes or somebody needs it. */
+  get size(): WindowSize | undefined {
+    return this.#sizes.at(-1);
+  }
+
   /** The terminal has this size from so many bytes of output on. */
   resized(size: WindowSize, at: number): void {
     this.#sizes.push({ ...size, at });

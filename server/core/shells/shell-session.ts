@@ -94,6 +94,11 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     return this.participants.length === 0 ? "detached" : "open";
   }
 
+  /** Of a terminal, where it is known. */
+  get window(): WindowSize | undefined {
+    return this.#options.screen?.size;
+  }
+
   get participants(): readonly Seat[] {
     return this.#people.audience.all;
   }

@@ -63,6 +63,7 @@ interface Recovered {
 /** A session that goes on, as it is shown. */
 export interface LiveSession extends Pick<ShellSession, "state" | "participants"> {
   readonly recorder: Pick<Recorder, "complete" | "recordsInput">;
+  readonly window?: WindowSize | undefined;
 }
 
 export interface ShellsDeps extends SessionRecordsDeps {

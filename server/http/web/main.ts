@@ -112,6 +112,7 @@ function received(message: ServerMessage): void {
   } else if (message.type === "standing") {
     mayType = message.mayType;
     screen.setReadOnly(!mayType);
+    screen.follow(mayType ? undefined : message.size);
     showStanding(message, (participant, write) => line?.order({ type: "admit", participant, write }));
   } else if (message.type === "notice") {
     showNotice(message.text);

@@ -41,7 +41,6 @@ export interface SessionFacts {
   readonly host: string;
   /** Who began it. */
   readonly operator: string;
-  readonly recorded: boolean;
 }
 
 type PersonRole = "owner" | "writer" | "watcher";
@@ -63,6 +62,9 @@ export interface Standing {
   readonly self: string;
   /** Whether what is typed here reaches the program. */
   readonly mayType: boolean;
+  readonly recorded: boolean;
+  /** Of the program's terminal, where it is known. */
+  readonly size?: Size;
 }
 
 /** To the page. */

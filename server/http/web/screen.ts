@@ -57,6 +57,7 @@ export class Screen {
   readonly #fit = new FitAddon();
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   #isReadOnly = false;
+  #followed: Size | undefined;
 
   constructor(place: HTMLElement, events: ScreenEvents) {
     this.#terminal = new Terminal({ fontFamily: FONT, fontSize: 14, scrollback: SCROLLBACK, theme: this.#theme });
@@ -68,7 +69,7 @@ export class Screen {
     this.#dark.addEventListener("change", () => {
       this.#terminal.options.theme = this.#theme;
     });
-    new ResizeObserver(() => this.#fit.fit()).observe(place);
+    new ResizeObserver(() => this.#followed ?? this.#fit.fit()).observe(place);
   }
 
   get size(): Size {
@@ -83,6 +84,7 @@ export class Screen {
   /** Empty, for a session of its own. */
   reset(): void {
     this.#terminal.reset();
+    this.follow(undefined);
     this.setReadOnly(false);
   }
 
@@ -90,6 +92,13 @@ export class Screen {
     this.#isReadOnly = isReadOnly;
     this.#terminal.options.disableStdin = isReadOnly;
     this.#terminal.options.cursorInactiveStyle = isReadOnly ? "none" : "outline";
+  }
+
+  /** As large as the terminal of those who type, whatever this window is: what is drawn for one size is torn in another. */
+  follow(size: Size | undefined): void {
+    this.#followed = size;
+    if (size === undefined) this.#fit.fit();
+    else this.#terminal.resize(size.columns, size.rows);
   }
 
   setReader(isOn: boolean): void {

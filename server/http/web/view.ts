@@ -41,19 +41,17 @@ export function showState(state: PageState, words = WORDS[state]): void {
   if (state !== "open") show("people", false);
 }
 
-export function showSession({ cluster, host, recorded }: SessionFacts): void {
+export function showSession({ cluster, host }: SessionFacts): void {
   const name = `${cluster}/${host}`;
   document.title = `${name} – HPS`;
   text("host", name);
-  text("recorded", recorded ? "recorded" : "NOT RECORDED");
-  show("recorded", true);
 }
 
 const DEEDS = { owner: "began this session", writer: "types too", watcher: "watches" };
 
 /** Who is here, and, to the session's owner, a button for each that lets it type or not. */
 export function showStanding(
-  { state, people, self, mayType }: Standing,
+  { state, people, self, mayType, recorded }: Standing,
   admit: (participant: string, write: boolean) => void,
 ): void {
   const isOwner = people.some(({ id, role }) => id === self && role === "owner");
@@ -67,6 +65,8 @@ export function showStanding(
   });
   byId("people", HTMLElement).replaceChildren(...items);
   show("people", true);
+  text("recorded", recorded ? "recorded" : "NOT RECORDED");
+  show("recorded", true);
   showState("open", STANDINGS[state] ?? (mayType ? "connected" : "watching"));
   // Only its owner's leaving could end it, and what has not begun cannot be left running.
   show("finish", isOwner || state === "waiting");
