@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { armHost } from "../faults/load-agents.ts";
 import { startAgent } from "../faults/real-agent.ts";
 import { startHpsd } from "../faults/real-hpsd.ts";
@@ -46,7 +47,11 @@ async function recordedSession(): Promise<string> {
   await sees(screen, /other screen/);
   await hpsd.program().stop("SIGKILL");
   await hpsd.start();
-  await sees(screen, /back/);
+  // What hpsctl says of it is drawn over by the screen it comes back to.
+  const { shells } = await hpsd.connect();
+  await expect
+    .poll(async () => (await shells.listSessions({})).sessions, SOON)
+    .toMatchObject([{ state: SessionState.OPEN, participants: [{ operator: "alice" }] }]);
   await screen.line("printf '\\033[?1000l\\033[?1049l'; echo still $((40 + 2))");
   await sees(screen, /^still 42/m);
   await screen.line("exit");
