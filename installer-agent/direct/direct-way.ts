@@ -52,6 +52,8 @@ export class DirectWay {
   #renewNotBefore = 0;
   #openNotBefore = 0;
   #looking = false;
+  /** That the list is good no more. */
+  #saidOver = false;
   #delivering: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #attached: AbortController | undefined;
@@ -131,7 +133,11 @@ export class DirectWay {
       if (this.#door === undefined && performance.now() >= this.#openNotBefore) await this.#open(list);
     } else if (this.#door !== undefined) {
       this.#close(typeof list === "string" ? list : "hpsd is back");
+    } else if (isLost && typeof list === "string" && this.#keeper.hasList && !this.#saidOver) {
+      this.#saidOver = true;
+      this.#options.log.warn(`hpsd is lost, and nobody may enter directly: ${list}`);
     }
+    if (!isLost) this.#saidOver = false;
   }
 
   async #open(list: DirectList): Promise<void> {

@@ -60,6 +60,11 @@ export class ListKeeper {
     return typeof left === "string" ? left : this.#list;
   }
 
+  /** There is one, good or not. */
+  get hasList(): boolean {
+    return this.#list !== undefined;
+  }
+
   /** Milliseconds until it is time for another; 0 without one. */
   get renewIn(): number {
     if (this.#list === undefined || this.#kept === undefined) return 0;

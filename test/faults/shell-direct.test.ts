@@ -78,11 +78,11 @@ test("closed while hpsd is there and when it is just lost, open after the limit,
   const [daves] = (await Array.fromAsync(hpsd.admin.listCertificates())).filter(({ identity }) =>
     identity.endsWith("/operator/dave"),
   );
-  await agent.waitFor(/(a new list of who may enter directly[\s\S]*){2}/);
+  await agent.waitFor(/keys=2/, 20_000);
   const before = await hpsd.hpsctl(...direct("h1", "true"));
   expect([before.code, before.err]).toEqual([expect.any(Number), expect.stringContaining("no host lets anybody in")]);
   await ctl("cert", "revoke", daves?.serial ?? "", "--reason", "test", "--yes");
-  await sleep(1500);
+  await agent.waitFor(/keys=2[\s\S]*keys=1/, 20_000);
   await loseHpsd();
   expect((await hpsd.hpsctl(...direct("h1", "true"))).code).not.toBe(0);
   await agent.waitFor(OPEN, 20_000);
@@ -104,7 +104,7 @@ test("closed while hpsd is there and when it is just lost, open after the limit,
   expect((await hpsd.hpsctl(...direct("h1", "true"))).err).toContain("no host lets anybody in");
   const [kept] = await sessions();
   expect(kept).toMatchObject({ keptByAgent: true, operator: "alice", exitCode: 7, reason: "hpsd is down" });
-  expect(await ctl("session", "verify", kept?.id ?? "")).toMatch(/as it was|agree|whole|ok/i);
+  expect(await ctl("session", "verify", kept?.id ?? "")).toMatch(/as it was/);
   expect((await hpsd.hpsctl("session", "play", kept?.id ?? "")).out).toContain("alone");
   const audit = await ctl("audit", "ls", "-o", "json");
   expect(audit).toContain(digest);
@@ -144,7 +144,7 @@ test("a list outlives the agent, within its time alone; and one that was altered
   kept.arrival.uptime -= 12 * 3_600_000;
   await writeFile(list, JSON.stringify(kept));
   await again();
-  await sleep(2500);
+  await agent.waitFor(/hpsd is lost, and nobody may enter directly: the list that hpsd signed ended/, 20_000);
   expect(agent.output()).not.toMatch(OPEN);
   // Another name on it.
   const altered = JSON.parse(await readFile(`${list}.good`, "utf8"));
