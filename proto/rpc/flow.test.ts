@@ -87,6 +87,28 @@ test("a server that does not read holds its client back", async () => {
   expect(await answer).toMatchObject({ count: 200 });
 });
 
+test("who is let into a stream that goes both ways may send more ahead from then on", async () => {
+  const rig = await startRig({
+    chat: async function* (requests) {
+      for await (const { count } of requests) {
+        yield { count };
+      }
+    },
+  });
+  const session = await rawSession(rig, rig.clientLeaf);
+  const window = () => session.remoteSettings.initialWindowSize ?? 0;
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/rpc.testing.EchoService/Chat",
+    "content-type": "application/grpc",
+  });
+  stream.on("error", () => undefined);
+  expect(window()).toBeLessThan(256 * 1024);
+  await expect.poll(window).toBe(256 * 1024);
+  stream.close();
+  session.destroy();
+});
+
 /** What is left after a full collection. */
 function heapUsed(): number {
   setFlagsFromString("--expose-gc");

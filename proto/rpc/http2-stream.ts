@@ -14,6 +14,7 @@ import type { Peer } from "./handlers.ts";
 const MAX_CHAIN = 8;
 
 const peers = new WeakMap<object, Peer>();
+const widened = new WeakSet<object>();
 
 export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
   const stream: unknown = Reflect.get(call, "stream");
@@ -25,6 +26,17 @@ export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stre
 
 function isServerStream(value: unknown): value is ServerHttp2Stream {
   return value instanceof Duplex && "session" in value && "rstCode" in value;
+}
+
+/**
+ * Lets the peer send so much ahead on each stream of this connection: with what HTTP/2 begins with, 64 KiB, a far one sends
+ * no more than that in a round trip. Said once a connection. What a stream that is not read holds back is no other's.
+ */
+export function widenWindow({ session }: ServerHttp2Stream, bytes: number): void {
+  if (session === undefined || session.destroyed || widened.has(session)) return;
+  widened.add(session);
+  session.setLocalWindowSize(bytes);
+  session.settings({ initialWindowSize: bytes });
 }
 
 /** The peer of a stream, read from its connection once. Throws `unavailable` when the connection is already gone. */

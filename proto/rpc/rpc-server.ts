@@ -13,7 +13,7 @@ import { type ErrorCode, HpsError } from "../values/hps-error.ts";
 import { ActiveCalls, type AdmittedCall } from "./active-calls.ts";
 import { admit, endWith, type Incident, textOf } from "./call-gate.ts";
 import { type Handlers, type IncomingCall, pathOf } from "./handlers.ts";
-import { catchUnknownMethods, peerOf, streamOf } from "./http2-stream.ts";
+import { catchUnknownMethods, peerOf, streamOf, widenWindow } from "./http2-stream.ts";
 import { Listener, type ServerCertificate } from "./listener.ts";
 import { type AnyHandler, runMethod } from "./method-runner.ts";
 import { ServerCall } from "./server-call.ts";
@@ -200,6 +200,7 @@ export class RpcServer<P> {
       }
       const { method } = entry;
       this.#active.admit(call, { method, principal, peer: incoming.peer });
+      if (method.methodKind === "bidi_streaming") widenWindow(streamOf(raw), this.#limits.windowBytes);
       stopClock = this.#watchExpiry(call, principal);
       const { deadline } = call;
       const ctx = {

@@ -6,6 +6,8 @@ import { MAX_MESSAGE_BYTES } from "./wire.ts";
 export interface RpcServerLimits extends ListenerLimits {
   /** Calls at one time on one connection. */
   readonly streams: number;
+  /** What an admitted peer may send ahead on one stream, once it has asked for one that goes both ways. */
+  readonly windowBytes: number;
   /** For `authorize` to decide. */
   readonly authorizeMs: number;
   /** For an admitted peer to send the one request of a unary or server streaming call. */
@@ -19,6 +21,7 @@ export const DEFAULT_LIMITS: RpcServerLimits = {
   connectionsPerAddress: 256,
   handshakeMs: 10_000,
   streams: 128,
+  windowBytes: 256 * 1024,
   authorizeMs: 10_000,
   requestMs: 30_000,
   flushMs: 30_000,
