@@ -200,6 +200,29 @@ test("a terminal goes on over an hpsd that was killed and started again, and hps
   await expect.poll(async () => await screen.text(), SOON).toContain("exit=5");
 });
 
+test("a program with the whole screen is there again, as it was, where one comes back to it", async () => {
+  const first = await through();
+  await expect.poll(async () => await first.text(), SOON).toMatch(/[#$]$/m);
+  await first.line(`cd ${files}; vim.tiny -n -u NONE -c 'set ruler' text`);
+  await expect.poll(async () => await first.text(), SOON).toMatch(/line 12\n(.*\n)*.*1,1/);
+  await first.type("Gonew 😀 line");
+  await first.press("Escape");
+  await expect.poll(async () => await first.text(), SOON).toMatch(/201,13.*Bot$/m);
+  const before = await settled(first);
+  await first.press("Enter");
+  await first.type("~d");
+  await expect.poll(async () => await first.text(), SOON).toContain("exit=0");
+  const [, id = ""] = /session attach ([0-9a-f-]{36})/.exec((await first.text()).replaceAll("\n", "")) ?? [];
+  const second = await TmuxScreen.start(ctl("session", "attach", id), SMALL, environment());
+  onTestFinished(async () => await second[Symbol.asyncDispose]());
+  // Blanks that were written and cells that never were look alike.
+  const seen = (shown: string) => shown.replace(/ +$/gm, "");
+  await expect.poll(async () => seen(await second.shown()), SOON).toBe(seen(before));
+  await second.line(":q!");
+  await second.line("exit 4");
+  await expect.poll(async () => await second.text(), SOON).toContain("exit=4");
+});
+
 test("a detached terminal goes on, and is come back to", async () => {
   const first = await through();
   await expect.poll(async () => await first.text(), SOON).toMatch(/[#$]$/m);
@@ -212,6 +235,8 @@ test("a detached terminal goes on, and is come back to", async () => {
   const [, id = ""] = /session attach ([0-9a-f-]{36})/.exec((await first.text()).replaceAll("\n", "")) ?? [];
   const second = await TmuxScreen.start(ctl("session", "attach", id), SMALL, environment());
   onTestFinished(async () => await second[Symbol.asyncDispose]());
+  // What was on the screen is there again.
+  await expect.poll(async () => await second.text(), SOON).toMatch(/^set kept$/m);
   await second.line("echo still $x");
   await expect.poll(async () => await second.text(), SOON).toMatch(/^still kept$/m);
   expect(await run(ctl("session", "kill", id, "--yes", "--reason", "enough"), { env: environment() })).toMatchObject({
