@@ -1,6 +1,7 @@
 /** Terminals of tests, drawn by tmux: what a person would see of a program. */
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { must, run } from "../lab/run.ts";
 
 export interface Size {
@@ -10,9 +11,11 @@ export interface Size {
 
 /** One program on a terminal of its own; `exit=CODE` stands below it when it has ended. */
 export class TmuxScreen implements AsyncDisposable {
-  readonly #socket = `hps-test-${randomBytes(6).toString("hex")}`;
+  readonly #folder: string;
 
-  private constructor() {}
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
 
   /** Nothing of this machine's tmux settings counts. */
   static async start(
@@ -20,7 +23,7 @@ export class TmuxScreen implements AsyncDisposable {
     { columns, rows }: Size,
     environment: Readonly<Record<string, string>>,
   ): Promise<TmuxScreen> {
-    const screen = new TmuxScreen();
+    const screen = new TmuxScreen(await mkdtemp(path.join(tmpdir(), "hps-tmux-")));
     const set = Object.entries(environment).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
     const size = ["-x", String(columns), "-y", String(rows)];
     // It stays when its program has ended, so that the end can be seen.
@@ -73,10 +76,13 @@ export class TmuxScreen implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run(["tmux", "-L", this.#socket, "kill-server"]);
+    await run(["tmux", "-S", path.join(this.#folder, "socket"), "kill-server"]);
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #tmux(...words: readonly string[]): Promise<string> {
-    return await must(["tmux", "-L", this.#socket, ...words], { env: { TMUX: "", LC_ALL: "C.UTF-8" } });
+    return await must(["tmux", "-S", path.join(this.#folder, "socket"), ...words], {
+      env: { TMUX: "", LC_ALL: "C.UTF-8" },
+    });
   }
 }
