@@ -15,7 +15,7 @@ const SLACK = 24 * MEBI;
 scenario("shell-bulk", async () => {
   await using hpsd = await startHpsd();
   const { file, digest } = await noiseFile(hpsd.folder, 1024);
-  await using load = await ShellLoad.start(hpsd);
+  const load = await ShellLoad.start(hpsd);
   const resident: number[] = [];
   for (let round = 0; round < 5; round += 1) {
     const { digest: returned, seen } = await load.carry(file, { stopMs: STOP_MS });

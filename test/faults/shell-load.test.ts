@@ -8,7 +8,7 @@ const MEBI = 2 ** 20;
 test("noise through a command comes back whole, past a reader that stops, and nobody else waits", async () => {
   await using hpsd = await startHpsd();
   const { file, digest } = await noiseFile(hpsd.folder, 48);
-  await using load = await ShellLoad.start(hpsd);
+  const load = await ShellLoad.start(hpsd);
   const carried = await load.carry(file, { stopMs: 3000 });
   await rm(file);
   console.info(JSON.stringify(carried.seen));

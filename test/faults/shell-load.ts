@@ -23,9 +23,8 @@ const BEFORE_STOP = 8 * 2 ** 20;
 export type Hpsd = Awaited<ReturnType<typeof startHpsd>>;
 
 /** A host to have shells on, another that is being installed and says so all the time, and a terminal that somebody watches. */
-export class ShellLoad implements AsyncDisposable {
+export class ShellLoad {
   readonly #hpsd: Hpsd;
-  readonly #stack = new AsyncDisposableStack();
   readonly #idle: number;
 
   private constructor(hpsd: Hpsd) {
@@ -40,11 +39,11 @@ export class ShellLoad implements AsyncDisposable {
 
   /** A round trip of a file through `-- cat`; the digests of both ends, and what was seen meanwhile. */
   async carry(file: string, { stopMs }: { readonly stopMs: number }) {
-    await using _agent = await this.#installing();
+    await using installing = await this.#installing();
     const seen = { buffered: 0, grown: 0, silentInstallation: 0, silentWatcher: 0 };
     await using watched = await this.#watched();
     const over = new AbortController();
-    const looking = this.#look(seen, _agent.acknowledged, watched.seen, over.signal);
+    const looking = this.#look(seen, installing.acknowledged, watched.seen, over.signal);
     try {
       const digest = await this.#cat(file, stopMs);
       return { digest, seen };
@@ -52,10 +51,6 @@ export class ShellLoad implements AsyncDisposable {
       over.abort();
       await looking;
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
   }
 
   async #cat(file: string, stopMs: number): Promise<string> {

@@ -21,7 +21,7 @@ export interface ShellHost {
   readonly startAgain: () => Promise<void>;
 }
 
-/** The rack's first machine, attached; its MAC address is that of `shellMachine`. */
+/** A machine of the rack as host `web01`, with its agent attached. */
 export async function attachedHost(lab: HpsdRack, machine: Machine, state: string): Promise<ShellHost> {
   await armedHost(lab, { name: HOST, mac: machine.client.mac, address: "10.77.0.11" });
   const held = await machine.boot();
