@@ -31,11 +31,6 @@ const GONE_MS = 3 * HEARTBEAT_MS;
  * that attach lets it grow by 90 MB that never go back. Of what can be said to V8 once it runs, only this works.
  */
 const YOUNG_HEAP = "--semi-space-growth-factor=1";
-/**
- * What buffers hold counts as part of the heap. It has a small limit of its own else, which the bulk of a shell passes every
- * few hundred messages, and each time the whole heap is marked.
- */
-const ONE_LIMIT = "--external-memory-accounted-in-global-limit";
 
 /** What was started, last first when it is stopped. */
 type Stops = (() => unknown)[];
@@ -43,7 +38,6 @@ type Stops = (() => unknown)[];
 /** Runs hpsd until `signal`, or until its store fails. Whatever was started is stopped in reverse order. */
 export async function serve(flags: ConfigFlags, context: CommandContext, signal: AbortSignal): Promise<void> {
   setFlagsFromString(YOUNG_HEAP);
-  setFlagsFromString(ONE_LIMIT);
   const config = await readConfig(flags, context);
   const log = openLog(config.log);
   const stops: Stops = [];
