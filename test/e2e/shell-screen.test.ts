@@ -132,8 +132,7 @@ test("a shell, vim, less, tmux and a 4-byte emoji look as without hpsctl between
 test("tmux in it is drawn as without, divided and resized", async () => {
   const both = await pair();
   // Each has its own, called the same in what is shown.
-  const start = (at: number) =>
-    `tmux -f tmux.conf -S ./inner-${at} new-session -s inner -n w 'PS1="> " sh'`;
+  const start = (at: number) => `tmux -f tmux.conf -S ./inner-${at} new-session -s inner -n w 'PS1="> " sh'`;
   await Promise.all(both.map(async (screen, at) => await screen.line(`clear; ${start(at)}; clear`)));
   await alike(both, /\[inner\]/, async () => undefined);
   await alike(both, /in a pane 😀/, async (screen) => await screen.line("echo in a pane 😀"));
