@@ -91,6 +91,7 @@ export async function openGateRig(admission: "armed" | "approve" = "armed"): Pro
       }),
     state: async () => (await store.read((db) => installations.openOf(db, hostId)))?.state,
     [Symbol.asyncDispose]: async () => {
+      core.directAccess[Symbol.dispose]();
       await core.refusals.flush();
       await store[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
