@@ -5,6 +5,7 @@ import { tlsKeyPair } from "../../certs/credentials.ts";
 import { OpenShellSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { DirectShellService } from "../../proto/gen/hps/v1/direct_pb.ts";
 import type { OpenSessionRequest } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { firstMessage } from "../../proto/rpc/first-message.ts";
 import type { CallContext } from "../../proto/rpc/handlers.ts";
 import { RpcServer } from "../../proto/rpc/rpc-server.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -45,6 +46,8 @@ export class Door {
   readonly #options: DoorOptions;
   readonly #server: RpcServer<DirectOperator>;
   readonly #going = new Set<Going>();
+  /** Sessions that go on or begin. */
+  #places = 0;
   #closed: string | undefined;
 
   private constructor(options: DoorOptions) {
@@ -120,16 +123,11 @@ export class Door {
   async *#openSession(requests: AsyncIterable<OpenSessionRequest>, call: CallContext<DirectOperator>) {
     const list = this.#list();
     const messages = requests[Symbol.asyncIterator]();
-    const first = await messages.next();
-    if (first.done === true || first.value.message.case !== "start") {
-      throw new HpsError("invalid", "the first message does not start a session");
-    }
-    const start = parseDirectStart(first.value.message.value, list);
-    if (this.#going.size >= MOST_SESSIONS) {
-      throw new HpsError("exhausted", `this host has ${MOST_SESSIONS} direct sessions open, and takes no more`);
-    }
+    const { message } = await firstMessage(messages);
+    if (message.case !== "start") throw new HpsError("invalid", "the first message does not start a session");
+    const start = parseDirectStart(message.value, list);
     const id = newUuid();
-    const session = await this.#begin(id, { list, start, call });
+    const session = await this.#place(async () => await this.#begin(id, { list, start, call }));
     const gone = () => void session.end(goneText(call.signal));
     call.signal.addEventListener("abort", gone, { once: true });
     if (call.signal.aborted) gone();
@@ -150,7 +148,22 @@ export class Door {
     }
   }
 
+  /** Taken before the recording is made: several may come at once. */
+  async #place(begin: () => Promise<DirectSession>): Promise<DirectSession> {
+    if (this.#places >= MOST_SESSIONS) {
+      throw new HpsError("exhausted", `this host has ${MOST_SESSIONS} direct sessions open, and takes no more`);
+    }
+    this.#places += 1;
+    try {
+      return await begin();
+    } catch (error) {
+      this.#places -= 1;
+      throw error;
+    }
+  }
+
   #ended(going: Going): void {
+    this.#places -= 1;
     this.#going.delete(going);
     if (this.#closed !== undefined && this.#going.size === 0) void this.#server.stop(1_000);
     this.#options.onEnd();

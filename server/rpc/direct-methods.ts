@@ -1,4 +1,5 @@
 import type { AgentService, DeliverRecordingRequest } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { firstMessage } from "../../proto/rpc/first-message.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
@@ -7,7 +8,6 @@ import type { ServerKeyPair } from "../core/identity/server-credentials.ts";
 import type { DirectAccess } from "../core/shells/direct-access.ts";
 import type { Delivery, KeptRecordings } from "../core/shells/kept-recordings.ts";
 import { agentOf } from "./agent-caller.ts";
-import { firstMessage } from "./first-message.ts";
 
 export type DirectMethods = Pick<Handlers<typeof AgentService, Caller>, "renewDirectAccess" | "deliverRecording">;
 

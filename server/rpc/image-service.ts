@@ -1,4 +1,5 @@
 import type { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
+import { dataOf, firstMessage } from "../../proto/rpc/first-message.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Access } from "../core/identity/access.ts";
@@ -7,7 +8,6 @@ import { parseImageOrder } from "../core/images/image-order.ts";
 import type { Images } from "../core/images/images.ts";
 import type { Installers } from "../core/installers/installers.ts";
 import { required } from "./fields.ts";
-import { dataOf, firstMessage } from "./first-message.ts";
 import { announcementOf, imageMessage, installerMessage } from "./image-message.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 

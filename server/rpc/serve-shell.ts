@@ -1,4 +1,5 @@
 import type { AgentService, ServeShellRequest } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { firstMessage } from "../../proto/rpc/first-message.ts";
 import type { Handler } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
@@ -6,7 +7,6 @@ import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { type AgentLink, brokenBy } from "../core/shells/agent-links.ts";
 import type { Shells } from "../core/shells/shells.ts";
-import { firstMessage } from "./first-message.ts";
 
 export interface ServeShellDeps {
   readonly access: Access;

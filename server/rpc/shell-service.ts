@@ -1,4 +1,5 @@
 import type { AttachSessionRequest, OpenSessionRequest, ShellService } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { firstMessage } from "../../proto/rpc/first-message.ts";
 import type { CallContext, Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseWindowSize } from "../../proto/values/terminal.ts";
@@ -6,7 +7,6 @@ import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { parseShellStart } from "../core/shells/shell-start.ts";
 import type { Shells } from "../core/shells/shells.ts";
-import { firstMessage } from "./first-message.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 import { type RecordingMethodsDeps, recordingMethods } from "./recording-methods.ts";
 import { createSessionLink, type SessionLinkDeps } from "./session-link.ts";

@@ -1,4 +1,4 @@
-import { HpsError } from "../../proto/values/hps-error.ts";
+import { HpsError } from "../values/hps-error.ts";
 
 /** How long an admitted peer may take to say what its stream is about. */
 const FIRST_MS = 10_000;
