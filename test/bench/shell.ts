@@ -28,7 +28,8 @@ interface Paths {
 
 type Part = (paths: Paths, folder: string) => Promise<readonly Row[]>;
 
-const PARTS: Readonly<Record<string, Part>> = { keys, bulk, screen, sessions };
+// Sessions first: the others grow hpsd's heap, and leave terminals that wait for their operators.
+const PARTS: Readonly<Record<string, Part>> = { sessions, keys, bulk, screen };
 
 /** `argv`: names of parts, instead of all. */
 export async function shell(argv: readonly string[]): Promise<Measured> {

@@ -19,8 +19,8 @@ export class SessionSlots {
   take(hostId: string): () => void {
     const { perHost, inAll } = this.#limits;
     const taken = this.#byHost.get(hostId) ?? 0;
-    if (taken >= perHost) throw new HpsError("exhausted", `this host has ${perHost} shell sessions already`);
-    if (this.#inAll >= inAll) throw new HpsError("exhausted", `this server has ${inAll} shell sessions already`);
+    if (taken >= perHost) throw tooMany(`this host has ${perHost} shell sessions already`);
+    if (this.#inAll >= inAll) throw tooMany(`this server has ${inAll} shell sessions already`);
     this.#byHost.set(hostId, taken + 1);
     this.#inAll += 1;
     let free = () => {
@@ -36,4 +36,10 @@ export class SessionSlots {
     if (left === 0) this.#byHost.delete(hostId);
     else this.#byHost.set(hostId, left);
   }
+}
+
+function tooMany(what: string): HpsError {
+  return new HpsError("exhausted", `${what}, with those that somebody left running`, {
+    hint: "hpsctl session ls --open shows them; end one you may: hpsctl session kill ID",
+  });
 }
