@@ -31,11 +31,12 @@ test("two watchers, one of which stops reading: neither the owner nor the other 
   await owner.type("echo ready-$((1 + 1))\n");
   await owner.shows(/ready-2/);
   const bob = await rig.operatorNamed("bob", ROLES);
-  const [reads, stops] = [OperatorSession.attach(bob, { session }), OperatorSession.attach(bob, { session })];
+  const reads = OperatorSession.attach(bob, { session });
   expect((await reads.session).participants).toMatchObject([
     { operator: "alice", role: ParticipantRole.OWNER },
     { operator: "bob", role: ParticipantRole.WATCHER },
   ]);
+  const stops = OperatorSession.attach(bob, { session });
   await stops.session;
   const read = [readsTo(owner, /mark-2/), readsTo(reads, /mark-2/)];
   await owner.type("head -c 20000000 /dev/zero | tr '\\0' x; echo; echo mark-$((1 + 1))\n");
