@@ -1,6 +1,7 @@
 import type { StartSession } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { quote } from "../../proto/values/safe-text.ts";
+import { parseCommand, parseReason } from "../../proto/values/shell-command.ts";
 import { parseShellEnvironment, type ShellEnvironment } from "../../proto/values/shell-environment.ts";
 import { parseTerminalType, parseWindowSize, type WindowSize } from "../../proto/values/terminal.ts";
 import type { DirectList } from "./signed-list.ts";
@@ -15,27 +16,18 @@ export interface DirectStart extends WindowSize {
   readonly recordInput: boolean;
 }
 
-const MOST_ARGUMENTS = 1024;
-const MOST_COMMAND_BYTES = 64 * 1024;
-const MOST_REASON = 1024;
-
 /** Checks all of a request. `not-found` when it is for another host. */
 export function parseDirectStart(start: StartSession, list: DirectList): DirectStart {
   const { command, term, window = { rows: 24, columns: 80 }, reason } = start;
   checkHost(start.host, list);
   if (start.copy !== undefined) throw new HpsError("unimplemented", "files are copied through hpsd alone");
-  if (reason.length > MOST_REASON) throw new HpsError("invalid", `the reason has more than ${MOST_REASON} characters`);
+  parseReason(reason);
   if (list.reasonRequired && reason.trim() === "") {
     throw new HpsError("precondition", `cluster ${list.cluster} lets nobody into a shell without a reason`, {
       hint: "say why: --reason TEXT; it goes into the recording and, with that, to hpsd's audit log",
     });
   }
-  const size = command.reduce((sum, argument) => sum + Buffer.byteLength(argument) + 1, 0);
-  if (command.length > MOST_ARGUMENTS || size > MOST_COMMAND_BYTES)
-    throw new HpsError("invalid", "the command is too long");
-  if (command[0] === "" || command.some((argument) => argument.includes("\0"))) {
-    throw new HpsError("invalid", "the command has no program, or a zero byte in it");
-  }
+  if (command.length > 0) parseCommand(command);
   const type = command.length > 0 ? "" : parseTerminalType(term === "" ? "xterm" : term);
   const environment = parseShellEnvironment(start.environment);
   const recordInput = list.recordInput || start.recordInput;

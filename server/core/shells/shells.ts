@@ -3,6 +3,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import type { OpenShellSchema, ResumeShell } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { parseReason } from "../../../proto/values/shell-command.ts";
 import type { WindowSize } from "../../../proto/values/terminal.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { SessionQuery, SessionRow } from "../../store/sessions.ts";
@@ -23,7 +24,7 @@ import { type Asked, openRow, who } from "./session-row.ts";
 import type { ShellAdmission } from "./shell-admission.ts";
 import { notAttached, notGoing, notServed, stoppingError } from "./shell-errors.ts";
 import type { ShellSession } from "./shell-session.ts";
-import { parseReason, type ShellStart } from "./shell-start.ts";
+import type { ShellStart } from "./shell-start.ts";
 
 /** What sessions need of Presence. */
 interface ShellPresence {
