@@ -1,11 +1,11 @@
 /** Who may enter, with a real hpsd, a real agent and hpsctl: what an admin says by hpsctl works on open shells, and audit tells all. */
-import path from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { connect, type Hps } from "../../client/sdk/connect.ts";
 import { hpsctl } from "../../client/testing/hpsctl.ts";
 import { type Session, SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { OperatorSession } from "../e2e/operator-session.ts";
 import { armHost } from "./load-agents.ts";
+import { asAdmin, loggedIn } from "./other-operator.ts";
 import { startAgent } from "./real-agent.ts";
 import { startHpsd, until } from "./real-hpsd.ts";
 
@@ -20,19 +20,12 @@ afterAll(async () => await hpsd?.[Symbol.asyncDispose]());
 
 /** hpsctl as the admin; its output. */
 async function ctl(...words: readonly string[]): Promise<string> {
-  const { code, out, err } = await hpsd.hpsctl(...words);
-  if (code !== 0) throw new Error(`hpsctl ${words.join(" ")}: ${err}`);
-  return out;
+  return await asAdmin(hpsd, ...words);
 }
 
 /** A new operator with an hpsctl of its own. */
 async function operator(name: string, role: string): Promise<{ hps: Hps; environment: { HPSCONFIG: string } }> {
-  const environment = { HPSCONFIG: path.join(hpsd.folder, `${name}.yaml`) };
-  const invitation = await ctl("operator", "invite", name, "--role", `lab=${role}`);
-  const token = /--token (\S+)/.exec(invitation)?.[1] ?? "";
-  const where = [`https://localhost:${hpsd.https}`, "--server", `localhost:${hpsd.grpc}`];
-  const { code, err } = await hpsctl({ environment }, ["login", ...where, "--token", token]);
-  if (code !== 0) throw new Error(`login of ${name}: ${err}`);
+  const environment = await loggedIn(hpsd, name, role);
   const hps = await connect({ environment });
   onTestFinished(() => hps.close());
   return { hps, environment };

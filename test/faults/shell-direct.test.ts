@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { hpsctl } from "../../client/testing/hpsctl.ts";
 import type { Program } from "../lab/program.ts";
 import { type ArmedHost, armHost } from "./load-agents.ts";
+import { asAdmin, loggedIn } from "./other-operator.ts";
 import { startAgent } from "./real-agent.ts";
 import { freePorts, startHpsd, until } from "./real-hpsd.ts";
 
@@ -32,19 +33,12 @@ afterEach(async () => {
 });
 
 async function ctl(...words: readonly string[]): Promise<string> {
-  const { code, out, err } = await hpsd.hpsctl(...words);
-  if (code !== 0) throw new Error(`hpsctl ${words.join(" ")}: ${err}`);
-  return out;
+  return await asAdmin(hpsd, ...words);
 }
 
 /** hpsctl of an operator of its own. */
 async function operator(name: string, role: string) {
-  const environment = { HPSCONFIG: path.join(hpsd.folder, `${name}.yaml`) };
-  const invitation = await ctl("operator", "invite", name, "--role", `lab=${role}`);
-  const token = /--token (\S+)/.exec(invitation)?.[1] ?? "";
-  const where = [`https://localhost:${hpsd.https}`, "--server", `localhost:${hpsd.grpc}`];
-  const { code, err } = await hpsctl({ environment }, ["login", ...where, "--token", token]);
-  if (code !== 0) throw new Error(`login of ${name}: ${err}`);
+  const environment = await loggedIn(hpsd, name, role);
   return async (...words: readonly string[]) => await hpsctl({ environment }, words);
 }
 
