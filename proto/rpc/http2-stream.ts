@@ -63,7 +63,8 @@ export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
-function chainOf(socket: TLSSocket): readonly Buffer[] {
+/** DER, leaf first, as the peer presented it; empty when it presented none. Proof of the key, not of any trust. */
+export function chainOf(socket: TLSSocket): readonly Buffer[] {
   const chain: Buffer[] = [];
   let certificate = socket.getPeerX509Certificate();
   while (certificate !== undefined && chain.length < MAX_CHAIN) {

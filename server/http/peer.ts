@@ -1,8 +1,6 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { plainAddress } from "../../proto/rpc/http2-stream.ts";
-
-const MAX_CHAIN = 8;
+import { chainOf as chainOfSocket, plainAddress } from "../../proto/rpc/http2-stream.ts";
 
 /** A request, before or after Fastify has read it. */
 interface Received {
@@ -14,15 +12,7 @@ export function addressOf(request: Received): string {
   return plainAddress(request.socket.remoteAddress ?? "");
 }
 
-/** DER, leaf first, as the client presented it; empty when it presented none. Proof of the key, not of any trust. */
-export function chainOf(request: Received): readonly Buffer[] {
-  const { socket } = request;
-  if (!(socket instanceof TLSSocket)) return [];
-  const chain: Buffer[] = [];
-  let certificate = socket.getPeerX509Certificate();
-  while (certificate !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(certificate.raw);
-    certificate = certificate.issuerCertificate;
-  }
-  return chain;
+/** What the client presented; empty over a connection without TLS. */
+export function chainOf({ socket }: Received): readonly Buffer[] {
+  return socket instanceof TLSSocket ? chainOfSocket(socket) : [];
 }
