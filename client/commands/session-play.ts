@@ -56,8 +56,13 @@ function wishOf(call: Call): PlayWish {
   if (factor <= 0 || factor > FASTEST) {
     throw new HpsError("invalid", `not a speed: ${quote(speed)}`, { hint: "use 0.5, 2 or at most 1000" });
   }
-  const idle = idleLimit === undefined ? Number.POSITIVE_INFINITY : parseDuration(idleLimit);
-  return { speed: factor, idleLimit: idle, from: parseDuration(from), raw };
+  const idle = idleLimit === undefined ? Number.POSITIVE_INFINITY : playTime(idleLimit);
+  return { speed: factor, idleLimit: idle, from: playTime(from), raw };
+}
+
+/** A bare number is seconds, as asciinema has it. */
+function playTime(text: string): number {
+  return /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : parseDuration(text);
 }
 
 async function* readerOf(call: Call, hps: Hps, part: RecordingPart, signal: AbortSignal) {

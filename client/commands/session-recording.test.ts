@@ -125,6 +125,18 @@ test("q ends a playing in the middle of a pause, an interrupt too", async () => 
   }
 });
 
+test("a bare number is seconds, with a fraction too", async () => {
+  const { server } = await serverWith();
+  const began = performance.now();
+  const { code, out } = await hpsctl(server, "session play s1 --idle-limit 0.01", { tty: true });
+  expect([code, out.includes("hello world")]).toEqual([0, true]);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  expect((await hpsctl(server, "session play s1 --from 7200 --idle-limit 2")).out).toContain("hello world");
+  for (const time of ["2.x", "", "-1", "1e3"]) {
+    expect((await hpsctl(server, ["session", "play", "s1", `--idle-limit=${time}`])).code).toBe(2);
+  }
+});
+
 test("a speed that is none is refused", async () => {
   const { server } = await serverWith();
   for (const speed of ["0", "-1", "fast", "1001"]) {

@@ -12,6 +12,7 @@ import type { Call } from "./call.ts";
 import type { AddCommands } from "./group.ts";
 
 const PLAY_HELP = `
+A duration is 2s, 10m or 1h30m here; a bare number is seconds.
 Keys: space pauses, . goes one step, left and right go 5 s, up and down change the speed, q ends.
 Only sequences that draw reach your terminal: nothing that sets its clipboard or title, or makes it answer.`;
 
