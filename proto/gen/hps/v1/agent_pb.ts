@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/agent.proto.
  */
 export const file_hps_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUioAMKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SAASLQoNcmVib290X3BhdXNlZBgKIAEoCzIULmhwcy52MS5SZWJvb3RQYXVzZWRIAEIHCgVldmVudCIVCgRQbGFuEg0KBXN0ZXBzGAEgAygJIhsKC1N0ZXBTdGFydGVkEgwKBHN0ZXAYASABKAkiRwoMU3RlcFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxIMCgR1bml0GAQgASgJIh0KDVN0ZXBTdWNjZWVkZWQSDAoEc3RlcBgBIAEoCSIqCgpTdGVwRmFpbGVkEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIgoKCEZpbmlzaGVkIh4KDFJlYm9vdFBhdXNlZBIOCgZwYXVzZWQYASABKAgiaAoMQWdlbnRMb2dMaW5lEhAKCHNlcXVlbmNlGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAwSDgoGc291cmNlGAQgASgJIjIKDUNvbW1hbmRSZXN1bHQSEgoKY29tbWFuZF9pZBgBIAEoCRINCgVlcnJvchgCIAEoCSKXAQoOQXR0YWNoUmVzcG9uc2USIgoHd2VsY29tZRgBIAEoCzIPLmhwcy52MS5XZWxjb21lSAASMgoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhcuaHBzLnYxLkFja25vd2xlZGdlbWVudEgAEiIKB2NvbW1hbmQYAyABKAsyDy5ocHMudjEuQ29tbWFuZEgAQgkKB21lc3NhZ2UitAIKB1dlbGNvbWUSDwoHaG9zdF9pZBgBIAEoCRIUCgxpbnN0YWxsYXRpb24YAiABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBSABKAMSEgoKZG9uZV9zdGVwcxgGIAMoCRIPCgdwcm9jZWVkGAcgASgIEhYKDnNlcnZlcl92ZXJzaW9uGAggASgJEhUKDXJlYm9vdF9wYXVzZWQYCSABKAgSEAoIZmluaXNoZWQYCiABKAgSFQoNZGlyZWN0X2FjY2VzcxgLIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMiigMKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIABI8ChVyZWZyZXNoX2RpcmVjdF9hY2Nlc3MYFCABKAsyGy5ocHMudjEuUmVmcmVzaERpcmVjdEFjY2Vzc0gAEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgJIAEoA0IJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIvABCglPcGVuU2hlbGwSDwoHc2Vzc2lvbhgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSDAoEcm93cxgEIAEoBRIPCgdjb2x1bW5zGAUgASgFEjcKC2Vudmlyb25tZW50GAYgAygLMiIuaHBzLnYxLk9wZW5TaGVsbC5FbnZpcm9ubWVudEVudHJ5EicKBGhvbGQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgcKBVJlbmV3Ig0KC1BhdXNlUmVib290Ig4KDFJlc3VtZVJlYm9vdCIZCgZSZWJvb3QSDwoHbmV0d29yaxgBIAEoCCIhChNSZWZyZXNoRGlyZWN0QWNjZXNzEgoKAm9uGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyKLAQoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkiQwoMU3RvcmFnZU9yZGVyEgwKBGRpc2sYASABKAkSFwoPcm9vdF9zaXplX2J5dGVzGAIgASgDEgwKBHdpcGUYAyABKAgieAoMTmV0d29ya09yZGVyEiEKBG1vZGUYASABKA4yEy5ocHMudjEuTmV0d29ya01vZGUSCwoDbWFjGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgdnYXRld2F5GAQgASgJEhQKDG5hbWVfc2VydmVycxgFIAMoCSJQChtJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlcXVlc3QSFAoMaW5zdGFsbGF0aW9uGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwiOQocSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCSK8AQoRU2VydmVTaGVsbFJlcXVlc3QSEQoHc2Vzc2lvbhgBIAEoCUgAEhAKBm91dHB1dBgCIAEoDEgAEhYKDGVycm9yX291dHB1dBgDIAEoDEgAEiEKBGV4aXQYBCABKAsyES5ocHMudjEuU2hlbGxFeGl0SAASJQoGcmVzdW1lGAUgASgLMhMuaHBzLnYxLlJlc3VtZVNoZWxsSAASFQoLaW5wdXRfdGFrZW4YBiABKARIAEIJCgdtZXNzYWdlIl8KC1Jlc3VtZVNoZWxsEg8KB3Nlc3Npb24YASABKAkSFAoMZmlyc3Rfb2Zmc2V0GAIgASgEEhMKC25leHRfb2Zmc2V0GAMgASgEEhQKDGlucHV0X29mZnNldBgEIAEoBCI5CglTaGVsbEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJIqgBChJTZXJ2ZVNoZWxsUmVzcG9uc2USDwoFaW5wdXQYASABKAxIABIqCgxlbmRfb2ZfaW5wdXQYAiABKAsyEi5ocHMudjEuRW5kT2ZJbnB1dEgAEiQKBndpbmRvdxgDIAEoCzISLmhwcy52MS5XaW5kb3dTaXplSAASEAoGc2lnbmFsGAQgASgFSAASEgoIcmVjb3JkZWQYBSABKARIAEIJCgdtZXNzYWdlIjcKGFJlbmV3RGlyZWN0QWNjZXNzUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMIm0KGVJlbmV3RGlyZWN0QWNjZXNzUmVzcG9uc2USDAoEbGlzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSFAoMc2lnbmVyX2NoYWluGAMgASgJEhkKEWNlcnRpZmljYXRlX2NoYWluGAQgASgJImUKF0RlbGl2ZXJSZWNvcmRpbmdSZXF1ZXN0Ei8KCXJlY29yZGluZxgBIAEoCzIaLmhwcy52MS5EZWxpdmVyZWRSZWNvcmRpbmdIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJEChJEZWxpdmVyZWRSZWNvcmRpbmcSDwoHc2Vzc2lvbhgBIAEoCRINCgVieXRlcxgCIAEoAxIOCgZkaWdlc3QYAyABKAkiXgoYRGVsaXZlclJlY29yZGluZ1Jlc3BvbnNlEhAKBm9mZnNldBgBIAEoA0gAEiUKBGtlcHQYAiABKAsyFS5ocHMudjEuUmVjb3JkaW5nS2VwdEgAQgkKB21lc3NhZ2UiDwoNUmVjb3JkaW5nS2VwdCIMCgpFbmRPZklucHV0IisKCldpbmRvd1NpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFKnUKC0ltYWdlRm9ybWF0EhwKGElNQUdFX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEElNQUdFX0ZPUk1BVF9UQVIQARIZChVJTUFHRV9GT1JNQVRfVEFSX1pTVEQQAhIXChNJTUFHRV9GT1JNQVRfVEFSX1haEAMqWwoLTmV0d29ya01vZGUSHAoYTkVUV09SS19NT0RFX1VOU1BFQ0lGSUVEEAASFQoRTkVUV09SS19NT0RFX0RIQ1AQARIXChNORVRXT1JLX01PREVfU1RBVElDEAIy2gQKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSFS5ocHMudjEuQXR0YWNoUmVxdWVzdBoWLmhwcy52MS5BdHRhY2hSZXNwb25zZSIKytsYBgoCAgMYASgBMAESYQoQR2V0Q29uZmlndXJhdGlvbhIfLmhwcy52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBoVLmhwcy52MS5Db25maWd1cmF0aW9uIhXK2xgRCgICAxgBIgdob3N0X2lkKAISfAoUSXNzdWVIb3N0Q2VydGlmaWNhdGUSIy5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0GiQuaHBzLnYxLklzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2UiGcrbGBUKAQIYASIMaW5zdGFsbGF0aW9uKAMSUwoKU2VydmVTaGVsbBIZLmhwcy52MS5TZXJ2ZVNoZWxsUmVxdWVzdBoaLmhwcy52MS5TZXJ2ZVNoZWxsUmVzcG9uc2UiCsrbGAYKAgIDGAEoATABEmQKEVJlbmV3RGlyZWN0QWNjZXNzEiAuaHBzLnYxLlJlbmV3RGlyZWN0QWNjZXNzUmVxdWVzdBohLmhwcy52MS5SZW5ld0RpcmVjdEFjY2Vzc1Jlc3BvbnNlIgrK2xgGCgICAxgBEmUKEERlbGl2ZXJSZWNvcmRpbmcSHy5ocHMudjEuRGVsaXZlclJlY29yZGluZ1JlcXVlc3QaIC5ocHMudjEuRGVsaXZlclJlY29yZGluZ1Jlc3BvbnNlIgrK2xgGCgICAxgBKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
+  fileDesc("ChJocHMvdjEvYWdlbnQucHJvdG8SBmhwcy52MSK8AQoFRmFjdHMSDAoEbWFjcxgBIAMoCRIMCgR1dWlkGAIgASgJEg4KBnNlcmlhbBgDIAEoCRIOCgZ2ZW5kb3IYBCABKAkSDwoHcHJvZHVjdBgFIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBiABKAMSDAoEY3B1cxgHIAEoBRIQCghmaXJtd2FyZRgIIAEoCRIbCgVkaXNrcxgJIAMoCzIMLmhwcy52MS5EaXNrEhMKC3NlY3VyZV9ib290GAogASgIIp4BCgREaXNrEgwKBG5hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMSCwoDd3duGAUgASgJEgwKBHBhdGgYBiABKAkSEQoJcmVtb3ZhYmxlGAcgASgIEhQKDHNlY3Rvcl9ieXRlcxgIIAEoBRIRCgl0cmFuc3BvcnQYCSABKAki1QEKDUF0dGFjaFJlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5ocHMudjEuSGVsbG9IABImCgloZWFydGJlYXQYAiABKAsyES5ocHMudjEuSGVhcnRiZWF0SAASIwoFZXZlbnQYAyABKAsyEi5ocHMudjEuQWdlbnRFdmVudEgAEiMKA2xvZxgEIAEoCzIULmhwcy52MS5BZ2VudExvZ0xpbmVIABInCgZyZXN1bHQYBSABKAsyFS5ocHMudjEuQ29tbWFuZFJlc3VsdEgAQgkKB21lc3NhZ2UiaAoFSGVsbG8SDgoGcnVuX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSHAoFZmFjdHMYAyABKAsyDS5ocHMudjEuRmFjdHMSIAoEYm9vdBgEIAEoCzISLmhwcy52MS5Cb290UmVwb3J0IloKCkJvb3RSZXBvcnQSDAoEc2xvdBgBIAEoCRIOCgZrZXJuZWwYAiABKAkSDQoFaW1hZ2UYAyABKAkSDwoHaGVhbHRoeRgEIAEoCBIOCgZyZWFzb24YBSABKAkiHAoJSGVhcnRiZWF0Eg8KB2JhY2tsb2cYASABKAUioAMKCkFnZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoEcGxhbhgDIAEoCzIMLmhwcy52MS5QbGFuSAASKwoMc3RlcF9zdGFydGVkGAQgASgLMhMuaHBzLnYxLlN0ZXBTdGFydGVkSAASLQoNc3RlcF9wcm9ncmVzcxgFIAEoCzIULmhwcy52MS5TdGVwUHJvZ3Jlc3NIABIvCg5zdGVwX3N1Y2NlZWRlZBgGIAEoCzIVLmhwcy52MS5TdGVwU3VjY2VlZGVkSAASKQoLc3RlcF9mYWlsZWQYByABKAsyEi5ocHMudjEuU3RlcEZhaWxlZEgAEiQKCGZpbmlzaGVkGAggASgLMhAuaHBzLnYxLkZpbmlzaGVkSAASIgoEYm9vdBgJIAEoCzISLmhwcy52MS5Cb290UmVwb3J0SAASLQoNcmVib290X3BhdXNlZBgKIAEoCzIULmhwcy52MS5SZWJvb3RQYXVzZWRIAEIHCgVldmVudCIVCgRQbGFuEg0KBXN0ZXBzGAEgAygJIhsKC1N0ZXBTdGFydGVkEgwKBHN0ZXAYASABKAkiRwoMU3RlcFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxIMCgR1bml0GAQgASgJIh0KDVN0ZXBTdWNjZWVkZWQSDAoEc3RlcBgBIAEoCSIqCgpTdGVwRmFpbGVkEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIgoKCEZpbmlzaGVkIh4KDFJlYm9vdFBhdXNlZBIOCgZwYXVzZWQYASABKAgiaAoMQWdlbnRMb2dMaW5lEhAKCHNlcXVlbmNlGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAwSDgoGc291cmNlGAQgASgJIjIKDUNvbW1hbmRSZXN1bHQSEgoKY29tbWFuZF9pZBgBIAEoCRINCgVlcnJvchgCIAEoCSKXAQoOQXR0YWNoUmVzcG9uc2USIgoHd2VsY29tZRgBIAEoCzIPLmhwcy52MS5XZWxjb21lSAASMgoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhcuaHBzLnYxLkFja25vd2xlZGdlbWVudEgAEiIKB2NvbW1hbmQYAyABKAsyDy5ocHMudjEuQ29tbWFuZEgAQgkKB21lc3NhZ2UitAIKB1dlbGNvbWUSDwoHaG9zdF9pZBgBIAEoCRIUCgxpbnN0YWxsYXRpb24YAiABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBSABKAMSEgoKZG9uZV9zdGVwcxgGIAMoCRIPCgdwcm9jZWVkGAcgASgIEhYKDnNlcnZlcl92ZXJzaW9uGAggASgJEhUKDXJlYm9vdF9wYXVzZWQYCSABKAgSEAoIZmluaXNoZWQYCiABKAgSFQoNZGlyZWN0X2FjY2VzcxgLIAEoCCIjCg9BY2tub3dsZWRnZW1lbnQSEAoIc2VxdWVuY2UYASABKAMiigMKB0NvbW1hbmQSCgoCaWQYASABKAkSIgoHcHJvY2VlZBgCIAEoCzIPLmhwcy52MS5Qcm9jZWVkSAASIAoGY2FuY2VsGAMgASgLMg4uaHBzLnYxLkNhbmNlbEgAEicKCm9wZW5fc2hlbGwYBCABKAsyES5ocHMudjEuT3BlblNoZWxsSAASHgoFcmVuZXcYBSABKAsyDS5ocHMudjEuUmVuZXdIABIrCgxwYXVzZV9yZWJvb3QYBiABKAsyEy5ocHMudjEuUGF1c2VSZWJvb3RIABItCg1yZXN1bWVfcmVib290GAcgASgLMhQuaHBzLnYxLlJlc3VtZVJlYm9vdEgAEiAKBnJlYm9vdBgIIAEoCzIOLmhwcy52MS5SZWJvb3RIABI8ChVyZWZyZXNoX2RpcmVjdF9hY2Nlc3MYFCABKAsyGy5ocHMudjEuUmVmcmVzaERpcmVjdEFjY2Vzc0gAEh0KFWFja25vd2xlZGdlZF9zZXF1ZW5jZRgJIAEoA0IJCgdjb21tYW5kIh0KB1Byb2NlZWQSEgoKZG9uZV9zdGVwcxgBIAMoCSIYCgZDYW5jZWwSDgoGcmVhc29uGAEgASgJIvABCglPcGVuU2hlbGwSDwoHc2Vzc2lvbhgBIAEoCRIPCgdjb21tYW5kGAIgAygJEgwKBHRlcm0YAyABKAkSDAoEcm93cxgEIAEoBRIPCgdjb2x1bW5zGAUgASgFEjcKC2Vudmlyb25tZW50GAYgAygLMiIuaHBzLnYxLk9wZW5TaGVsbC5FbnZpcm9ubWVudEVudHJ5EicKBGhvbGQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgcKBVJlbmV3Ig0KC1BhdXNlUmVib290Ig4KDFJlc3VtZVJlYm9vdCIZCgZSZWJvb3QSDwoHbmV0d29yaxgBIAEoCCIhChNSZWZyZXNoRGlyZWN0QWNjZXNzEgoKAm9uGAEgASgIIioKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAkizgMKDUNvbmZpZ3VyYXRpb24SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHY2x1c3RlchgDIAEoCRIOCgZkb21haW4YBCABKAkSDAoEbWFjcxgFIAMoCRIRCglhZGRyZXNzZXMYBiADKAkSDwoHcHJvZmlsZRgHIAEoCRItCgR0YWdzGAggAygLMh8uaHBzLnYxLkNvbmZpZ3VyYXRpb24uVGFnc0VudHJ5Eg0KBWltYWdlGAkgASgJEhkKEXdpcGVfZGlza19zZXJpYWxzGAogAygJEhQKDGluc3RhbGxhdGlvbhgLIAEoCRIpCgxpbWFnZV9zb3VyY2UYDCABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USIQoFdG9vbHMYDSABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIlCgdzdG9yYWdlGA4gASgLMhQuaHBzLnYxLlN0b3JhZ2VPcmRlchIlCgduZXR3b3JrGA8gASgLMhQuaHBzLnYxLk5ldHdvcmtPcmRlchIOCgZyZXNjdWUYECABKAgaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoKRmlsZVNvdXJjZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAyLeAgoLSW1hZ2VTb3VyY2USIAoEZmlsZRgBIAEoCzISLmhwcy52MS5GaWxlU291cmNlEiMKBmZvcm1hdBgCIAEoDjITLmhwcy52MS5JbWFnZUZvcm1hdBIVCg1jb250ZW50X2J5dGVzGAMgASgDEg8KB2VudHJpZXMYBCABKAMSDQoFbGFja3MYBSADKAkSJAoIbWFuaWZlc3QYBiABKAsyEi5ocHMudjEuRmlsZVNvdXJjZRIhCgVwYWNrcxgHIAMoCzISLmhwcy52MS5QYWNrU291cmNlEiMKBmRlbHRhcxgIIAMoCzITLmhwcy52MS5EZWx0YVNvdXJjZRIRCgliYXNlX3VybHMYCSADKAkSKgoKc2lnbmF0dXJlcxgKIAMoCzIWLmhwcy52MS5JbWFnZVNpZ25hdHVyZRIkCgdrZXlfc2V0GAsgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0IlsKClBhY2tTb3VyY2USDgoGZGlnZXN0GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSFAoMaW5kZXhfb2Zmc2V0GAMgASgDEhMKC2luZGV4X2J5dGVzGAQgASgDImoKC0RlbHRhU291cmNlEg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEgwKBGJhc2UYAyABKAkSFAoMaW5kZXhfb2Zmc2V0GAQgASgDEhMKC2luZGV4X2J5dGVzGAUgASgDIkYKDkltYWdlU2lnbmF0dXJlEg4KBmtleV9pZBgBIAEoCRIRCglzdGF0ZW1lbnQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIkcKC0ltYWdlS2V5U2V0EgwKBGtleXMYASABKAwSKgoKc2lnbmF0dXJlcxgCIAMoCzIWLmhwcy52MS5JbWFnZVNpZ25hdHVyZSJDCgxTdG9yYWdlT3JkZXISDAoEZGlzaxgBIAEoCRIXCg9yb290X3NpemVfYnl0ZXMYAiABKAMSDAoEd2lwZRgDIAEoCCJ4CgxOZXR3b3JrT3JkZXISIQoEbW9kZRgBIAEoDjITLmhwcy52MS5OZXR3b3JrTW9kZRILCgNtYWMYAiABKAkSEQoJYWRkcmVzc2VzGAMgAygJEg8KB2dhdGV3YXkYBCABKAkSFAoMbmFtZV9zZXJ2ZXJzGAUgAygJIlAKG0lzc3VlSG9zdENlcnRpZmljYXRlUmVxdWVzdBIUCgxpbnN0YWxsYXRpb24YASABKAkSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgCIAEoDCI5ChxJc3N1ZUhvc3RDZXJ0aWZpY2F0ZVJlc3BvbnNlEhkKEWNlcnRpZmljYXRlX2NoYWluGAEgASgJIrwBChFTZXJ2ZVNoZWxsUmVxdWVzdBIRCgdzZXNzaW9uGAEgASgJSAASEAoGb3V0cHV0GAIgASgMSAASFgoMZXJyb3Jfb3V0cHV0GAMgASgMSAASIQoEZXhpdBgEIAEoCzIRLmhwcy52MS5TaGVsbEV4aXRIABIlCgZyZXN1bWUYBSABKAsyEy5ocHMudjEuUmVzdW1lU2hlbGxIABIVCgtpbnB1dF90YWtlbhgGIAEoBEgAQgkKB21lc3NhZ2UiXwoLUmVzdW1lU2hlbGwSDwoHc2Vzc2lvbhgBIAEoCRIUCgxmaXJzdF9vZmZzZXQYAiABKAQSEwoLbmV4dF9vZmZzZXQYAyABKAQSFAoMaW5wdXRfb2Zmc2V0GAQgASgEIjkKCVNoZWxsRXhpdBIMCgRjb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoBRIOCgZyZWFzb24YAyABKAkiqAEKElNlcnZlU2hlbGxSZXNwb25zZRIPCgVpbnB1dBgBIAEoDEgAEioKDGVuZF9vZl9pbnB1dBgCIAEoCzISLmhwcy52MS5FbmRPZklucHV0SAASJAoGd2luZG93GAMgASgLMhIuaHBzLnYxLldpbmRvd1NpemVIABIQCgZzaWduYWwYBCABKAVIABISCghyZWNvcmRlZBgFIAEoBEgAQgkKB21lc3NhZ2UiNwoYUmVuZXdEaXJlY3RBY2Nlc3NSZXF1ZXN0EhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYASABKAwibQoZUmVuZXdEaXJlY3RBY2Nlc3NSZXNwb25zZRIMCgRsaXN0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIUCgxzaWduZXJfY2hhaW4YAyABKAkSGQoRY2VydGlmaWNhdGVfY2hhaW4YBCABKAkiZQoXRGVsaXZlclJlY29yZGluZ1JlcXVlc3QSLwoJcmVjb3JkaW5nGAEgASgLMhouaHBzLnYxLkRlbGl2ZXJlZFJlY29yZGluZ0gAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIkQKEkRlbGl2ZXJlZFJlY29yZGluZxIPCgdzZXNzaW9uGAEgASgJEg0KBWJ5dGVzGAIgASgDEg4KBmRpZ2VzdBgDIAEoCSJeChhEZWxpdmVyUmVjb3JkaW5nUmVzcG9uc2USEAoGb2Zmc2V0GAEgASgDSAASJQoEa2VwdBgCIAEoCzIVLmhwcy52MS5SZWNvcmRpbmdLZXB0SABCCQoHbWVzc2FnZSIPCg1SZWNvcmRpbmdLZXB0IgwKCkVuZE9mSW5wdXQiKwoKV2luZG93U2l6ZRIMCgRyb3dzGAEgASgFEg8KB2NvbHVtbnMYAiABKAUqjQEKC0ltYWdlRm9ybWF0EhwKGElNQUdFX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEElNQUdFX0ZPUk1BVF9UQVIQARIZChVJTUFHRV9GT1JNQVRfVEFSX1pTVEQQAhIXChNJTUFHRV9GT1JNQVRfVEFSX1haEAMSFgoSSU1BR0VfRk9STUFUX1BBQ0tTEAQqWwoLTmV0d29ya01vZGUSHAoYTkVUV09SS19NT0RFX1VOU1BFQ0lGSUVEEAASFQoRTkVUV09SS19NT0RFX0RIQ1AQARIXChNORVRXT1JLX01PREVfU1RBVElDEAIy2gQKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSFS5ocHMudjEuQXR0YWNoUmVxdWVzdBoWLmhwcy52MS5BdHRhY2hSZXNwb25zZSIKytsYBgoCAgMYASgBMAESYQoQR2V0Q29uZmlndXJhdGlvbhIfLmhwcy52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBoVLmhwcy52MS5Db25maWd1cmF0aW9uIhXK2xgRCgICAxgBIgdob3N0X2lkKAISfAoUSXNzdWVIb3N0Q2VydGlmaWNhdGUSIy5ocHMudjEuSXNzdWVIb3N0Q2VydGlmaWNhdGVSZXF1ZXN0GiQuaHBzLnYxLklzc3VlSG9zdENlcnRpZmljYXRlUmVzcG9uc2UiGcrbGBUKAQIYASIMaW5zdGFsbGF0aW9uKAMSUwoKU2VydmVTaGVsbBIZLmhwcy52MS5TZXJ2ZVNoZWxsUmVxdWVzdBoaLmhwcy52MS5TZXJ2ZVNoZWxsUmVzcG9uc2UiCsrbGAYKAgIDGAEoATABEmQKEVJlbmV3RGlyZWN0QWNjZXNzEiAuaHBzLnYxLlJlbmV3RGlyZWN0QWNjZXNzUmVxdWVzdBohLmhwcy52MS5SZW5ld0RpcmVjdEFjY2Vzc1Jlc3BvbnNlIgrK2xgGCgICAxgBEmUKEERlbGl2ZXJSZWNvcmRpbmcSHy5ocHMudjEuRGVsaXZlclJlY29yZGluZ1JlcXVlc3QaIC5ocHMudjEuRGVsaXZlclJlY29yZGluZ1Jlc3BvbnNlIgrK2xgGCgICAxgBKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hps_v1_access]);
 
 /**
  * What a machine says of itself.
@@ -1125,6 +1125,8 @@ export const FileSourceSchema: GenMessage<FileSource> = /*@__PURE__*/
  */
 export type ImageSource = Message<"hps.v1.ImageSource"> & {
   /**
+   * The archive; unset in format PACKS.
+   *
    * @generated from field: hps.v1.FileSource file = 1;
    */
   file?: FileSource | undefined;
@@ -1154,6 +1156,45 @@ export type ImageSource = Message<"hps.v1.ImageSource"> & {
    * @generated from field: repeated string lacks = 5;
    */
   lacks: string[];
+
+  /**
+   * Format PACKS, as all that follow. `digest` is of the manifest as it is, and names image and file; the file is compressed, and
+   * `size_bytes` is its length.
+   *
+   * @generated from field: hps.v1.FileSource manifest = 6;
+   */
+  manifest?: FileSource | undefined;
+
+  /**
+   * Where its objects lie, told to agents alone. An object that is in several is read from the first.
+   *
+   * @generated from field: repeated hps.v1.PackSource packs = 7;
+   */
+  packs: PackSource[];
+
+  /**
+   * What makes its objects out of those of other images.
+   *
+   * @generated from field: repeated hps.v1.DeltaSource deltas = 8;
+   */
+  deltas: DeltaSource[];
+
+  /**
+   * Where the same files are too, as BASE/DIGEST, in the order to be tried, before hpsd itself.
+   *
+   * @generated from field: repeated string base_urls = 9;
+   */
+  baseUrls: string[];
+
+  /**
+   * @generated from field: repeated hps.v1.ImageSignature signatures = 10;
+   */
+  signatures: ImageSignature[];
+
+  /**
+   * @generated from field: hps.v1.ImageKeySet key_set = 11;
+   */
+  keySet?: ImageKeySet | undefined;
 };
 
 /**
@@ -1162,6 +1203,144 @@ export type ImageSource = Message<"hps.v1.ImageSource"> & {
  */
 export const ImageSourceSchema: GenMessage<ImageSource> = /*@__PURE__*/
   messageDesc(file_hps_v1_agent, 31);
+
+/**
+ * A file of compressed frames with an index at its end.
+ *
+ * @generated from message hps.v1.PackSource
+ */
+export type PackSource = Message<"hps.v1.PackSource"> & {
+  /**
+   * SHA-256 of its bytes, lower-case hex.
+   *
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Of the compressed index. The trailer is what follows it.
+   *
+   * @generated from field: int64 index_offset = 3;
+   */
+  indexOffset: bigint;
+
+  /**
+   * @generated from field: int64 index_bytes = 4;
+   */
+  indexBytes: bigint;
+};
+
+/**
+ * Describes the message hps.v1.PackSource.
+ * Use `create(PackSourceSchema)` to create a new message.
+ */
+export const PackSourceSchema: GenMessage<PackSource> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 32);
+
+/**
+ * @generated from message hps.v1.DeltaSource
+ */
+export type DeltaSource = Message<"hps.v1.DeltaSource"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Digest of the manifest of the image whose content it is made of.
+   *
+   * @generated from field: string base = 3;
+   */
+  base: string;
+
+  /**
+   * @generated from field: int64 index_offset = 4;
+   */
+  indexOffset: bigint;
+
+  /**
+   * @generated from field: int64 index_bytes = 5;
+   */
+  indexBytes: bigint;
+};
+
+/**
+ * Describes the message hps.v1.DeltaSource.
+ * Use `create(DeltaSourceSchema)` to create a new message.
+ */
+export const DeltaSourceSchema: GenMessage<DeltaSource> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 33);
+
+/**
+ * @generated from message hps.v1.ImageSignature
+ */
+export type ImageSignature = Message<"hps.v1.ImageSignature"> & {
+  /**
+   * SHA-256 of the public key's SPKI, lower-case hex.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * What was signed, as docs/image-format.md has it.
+   *
+   * @generated from field: bytes statement = 2;
+   */
+  statement: Uint8Array;
+
+  /**
+   * Ed25519 over `statement`.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message hps.v1.ImageSignature.
+ * Use `create(ImageSignatureSchema)` to create a new message.
+ */
+export const ImageSignatureSchema: GenMessage<ImageSignature> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 34);
+
+/**
+ * The keys that may sign the images of a cluster.
+ *
+ * @generated from message hps.v1.ImageKeySet
+ */
+export type ImageKeySet = Message<"hps.v1.ImageKeySet"> & {
+  /**
+   * As docs/image-format.md has it.
+   *
+   * @generated from field: bytes keys = 1;
+   */
+  keys: Uint8Array;
+
+  /**
+   * By keys of the set before; `statement` is `keys`.
+   *
+   * @generated from field: repeated hps.v1.ImageSignature signatures = 2;
+   */
+  signatures: ImageSignature[];
+};
+
+/**
+ * Describes the message hps.v1.ImageKeySet.
+ * Use `create(ImageKeySetSchema)` to create a new message.
+ */
+export const ImageKeySetSchema: GenMessage<ImageKeySet> = /*@__PURE__*/
+  messageDesc(file_hps_v1_agent, 35);
 
 /**
  * @generated from message hps.v1.StorageOrder
@@ -1194,7 +1373,7 @@ export type StorageOrder = Message<"hps.v1.StorageOrder"> & {
  * Use `create(StorageOrderSchema)` to create a new message.
  */
 export const StorageOrderSchema: GenMessage<StorageOrder> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 32);
+  messageDesc(file_hps_v1_agent, 36);
 
 /**
  * How the installed system reaches the network.
@@ -1237,7 +1416,7 @@ export type NetworkOrder = Message<"hps.v1.NetworkOrder"> & {
  * Use `create(NetworkOrderSchema)` to create a new message.
  */
 export const NetworkOrderSchema: GenMessage<NetworkOrder> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 33);
+  messageDesc(file_hps_v1_agent, 37);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateRequest
@@ -1261,7 +1440,7 @@ export type IssueHostCertificateRequest = Message<"hps.v1.IssueHostCertificateRe
  * Use `create(IssueHostCertificateRequestSchema)` to create a new message.
  */
 export const IssueHostCertificateRequestSchema: GenMessage<IssueHostCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 34);
+  messageDesc(file_hps_v1_agent, 38);
 
 /**
  * @generated from message hps.v1.IssueHostCertificateResponse
@@ -1280,7 +1459,7 @@ export type IssueHostCertificateResponse = Message<"hps.v1.IssueHostCertificateR
  * Use `create(IssueHostCertificateResponseSchema)` to create a new message.
  */
 export const IssueHostCertificateResponseSchema: GenMessage<IssueHostCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 35);
+  messageDesc(file_hps_v1_agent, 39);
 
 /**
  * @generated from message hps.v1.ServeShellRequest
@@ -1346,7 +1525,7 @@ export type ServeShellRequest = Message<"hps.v1.ServeShellRequest"> & {
  * Use `create(ServeShellRequestSchema)` to create a new message.
  */
 export const ServeShellRequestSchema: GenMessage<ServeShellRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 36);
+  messageDesc(file_hps_v1_agent, 40);
 
 /**
  * Offsets count bytes from the session's beginning. hpsd answers with `recorded`, from where the agent sends again; NOT_FOUND
@@ -1388,7 +1567,7 @@ export type ResumeShell = Message<"hps.v1.ResumeShell"> & {
  * Use `create(ResumeShellSchema)` to create a new message.
  */
 export const ResumeShellSchema: GenMessage<ResumeShell> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 37);
+  messageDesc(file_hps_v1_agent, 41);
 
 /**
  * @generated from message hps.v1.ShellExit
@@ -1421,7 +1600,7 @@ export type ShellExit = Message<"hps.v1.ShellExit"> & {
  * Use `create(ShellExitSchema)` to create a new message.
  */
 export const ShellExitSchema: GenMessage<ShellExit> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 38);
+  messageDesc(file_hps_v1_agent, 42);
 
 /**
  * @generated from message hps.v1.ServeShellResponse
@@ -1475,7 +1654,7 @@ export type ServeShellResponse = Message<"hps.v1.ServeShellResponse"> & {
  * Use `create(ServeShellResponseSchema)` to create a new message.
  */
 export const ServeShellResponseSchema: GenMessage<ServeShellResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 39);
+  messageDesc(file_hps_v1_agent, 43);
 
 /**
  * @generated from message hps.v1.RenewDirectAccessRequest
@@ -1494,7 +1673,7 @@ export type RenewDirectAccessRequest = Message<"hps.v1.RenewDirectAccessRequest"
  * Use `create(RenewDirectAccessRequestSchema)` to create a new message.
  */
 export const RenewDirectAccessRequestSchema: GenMessage<RenewDirectAccessRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 40);
+  messageDesc(file_hps_v1_agent, 44);
 
 /**
  * @generated from message hps.v1.RenewDirectAccessResponse
@@ -1534,7 +1713,7 @@ export type RenewDirectAccessResponse = Message<"hps.v1.RenewDirectAccessRespons
  * Use `create(RenewDirectAccessResponseSchema)` to create a new message.
  */
 export const RenewDirectAccessResponseSchema: GenMessage<RenewDirectAccessResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 41);
+  messageDesc(file_hps_v1_agent, 45);
 
 /**
  * @generated from message hps.v1.DeliverRecordingRequest
@@ -1565,7 +1744,7 @@ export type DeliverRecordingRequest = Message<"hps.v1.DeliverRecordingRequest"> 
  * Use `create(DeliverRecordingRequestSchema)` to create a new message.
  */
 export const DeliverRecordingRequestSchema: GenMessage<DeliverRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 42);
+  messageDesc(file_hps_v1_agent, 46);
 
 /**
  * @generated from message hps.v1.DeliveredRecording
@@ -1596,7 +1775,7 @@ export type DeliveredRecording = Message<"hps.v1.DeliveredRecording"> & {
  * Use `create(DeliveredRecordingSchema)` to create a new message.
  */
 export const DeliveredRecordingSchema: GenMessage<DeliveredRecording> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 43);
+  messageDesc(file_hps_v1_agent, 47);
 
 /**
  * @generated from message hps.v1.DeliverRecordingResponse
@@ -1629,7 +1808,7 @@ export type DeliverRecordingResponse = Message<"hps.v1.DeliverRecordingResponse"
  * Use `create(DeliverRecordingResponseSchema)` to create a new message.
  */
 export const DeliverRecordingResponseSchema: GenMessage<DeliverRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 44);
+  messageDesc(file_hps_v1_agent, 48);
 
 /**
  * @generated from message hps.v1.RecordingKept
@@ -1642,7 +1821,7 @@ export type RecordingKept = Message<"hps.v1.RecordingKept"> & {
  * Use `create(RecordingKeptSchema)` to create a new message.
  */
 export const RecordingKeptSchema: GenMessage<RecordingKept> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 45);
+  messageDesc(file_hps_v1_agent, 49);
 
 /**
  * @generated from message hps.v1.EndOfInput
@@ -1655,7 +1834,7 @@ export type EndOfInput = Message<"hps.v1.EndOfInput"> & {
  * Use `create(EndOfInputSchema)` to create a new message.
  */
 export const EndOfInputSchema: GenMessage<EndOfInput> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 46);
+  messageDesc(file_hps_v1_agent, 50);
 
 /**
  * @generated from message hps.v1.WindowSize
@@ -1677,7 +1856,7 @@ export type WindowSize = Message<"hps.v1.WindowSize"> & {
  * Use `create(WindowSizeSchema)` to create a new message.
  */
 export const WindowSizeSchema: GenMessage<WindowSize> = /*@__PURE__*/
-  messageDesc(file_hps_v1_agent, 47);
+  messageDesc(file_hps_v1_agent, 51);
 
 /**
  * @generated from enum hps.v1.ImageFormat
@@ -1704,6 +1883,13 @@ export const ImageFormat = {
    * @generated from enum value: IMAGE_FORMAT_TAR_XZ = 3;
    */
   TAR_XZ: 3,
+
+  /**
+   * A manifest over shared packs: docs/image-format.md.
+   *
+   * @generated from enum value: IMAGE_FORMAT_PACKS = 4;
+   */
+  PACKS: 4,
 } as const;
 
 /**

@@ -7,7 +7,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
-import type { FileSource, ImageSource } from "./agent_pb.ts";
+import type { FileSource, ImageSource, PackSource } from "./agent_pb.ts";
 import { file_hps_v1_agent } from "./agent_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,10 +15,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSK9AQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwCg9HZXRJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIksKEUxpc3RJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiTAoSTGlzdEltYWdlc1Jlc3BvbnNlEh0KBmltYWdlcxgBIAMoCzINLmhwcy52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0MvECCgxJbWFnZVNlcnZpY2USWAoLSW1wb3J0SW1hZ2USGi5ocHMudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhzK2xgYCgEBEAIYAiINaW1hZ2UuY2x1c3RlcigBKAESSgoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEl4KC0RlbGV0ZUltYWdlEhouaHBzLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBobLmhwcy52MS5EZWxldGVJbWFnZVJlc3BvbnNlIhbK2xgSCgEBEAIYAiIHY2x1c3RlcigBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0MvECCgxJbWFnZVNlcnZpY2USWAoLSW1wb3J0SW1hZ2USGi5ocHMudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhzK2xgYCgEBEAIYAiINaW1hZ2UuY2x1c3RlcigBKAESSgoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEl4KC0RlbGV0ZUltYWdlEhouaHBzLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBobLmhwcy52MS5EZWxldGVJbWFnZVJlc3BvbnNlIhbK2xgSCgEBEAIYAiIHY2x1c3RlcigBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
- * An operating system tree in one archive: immutable, in one cluster's library.
+ * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
  *
  * @generated from message hps.v1.Image
  */
@@ -31,12 +31,14 @@ export type Image = Message<"hps.v1.Image"> & {
   id: string;
 
   /**
+   * Empty in the shared library.
+   *
    * @generated from field: string cluster = 2;
    */
   cluster: string;
 
   /**
-   * `name:tag`, unique in the cluster.
+   * `name:tag`, unique in the library; `shared/name:tag` in the shared one.
    *
    * @generated from field: string name = 3;
    */
@@ -72,6 +74,13 @@ export type Image = Message<"hps.v1.Image"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 8;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * When the name is taken away by itself; unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 9;
+   */
+  expireTime?: Timestamp | undefined;
 };
 
 /**
@@ -86,12 +95,15 @@ export const ImageSchema: GenMessage<Image> = /*@__PURE__*/
  */
 export type GetImageRequest = Message<"hps.v1.GetImageRequest"> & {
   /**
+   * May be empty for `shared/name:tag`.
+   *
    * @generated from field: string cluster = 1;
    */
   cluster: string;
 
   /**
-   * `name:tag`; one that does not exist is NOT_FOUND, never a neighbour.
+   * `name:tag`, `shared/name:tag`, or `sha256:` and the digest of a manifest or an archive, which is looked for in the cluster's
+   * library, then in the shared one. One that does not exist is NOT_FOUND, never a neighbour.
    *
    * @generated from field: string name = 2;
    */
@@ -110,7 +122,7 @@ export const GetImageRequestSchema: GenMessage<GetImageRequest> = /*@__PURE__*/
  */
 export type ListImagesRequest = Message<"hps.v1.ListImagesRequest"> & {
   /**
-   * Empty: all clusters in which the caller has a role.
+   * Empty: all clusters in which the caller has a role, and the shared library.
    *
    * @generated from field: string cluster = 1;
    */
@@ -159,6 +171,389 @@ export const ListImagesResponseSchema: GenMessage<ListImagesResponse> = /*@__PUR
   messageDesc(file_hps_v1_image, 3);
 
 /**
+ * @generated from message hps.v1.UploadImageRequest
+ */
+export type UploadImageRequest = Message<"hps.v1.UploadImageRequest"> & {
+  /**
+   * @generated from oneof hps.v1.UploadImageRequest.message
+   */
+  message: {
+    /**
+     * First message, once.
+     *
+     * @generated from field: hps.v1.BeginUpload begin = 1;
+     */
+    value: BeginUpload;
+    case: "begin";
+  } | {
+    /**
+     * The compressed manifest, in order, at most 256 KiB a message; may follow at once.
+     *
+     * @generated from field: bytes manifest = 2;
+     */
+    value: Uint8Array;
+    case: "manifest";
+  } | {
+    /**
+     * When the last WantedObjects has come: a frame begins. Its bytes follow.
+     *
+     * @generated from field: hps.v1.UploadFrame frame = 3;
+     */
+    value: UploadFrame;
+    case: "frame";
+  } | {
+    /**
+     * Of the frame, in order, at most 256 KiB a message.
+     *
+     * @generated from field: bytes data = 4;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | {
+    /**
+     * After the last frame.
+     *
+     * @generated from field: hps.v1.FinishUpload finish = 5;
+     */
+    value: FinishUpload;
+    case: "finish";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hps.v1.UploadImageRequest.
+ * Use `create(UploadImageRequestSchema)` to create a new message.
+ */
+export const UploadImageRequestSchema: GenMessage<UploadImageRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 4);
+
+/**
+ * @generated from message hps.v1.BeginUpload
+ */
+export type BeginUpload = Message<"hps.v1.BeginUpload"> & {
+  /**
+   * Empty for the shared library, which needs role admin in all clusters.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * `name:tag` or `shared/name:tag`.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * SHA-256 of the manifest as it is, lower-case hex.
+   *
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+
+  /**
+   * Of the compressed manifest.
+   *
+   * @generated from field: int64 manifest_bytes = 4;
+   */
+  manifestBytes: bigint;
+
+  /**
+   * As its os-release says; empty where it says nothing.
+   *
+   * @generated from field: string system = 5;
+   */
+  system: string;
+
+  /**
+   * @generated from field: string kernel = 6;
+   */
+  kernel: string;
+
+  /**
+   * As of ImageSource.
+   *
+   * @generated from field: repeated string lacks = 7;
+   */
+  lacks: string[];
+
+  /**
+   * The name may be another image's: it is moved.
+   *
+   * @generated from field: bool move = 8;
+   */
+  move: boolean;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp expire_time = 9;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message hps.v1.BeginUpload.
+ * Use `create(BeginUploadSchema)` to create a new message.
+ */
+export const BeginUploadSchema: GenMessage<BeginUpload> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 5);
+
+/**
+ * One zstd frame with whole objects: the next so many of those that were asked for, in that order.
+ *
+ * @generated from message hps.v1.UploadFrame
+ */
+export type UploadFrame = Message<"hps.v1.UploadFrame"> & {
+  /**
+   * @generated from field: uint32 objects = 1;
+   */
+  objects: number;
+
+  /**
+   * Of all its objects, at most 4 MiB.
+   *
+   * @generated from field: uint32 raw_bytes = 2;
+   */
+  rawBytes: number;
+
+  /**
+   * Of the frame: what comes in `data`.
+   *
+   * @generated from field: uint32 bytes = 3;
+   */
+  bytes: number;
+};
+
+/**
+ * Describes the message hps.v1.UploadFrame.
+ * Use `create(UploadFrameSchema)` to create a new message.
+ */
+export const UploadFrameSchema: GenMessage<UploadFrame> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 6);
+
+/**
+ * @generated from message hps.v1.FinishUpload
+ */
+export type FinishUpload = Message<"hps.v1.FinishUpload"> & {
+};
+
+/**
+ * Describes the message hps.v1.FinishUpload.
+ * Use `create(FinishUploadSchema)` to create a new message.
+ */
+export const FinishUploadSchema: GenMessage<FinishUpload> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 7);
+
+/**
+ * @generated from message hps.v1.UploadImageResponse
+ */
+export type UploadImageResponse = Message<"hps.v1.UploadImageResponse"> & {
+  /**
+   * @generated from oneof hps.v1.UploadImageResponse.message
+   */
+  message: {
+    /**
+     * Once the manifest is there: what is to be sent, in this order, in one or more messages.
+     *
+     * @generated from field: hps.v1.WantedObjects wanted = 1;
+     */
+    value: WantedObjects;
+    case: "wanted";
+  } | {
+    /**
+     * Last message.
+     *
+     * @generated from field: hps.v1.Image image = 2;
+     */
+    value: Image;
+    case: "image";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hps.v1.UploadImageResponse.
+ * Use `create(UploadImageResponseSchema)` to create a new message.
+ */
+export const UploadImageResponseSchema: GenMessage<UploadImageResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 8);
+
+/**
+ * @generated from message hps.v1.WantedObjects
+ */
+export type WantedObjects = Message<"hps.v1.WantedObjects"> & {
+  /**
+   * @generated from field: repeated hps.v1.ObjectRange ranges = 1;
+   */
+  ranges: ObjectRange[];
+
+  /**
+   * hpsd has these already and stores them again, so that the image can be read in long runs. They come after all others, and
+   * share no frame with them.
+   *
+   * @generated from field: bool again = 2;
+   */
+  again: boolean;
+
+  /**
+   * No other message follows but the image.
+   *
+   * @generated from field: bool last = 3;
+   */
+  last: boolean;
+};
+
+/**
+ * Describes the message hps.v1.WantedObjects.
+ * Use `create(WantedObjectsSchema)` to create a new message.
+ */
+export const WantedObjectsSchema: GenMessage<WantedObjects> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 9);
+
+/**
+ * Objects by their numbers in the manifest, from 0.
+ *
+ * @generated from message hps.v1.ObjectRange
+ */
+export type ObjectRange = Message<"hps.v1.ObjectRange"> & {
+  /**
+   * @generated from field: uint32 first = 1;
+   */
+  first: number;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message hps.v1.ObjectRange.
+ * Use `create(ObjectRangeSchema)` to create a new message.
+ */
+export const ObjectRangeSchema: GenMessage<ObjectRange> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 10);
+
+/**
+ * @generated from message hps.v1.TagImageRequest
+ */
+export type TagImageRequest = Message<"hps.v1.TagImageRequest"> & {
+  /**
+   * May be empty in the shared library, which needs role admin in all clusters.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * The image, as GetImage takes it. It stays in its library.
+   *
+   * @generated from field: string image = 2;
+   */
+  image: string;
+
+  /**
+   * The name it gets beside those it has: `name:tag` or `shared/name:tag`.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * The name may be another image's: it is moved.
+   *
+   * @generated from field: bool move = 4;
+   */
+  move: boolean;
+};
+
+/**
+ * Describes the message hps.v1.TagImageRequest.
+ * Use `create(TagImageRequestSchema)` to create a new message.
+ */
+export const TagImageRequestSchema: GenMessage<TagImageRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 11);
+
+/**
+ * @generated from message hps.v1.GetManifestRequest
+ */
+export type GetManifestRequest = Message<"hps.v1.GetManifestRequest"> & {
+  /**
+   * As of GetImage.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The indexes of its packs too: what an update would transfer is in them.
+   *
+   * @generated from field: bool indexes = 3;
+   */
+  indexes: boolean;
+};
+
+/**
+ * Describes the message hps.v1.GetManifestRequest.
+ * Use `create(GetManifestRequestSchema)` to create a new message.
+ */
+export const GetManifestRequestSchema: GenMessage<GetManifestRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 12);
+
+/**
+ * @generated from message hps.v1.GetManifestResponse
+ */
+export type GetManifestResponse = Message<"hps.v1.GetManifestResponse"> & {
+  /**
+   * @generated from oneof hps.v1.GetManifestResponse.message
+   */
+  message: {
+    /**
+     * First message, once, with the packs in its source.
+     *
+     * @generated from field: hps.v1.Image image = 1;
+     */
+    value: Image;
+    case: "image";
+  } | {
+    /**
+     * The compressed manifest, in order, at most 256 KiB a message.
+     *
+     * @generated from field: bytes manifest = 2;
+     */
+    value: Uint8Array;
+    case: "manifest";
+  } | {
+    /**
+     * With `indexes`: the compressed index of the pack that begins here, in the order of the image's packs, follows in `index`.
+     *
+     * @generated from field: hps.v1.PackSource pack = 3;
+     */
+    value: PackSource;
+    case: "pack";
+  } | {
+    /**
+     * At most 256 KiB a message.
+     *
+     * @generated from field: bytes index = 4;
+     */
+    value: Uint8Array;
+    case: "index";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hps.v1.GetManifestResponse.
+ * Use `create(GetManifestResponseSchema)` to create a new message.
+ */
+export const GetManifestResponseSchema: GenMessage<GetManifestResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 13);
+
+/**
  * @generated from message hps.v1.ImportImageRequest
  */
 export type ImportImageRequest = Message<"hps.v1.ImportImageRequest"> & {
@@ -189,7 +584,7 @@ export type ImportImageRequest = Message<"hps.v1.ImportImageRequest"> & {
  * Use `create(ImportImageRequestSchema)` to create a new message.
  */
 export const ImportImageRequestSchema: GenMessage<ImportImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 4);
+  messageDesc(file_hps_v1_image, 14);
 
 /**
  * What the importer found in the archive. Length and digest are checked while it arrives.
@@ -228,18 +623,22 @@ export type ImportImage = Message<"hps.v1.ImportImage"> & {
  * Use `create(ImportImageSchema)` to create a new message.
  */
 export const ImportImageSchema: GenMessage<ImportImage> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 5);
+  messageDesc(file_hps_v1_image, 15);
 
 /**
  * @generated from message hps.v1.DeleteImageRequest
  */
 export type DeleteImageRequest = Message<"hps.v1.DeleteImageRequest"> & {
   /**
+   * May be empty in the shared library, which needs role admin in all clusters.
+   *
    * @generated from field: string cluster = 1;
    */
   cluster: string;
 
   /**
+   * `name:tag` or `shared/name:tag`.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
@@ -250,7 +649,7 @@ export type DeleteImageRequest = Message<"hps.v1.DeleteImageRequest"> & {
  * Use `create(DeleteImageRequestSchema)` to create a new message.
  */
 export const DeleteImageRequestSchema: GenMessage<DeleteImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 6);
+  messageDesc(file_hps_v1_image, 16);
 
 /**
  * @generated from message hps.v1.DeleteImageResponse
@@ -263,7 +662,7 @@ export type DeleteImageResponse = Message<"hps.v1.DeleteImageResponse"> & {
  * Use `create(DeleteImageResponseSchema)` to create a new message.
  */
 export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 7);
+  messageDesc(file_hps_v1_image, 17);
 
 /**
  * The files that machines boot to be installed, as one set.
@@ -301,7 +700,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 8);
+  messageDesc(file_hps_v1_image, 18);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -325,7 +724,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 9);
+  messageDesc(file_hps_v1_image, 19);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -358,7 +757,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 10);
+  messageDesc(file_hps_v1_image, 20);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -380,7 +779,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 11);
+  messageDesc(file_hps_v1_image, 21);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -393,7 +792,7 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 12);
+  messageDesc(file_hps_v1_image, 22);
 
 /**
  * Each cluster's library of images. One library never shows in another cluster.
