@@ -34,6 +34,16 @@ export interface CastPosition {
   readonly input: TextDecoder;
 }
 
+/** The marker of output that neither hpsd nor the agent has: whoever goes on with the recording counts it by this. */
+export function gapLabel(bytes: number): string {
+  return `${bytes} bytes of output are missing here`;
+}
+
+/** 0 for any other marker. */
+export function gapOf(label: string): number {
+  return Number(/^(\d{1,15}) bytes of output are missing here$/.exec(label)?.[1] ?? 0);
+}
+
 /** Never drops a character that two reads share; a byte-order mark is data like any other. */
 export function castDecoder(): TextDecoder {
   return new TextDecoder("utf-8", { ignoreBOM: true });

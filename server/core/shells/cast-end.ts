@@ -1,5 +1,5 @@
 import type { TextDecoder } from "node:util";
-import { castDecoder } from "./asciicast.ts";
+import { castDecoder, gapOf } from "./asciicast.ts";
 import { readWritten, type Written } from "./recording-file.ts";
 import { readWholeLines } from "./whole-lines.ts";
 
@@ -13,6 +13,8 @@ export interface CastEnd {
   readonly last: number;
   /** The end of the terminal's text, which is in the raw file and not in the cast. */
   readonly missed: string;
+  /** Bytes of output that the cast says are missing. */
+  readonly gaps: number;
 }
 
 /**
@@ -28,16 +30,17 @@ export async function readCastEnd(castPath: string, rawPath: string): Promise<Ca
   const reader = new CastReader(length);
   const cast = await readWholeLines(castPath, (line) => reader.take(line));
   if (cast.bytes === 0) throw new Error(`${castPath} has no whole first line`);
-  const { text, last } = reader;
-  return { cast, raw, decoder, last, missed: text === length ? "" : await textFrom(rawPath, text) };
+  const { text, last, gaps } = reader;
+  return { cast, raw, decoder, last, gaps, missed: text === length ? "" : await textFrom(rawPath, text) };
 }
 
-/** Counts text and time of a cast, line by line. */
+/** Counts text, time and gaps of a cast, line by line. */
 class CastReader {
   readonly #most: number;
   #isFirst = true;
   text = 0;
   last = 0;
+  gaps = 0;
 
   constructor(most: number) {
     this.#most = most;
@@ -56,6 +59,7 @@ class CastReader {
       if (this.text + event.data.length > this.#most) return false;
       this.text += event.data.length;
     }
+    if (event.code === "m") this.gaps += gapOf(event.data);
     this.last += Math.round(event.interval * 1_000_000);
     return true;
   }

@@ -26,6 +26,7 @@ const ARCHIVES = { "to-host": "input", "from-host": "output" } as const;
  */
 export class CommandRecording implements Recording {
   readonly outputBytes = 0;
+  readonly missingBytes = 0;
   readonly #file: RecordingFile;
   readonly #left: Record<Stream, number>;
   readonly recordsInput: boolean;
@@ -69,6 +70,9 @@ export class CommandRecording implements Recording {
   }
 
   async resize(): Promise<void> {}
+
+  /** A command ends with its stream: it has none. */
+  async gap(): Promise<void> {}
 
   async mark(label: string): Promise<void> {
     await this.#write({ mark: label });

@@ -33,6 +33,7 @@ export class Recorder {
   #failure: unknown;
   #finished = false;
   #outputBytes = 0;
+  #missingBytes = 0;
   /** Of the recording's size, what the room knows of. */
   #counted = 0;
 
@@ -78,6 +79,7 @@ export class Recorder {
       const recording = await open();
       recorder.#recording = recording;
       recorder.#outputBytes = recording.outputBytes;
+      recorder.#missingBytes = recording.missingBytes;
     });
     return recorder;
   }
@@ -85,6 +87,11 @@ export class Recorder {
   /** Of the session's output that is recorded, or need not be: what the agent may forget. */
   get outputBytes(): number {
     return this.#outputBytes;
+  }
+
+  /** Of the session's output that neither the recording nor the agent has. */
+  get missingBytes(): number {
+    return this.#missingBytes;
   }
 
   /** What is typed or sent is in the recording too. */
@@ -121,6 +128,12 @@ export class Recorder {
 
   async mark(label: string): Promise<void> {
     await this.#keep(async (recording) => await recording?.mark(label));
+  }
+
+  /** So many bytes of output are lost. Resolves when that is durable: who goes on with the recording asks for no byte twice. */
+  async gap(bytes: number): Promise<void> {
+    this.#missingBytes += bytes;
+    await this.#keep(async (recording) => await recording?.gap(bytes));
   }
 
   async resize(size: WindowSize): Promise<void> {

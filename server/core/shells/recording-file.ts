@@ -61,11 +61,16 @@ export class RecordingFile {
     return this.#last;
   }
 
+  /** Makes durable what was asked to be written so far. */
+  async sync(): Promise<void> {
+    await this.#last;
+    await this.#handle.sync();
+  }
+
   /** Makes it durable and closes it, whatever happened before. */
   async finish(): Promise<FileDigest> {
     try {
-      await this.#last;
-      await this.#handle.sync();
+      await this.sync();
     } finally {
       await this.#handle.close();
     }

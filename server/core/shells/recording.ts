@@ -19,6 +19,8 @@ export interface Recording {
   readonly bytes: number;
   /** Of the terminal's output: the offset of what comes next. 0 for a command, which nobody resumes. */
   readonly outputBytes: number;
+  /** Bytes of it that were lost for the recording too, and that `outputBytes` does not count. */
+  readonly missingBytes: number;
   /** What is typed or sent is kept too. */
   readonly recordsInput: boolean;
   /** Resolves when it is in the file. */
@@ -28,6 +30,8 @@ export interface Recording {
   resize(size: WindowSize): Promise<void>;
   /** A moment a viewer may want to find: who joined, a link that was lost. */
   mark(label: string): Promise<void>;
+  /** So many bytes of output are lost here. Durable when it resolves: what comes next has its place by it. */
+  gap(bytes: number): Promise<void>;
   /** Closes the files without an end, durable: another process goes on. */
   suspend(): Promise<void>;
   /** Durable when it resolves. Call once, also after a failure: it closes the files. */

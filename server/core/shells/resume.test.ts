@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { stat, truncate } from "node:fs/promises";
+import path from "node:path";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
@@ -190,6 +192,71 @@ test("an agent that was started anew has none of its sessions: they end at once 
   attaches[0]?.({ hostId, runId: "run-2" });
   await vi.waitFor(async () =>
     expect((await shells.get(session.row.id)).endReason).toContain("was started anew, and what ran under it is gone"),
+  );
+});
+
+test("what was lost once is lost once, for the hpsd after this one too: it takes no byte twice", async () => {
+  await using rig = await openShellsRig();
+  const { session, agent } = await rig.open();
+  const { id } = session.row;
+  await agent.receive(output("abc"));
+  agent.lost("");
+  const again = await rig.shells.resume(asked(id, 10, 20));
+  await again.receive(output("0123456789"));
+  // As after SIGKILL, twice.
+  for (const [recorded, raw] of [
+    [20, "abc0123456789"],
+    [21, "abc0123456789z"],
+  ] as const) {
+    const link = await (await restart(rig)).resume(asked(id, 10, 21));
+    expect(await next(link)).toEqual({ case: "recorded", value: BigInt(recorded) });
+    expect((await rig.file(session, "raw")).toString()).toBe(raw);
+    if (recorded === 20) await link.receive(output("z"));
+  }
+});
+
+/** A piece that is recorded, or a power cut of hpsd that leaves so much of its files. */
+const POWER = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ bytes: fc.integer({ min: 1, max: 2000 }) }) },
+  { weight: 2, arbitrary: fc.record({ raw: fc.double({ min: 0, max: 1 }), cast: fc.double({ min: 0, max: 1 }) }) },
+);
+
+test("however often hpsd loses its power: no byte is recorded twice, and what the agent still has is asked for", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(POWER, { minLength: 2, maxLength: 30 }), async (happenings) => {
+      await using rig = await openShellsRig();
+      const { session, agent } = await rig.open();
+      const { id } = session.row;
+      const at = (extension: string) => path.join(rig.folder, `${id}.${extension}`);
+      let link = agent;
+      // Where what is recorded lies in what the program wrote; how much of the cast a power cut cannot take.
+      let places: number[] = [];
+      let [first, sent, durable] = [0, 0, (await stat(at("cast"))).size];
+      for (const happening of happenings) {
+        if ("bytes" in happening) {
+          const { bytes } = happening;
+          const piece = Array.from({ length: bytes }, (_, index) => sent + index);
+          await link.receive(output(Buffer.from(piece.map((place) => 33 + (place % 90)))));
+          places.push(...piece);
+          sent += bytes;
+          continue;
+        }
+        places = places.slice(0, Math.round(places.length * happening.raw));
+        await truncate(at("raw"), places.length);
+        const { size } = await stat(at("cast"));
+        await truncate(at("cast"), Math.max(durable, Math.round(size * happening.cast)));
+        // The agent has forgotten what was recorded, but for the end of it.
+        first = Math.max(first, sent - 500);
+        link = await (await restart(rig)).resume(asked(id, first, sent));
+        const from = Math.max(first, (places.at(-1) ?? -1) + 1);
+        expect(await next(link)).toEqual({ case: "recorded", value: BigInt(from) });
+        if (first === from) durable = (await stat(at("cast"))).size;
+        sent = from;
+      }
+      const raw = await rig.file(session, "raw");
+      expect(raw.equals(Buffer.from(places.map((place) => 33 + (place % 90))))).toBe(true);
+    }),
+    { numRuns: 25 },
   );
 });
 

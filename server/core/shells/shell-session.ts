@@ -55,8 +55,6 @@ export class ShellSession implements PeoplesSession, LinkedSession {
   #window: WindowSize | undefined;
   #typedAt: number;
   #inFlight = 0;
-  /** Bytes of output that neither hpsd nor the agent has. */
-  #missing = 0;
   #noticed = false;
   #ending: Promise<void> | undefined;
 
@@ -104,7 +102,7 @@ export class ShellSession implements PeoplesSession, LinkedSession {
   }
 
   get outputBytes(): number {
-    return this.recorder.outputBytes + this.#missing;
+    return this.recorder.outputBytes + this.recorder.missingBytes;
   }
 
   /** Bytes held here now, in both directions. */
@@ -206,8 +204,8 @@ export class ShellSession implements PeoplesSession, LinkedSession {
 
   async linkBack(missing: number): Promise<void> {
     if (missing > 0) {
-      this.#missing += missing;
-      this.#mark(`${missing} bytes of output are missing here`);
+      // A recording that fails shows when output comes.
+      await this.recorder.gap(missing).catch(() => undefined);
       this.#people.tell(SessionNoticeKind.GAP, `${missing} bytes of output were lost, for the recording too`);
     }
     this.#mark("the host is back");

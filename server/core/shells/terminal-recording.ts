@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { WindowSize } from "../../../proto/values/terminal.ts";
-import { CastEvents, castComment, castDecoder, castHeader } from "./asciicast.ts";
+import { CastEvents, castComment, castDecoder, castHeader, gapLabel } from "./asciicast.ts";
 import { readCastEnd } from "./cast-end.ts";
 import type { OutputKind, RecordedEnd, RecordedSession, Recording } from "./recording.ts";
 import { type FileDigest, RecordingFile, readWritten } from "./recording-file.ts";
@@ -17,6 +17,7 @@ interface Begun {
   readonly events: CastEvents;
   /** `clock()` at the session's start. */
   readonly start: number;
+  readonly gaps?: number;
   /** Milliseconds that only grow; default: of this process. */
   readonly clock?: () => number;
 }
@@ -30,9 +31,11 @@ export class TerminalRecording implements Recording {
   readonly #events: CastEvents;
   readonly #start: number;
   readonly #clock: () => number;
+  #gaps: number;
 
-  private constructor(files: Files, { events, start, clock = () => performance.now() }: Begun) {
+  private constructor(files: Files, { events, start, gaps = 0, clock = () => performance.now() }: Begun) {
     this.#files = files;
+    this.#gaps = gaps;
     this.#clock = clock;
     this.#events = events;
     this.#start = start;
@@ -61,7 +64,7 @@ export class TerminalRecording implements Recording {
   /** Goes on with what another process left, behind what of it is whole. */
   static async reopen(folder: string, { id, startedAt }: Pick<RecordedSession, "id" | "startedAt">, now: number) {
     const at = (extension: string) => path.join(folder, `${id}.${extension}`);
-    const { cast, raw, decoder, last, missed } = await readCastEnd(at("cast"), at("raw"));
+    const { cast, raw, decoder, last, missed, gaps } = await readCastEnd(at("cast"), at("raw"));
     const inputDecoder = castDecoder();
     const input = await readWritten(at("input"), (chunk) => inputDecoder.decode(chunk, { stream: true })).catch(
       () => undefined,
@@ -72,7 +75,7 @@ export class TerminalRecording implements Recording {
       ...(input !== undefined && { input: (file) => RecordingFile.reopen(file, input) }),
     });
     const events = new CastEvents({ last, output: decoder, input: inputDecoder });
-    const recording = new TerminalRecording(files, { events, start: performance.now() - (now - startedAt) });
+    const recording = new TerminalRecording(files, { events, gaps, start: performance.now() - (now - startedAt) });
     await recording.#append(events.missed(last, missed));
     return recording;
   }
@@ -80,6 +83,10 @@ export class TerminalRecording implements Recording {
   /** Of the terminal's output: the offset of what comes next. */
   get outputBytes(): number {
     return this.#files.raw.bytes;
+  }
+
+  get missingBytes(): number {
+    return this.#gaps;
   }
 
   get recordsInput(): boolean {
@@ -108,6 +115,12 @@ export class TerminalRecording implements Recording {
 
   async mark(label: string): Promise<void> {
     await this.#append(this.#events.mark(this.#now(), label));
+  }
+
+  async gap(bytes: number): Promise<void> {
+    this.#gaps += bytes;
+    await this.mark(gapLabel(bytes));
+    await this.#files.cast.sync();
   }
 
   async finish({ code, reason }: RecordedEnd): Promise<FileDigest> {
