@@ -8,6 +8,27 @@ import { MACHINE_FILES } from "./runner/machine-files.ts";
 // What Node makes of a source file is kept: the programs and store threads that tests start by the hundred do not strip its types anew.
 process.env.NODE_COMPILE_CACHE ??= new URL("../node_modules/.cache/node", import.meta.url).pathname;
 
+const UNIT_FILES = [
+  "{proto,certs,server,client,installer-agent}/**/*.test.ts",
+  "test/*.test.ts",
+  "test/{architecture,access}/*.test.ts",
+  "test/{lab,runner}/**/*.test.ts",
+];
+const SLOW_FILES = "{proto,certs,server,client,installer-agent,test}/**/*.slow.test.ts";
+
+/** Of the projects whose files stand beside the code they test. */
+const BESIDE_THE_CODE = {
+  testTimeout: 60_000,
+  globalSetup: ["test/runner/temporary-folder.ts"],
+  setupFiles: ["test/runner/keep-stores.ts"],
+  // Files of one process share its modules: loading them anew took longer than most tests.
+  isolate: false,
+  // What these processes make of short life fills Node's usual nursery all the time: it was an eighth of their work.
+  execArgv: ["--max-semi-space-size=32"],
+  // More than there are processors: a good part of the tests waits, for a program or for an end of patience.
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
+};
+
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
@@ -18,24 +39,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: {
-          name: "unit",
-          include: [
-            "{proto,certs,server,client,installer-agent}/**/*.test.ts",
-            "test/*.test.ts",
-            "test/{architecture,access}/*.test.ts",
-            "test/{lab,runner}/**/*.test.ts",
-          ],
-          testTimeout: 60_000,
-          globalSetup: ["test/runner/temporary-folder.ts"],
-          setupFiles: ["test/runner/keep-stores.ts"],
-          // Files of one process share its modules: loading them anew took longer than most tests.
-          isolate: false,
-          // What these processes make of short life fills Node's usual nursery all the time: it was an eighth of their work.
-          execArgv: ["--max-semi-space-size=32"],
-          // More than there are processors: a good part of the tests waits, for a program or for an end of patience.
-          maxWorkers: Math.ceil(availableParallelism() * 1.5),
-        },
+        test: { ...BESIDE_THE_CODE, name: "unit", include: UNIT_FILES, exclude: [SLOW_FILES] },
+      },
+      {
+        // What `npm run check` does not wait for: properties tried with programs, thousands of calls, every cell of a matrix.
+        extends: true,
+        test: { ...BESIDE_THE_CODE, name: "slow", include: [SLOW_FILES] },
       },
       {
         extends: true,

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { createLog } from "../log.ts";
@@ -61,37 +60,6 @@ test("while nobody is there 256 KiB are kept, then the program waits; what it wr
   expect(kept).toBeLessThanOrEqual(KEPT);
   expect(before).toBeLessThan(rig.received());
   expect(rig.output().toString("latin1")).toContain(numbersIn(100_000));
-});
-
-test("however often the stream is cut, hpsd has exactly what the program wrote, once", {
-  timeout: 60_000,
-}, async () => {
-  const cut = fc.record({ after: fc.integer({ min: 0, max: 60_000 }), forgets: fc.boolean() });
-  await fc.assert(
-    fc.asyncProperty(fc.array(cut, { minLength: 1, maxLength: 6 }), async (cuts) => {
-      const rig = await shell();
-      await pidOf(rig);
-      const begin = rig.received();
-      let over = false;
-      void rig.exit.then(() => {
-        over = true;
-      });
-      void rig.type("seq 60000; exit 0\n");
-      for (const { after, forgets } of cuts) {
-        const until = rig.received() + after;
-        while (rig.received() < until && !over) await Promise.race([rig.hub.changed.rung, rig.exit]);
-        // With what was sent and not read.
-        if (forgets) rig.pause();
-        rig.hub.cut();
-        rig.resume();
-      }
-      expect(await rig.exit).toMatchObject({ code: 0 });
-      expect(rig.hub.resumed).not.toEqual([]);
-      expect(rig.output().subarray(begin).toString("latin1")).toContain(numbersIn(60_000));
-      expect(rig.output().toString("latin1").split(numbersIn(60_000))).toHaveLength(2);
-    }),
-    { numRuns: 12 },
-  );
 });
 
 test("input that came is not lost with the stream it came on", async () => {

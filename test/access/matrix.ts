@@ -29,7 +29,7 @@ export const ROWS: readonly Row[] = [
 
 export interface WalkOptions {
   /** What of the matrix is tried; default: all. */
-  readonly which?: (expected: Cell) => boolean;
+  readonly which?: (expected: Cell, row: Row, who: WhoName) => boolean;
   /** How long such a cell may be silent, ms. */
   readonly limitMs?: (expected: Cell) => number | undefined;
 }
@@ -52,7 +52,7 @@ async function walkRow(walking: Walk, { which, limitMs }: WalkOptions): Promise<
   const outcomes: Outcome[] = [];
   for (const who of NAMES) {
     const expected = EXPECTED.get(row.name)?.get(who);
-    if (expected === undefined || which?.(expected) === false) continue;
+    if (expected === undefined || which?.(expected, row, who) === false) continue;
     const { subject, peer } = await stage.set(who);
     const attempt = { rig, who, peer, subject, number: fresh() };
     const outcome = await tryCell(row, attempt, expected, limitMs?.(expected));
