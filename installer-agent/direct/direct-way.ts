@@ -202,6 +202,8 @@ export class DirectWay {
         this.#options.log.info("a new list of who may enter directly", { keys: list.entries.size });
         await this.#endUnlisted(list);
       } catch (error) {
+        // It was switched off while hpsd answered.
+        if (!this.#isOn) return;
         this.#renewNotBefore = performance.now() + AGAIN_MS;
         this.#options.log.warn(`no list of who may enter directly: ${describeError(error)}`);
         await this.#judgeRefusal(error);

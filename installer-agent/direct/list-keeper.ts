@@ -32,6 +32,9 @@ export class ListKeeper {
   #kept: KeptList | undefined;
   #list: DirectList | undefined;
   #doorKey: KeyObject | undefined;
+  /** How often all was forgotten: what was asked for before that is not wanted any more. */
+  #forgotten = 0;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(options: ListKeeperOptions) {
     this.#options = options;
@@ -73,12 +76,17 @@ export class ListKeeper {
     return typeof left === "string" ? 0 : Math.max(0, left - half);
   }
 
-  /** Asks hpsd for a new one. What is not signed, not newer, or not of this host's time takes the old one with it. */
+  /**
+   * Asks hpsd for a new one. What is not signed, not newer, or not of this host's time takes the old one with it. `aborted` when all
+   * was forgotten while hpsd answered.
+   */
   async renew(): Promise<DirectList> {
     const { ask, clocks } = this.#options;
     const doorKey = await this.#key();
     const pair = { privateKey: doorKey, publicKey: createPublicKey(doorKey) };
+    const forgotten = this.#forgotten;
     const answer = await ask(Uint8Array.from(makeRequest(pair)));
+    if (forgotten !== this.#forgotten) throw new HpsError("aborted", "this host is to have no list any more");
     try {
       const { list, signature, signerChain, certificateChain } = answer;
       const signed = { list, signature, signerChain, certificateChain };
@@ -86,10 +94,9 @@ export class ListKeeper {
       const now = clocks();
       const problem = arrivalProblem(read, now) ?? this.#ageProblem(read);
       if (problem !== undefined) throw new HpsError("precondition", problem);
-      const kept = { signed, arrival: { ...now, latest: now.wall } };
-      await writeKeptList(this.#file, kept);
-      this.#kept = kept;
+      this.#kept = { signed, arrival: { ...now, latest: now.wall } };
       this.#list = read;
+      await this.#save();
       return read;
     } catch (error) {
       await this.forget();
@@ -98,9 +105,10 @@ export class ListKeeper {
   }
 
   async forget(): Promise<void> {
+    this.#forgotten += 1;
     this.#kept = undefined;
     this.#list = undefined;
-    await forgetKeptList(this.#file);
+    await this.#save();
   }
 
   /** Call now and then. */
@@ -110,7 +118,17 @@ export class ListKeeper {
     const { wall } = this.#options.clocks();
     if (wall < kept.arrival.latest + NOTE_MS) return;
     this.#kept = { ...kept, arrival: { ...kept.arrival, latest: wall } };
-    await writeKeptList(this.#file, this.#kept);
+    await this.#save();
+  }
+
+  /** The file is as what is kept is by then: one after the other, so that no older list comes back. */
+  #save(): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      if (this.#kept === undefined) await forgetKeptList(this.#file);
+      else await writeKeptList(this.#file, this.#kept);
+    });
+    this.#saving = saved.catch(() => undefined);
+    return saved;
   }
 
   #ageProblem({ counter }: DirectList): string | undefined {
