@@ -101,13 +101,13 @@ test("one session and all together have their limit, and what hpsd took makes ro
   expect(() => all.admit(first, 400)).toThrow(/this session's recording on the host has reached its limit of/);
   all.admit(first, 100);
   await first.close();
-  all.closed(id);
+  all.closed(id, true);
   const second = newUuid();
   const other = await all.create(second);
   expect(() => all.admit(other, 900)).toThrow(/keeps .* of recordings that hpsd has not taken, and no more/);
   await other.append(output("y".repeat(900)));
   await other.close();
-  all.closed(second);
+  all.closed(second, true);
   await expect(all.create(newUuid())).rejects.toMatchObject({ code: "exhausted" });
   expect(await all.waiting()).toEqual([id, second].sort());
   expect(all.undelivered).toBe(2);
@@ -117,4 +117,37 @@ test("one session and all together have their limit, and what hpsd took makes ro
   expect((await readdir(folder)).sort()).toEqual([`${second}.refused`]);
   await appendFile(join(folder, "stray"), "x");
   expect(await all.waiting()).toEqual([]);
+});
+
+test("one that could not be written to its end gets that before it is delivered; what was cut off later does not", async () => {
+  for (const isWhole of [false, true]) {
+    const all = recordings();
+    await all.openFolder();
+    const file = await all.create(id);
+    await file.append({ case: "begin", value: { session: id } });
+    await file.append(output("one"));
+    await file.close();
+    all.closed(id, isWhole);
+    const path = all.fileOf(id);
+    await truncate(path, (await stat(path)).size - 1);
+    await all.complete(id);
+    if (isWhole) await expect(events(path)).rejects.toMatchObject({ code: "data-loss" });
+    else expect(await events(path)).toEqual(["begin", "end"]);
+    await all.taken(id);
+  }
+});
+
+test("a session that never began leaves no recording", async () => {
+  const all = recordings();
+  await all.openFolder();
+  const begun = await all.create(id);
+  await begun.close();
+  await all.discard(id);
+  expect([all.undelivered, await all.waiting(), await readdir(folder)]).toEqual([0, [], []]);
+  // Nor does one of which a power cut left the beginning of its beginning.
+  for (const left of ["", "\0\0\0"]) {
+    await writeFile(all.fileOf(id), left);
+    await recordings().openFolder();
+    expect(await readdir(folder)).toEqual([]);
+  }
 });

@@ -74,8 +74,8 @@ export class ChainFile {
   }
 
   /**
-   * What an agent that was killed left: a torn last link goes, and an end is written that says so. `data-loss` for a chain that
-   * is broken elsewhere, which is left as it is; a whole one is left too.
+   * What an agent that was killed left, or a full disk: a torn last link goes, and an end is written that says so. `data-loss` for a
+   * chain that is broken elsewhere, which is left as it is; a whole one is left too. `not-found` when it never began.
    */
   static async end(path: string, session: string, reason: string): Promise<void> {
     const { position, ended } = await wholePart(path, session);
@@ -84,7 +84,8 @@ export class ChainFile {
     await handle.truncate(position.bytes);
     await handle.close();
     const file = new ChainFile(await open(path, "a"), position);
-    await file.append({ case: "end", value: { exit: { code: 255, signal: 0, reason } } });
+    // What fails here shows in close.
+    void file.append({ case: "end", value: { exit: { code: 255, signal: 0, reason } } }).catch(() => undefined);
     await file.close();
   }
 }
@@ -104,6 +105,6 @@ async function wholePart(
     if (!(error instanceof HpsError) || error.details.torn !== "yes") throw error;
     ended = false;
   }
-  if (position.bytes === 0) throw new HpsError("data-loss", "nothing of the recording is whole");
+  if (position.bytes === 0) throw new HpsError("not-found", "nothing of the recording is whole");
   return { position, ended };
 }

@@ -51,6 +51,7 @@ async function deliver(
   session: string,
   signal: AbortSignal,
 ): Promise<void> {
+  await recordings.complete(session);
   const file = recordings.fileOf(session);
   const { size } = await stat(file);
   const digest = await lastDigest(createReadStream(file)).catch(() => NO_DIGEST);

@@ -30,8 +30,8 @@ export interface DirectSessionOptions {
   readonly recordInput: boolean;
   /** A terminal is ended when nobody types for so many milliseconds; 0: never. */
   readonly idleLimit: number;
-  /** The recording is closed, and all is said. */
-  readonly onEnd: () => void;
+  /** The recording is closed; `isWhole`: with the session's end. */
+  readonly onEnd: (isWhole: boolean) => void;
 }
 
 /** What an operator who does not read lets pile up. */
@@ -132,7 +132,7 @@ export class DirectSession {
       this.#taken.ring();
     } else if (message.case === "output" || message.case === "errorOutput") {
       const { case: kind, value } = message;
-      await this.#record({ case: kind, value });
+      if (!(await this.#record({ case: kind, value }))) return;
       this.#counts[kind] += value.length;
       const { isTerminal } = this.#options;
       if (isTerminal) await this.#tell({ case: "recorded", value: BigInt(this.#counts.output) });
@@ -153,12 +153,13 @@ export class DirectSession {
     await this.#toProgram.put(create(ServeShellResponseSchema, { message }));
   }
 
-  /** Nothing is shown, and with `recordInput` nothing is typed, that is not recorded first. */
-  async #record(event: DirectEvent & { readonly value: unknown }): Promise<void> {
-    if (this.#ending !== undefined) return;
+  /** Nothing is shown, and with `recordInput` nothing is typed, that is not recorded first. False: the recording has its end. */
+  async #record(event: DirectEvent & { readonly value: unknown }): Promise<boolean> {
+    if (this.#ending !== undefined) return false;
     const size = event.value instanceof Uint8Array ? event.value.length : 0;
     this.#options.admit(size + 2 * LINK_BYTES);
     await this.#options.recording.append(event);
+    return true;
   }
 
   #typed(): void {
@@ -179,11 +180,14 @@ export class DirectSession {
     // The agent's end of it ends with this stream, and what it runs with that.
     this.#toProgram.end();
     const { recording, onEnd } = this.#options;
-    const text = await this.#sealed(exit).then(
-      () => `recorded on the host: ${recording.digest}`,
-      () => "the end of the session could not be recorded on the host",
+    const isWhole = await this.#sealed(exit).then(
+      () => true,
+      () => false,
     );
-    onEnd();
+    onEnd(isWhole);
+    const text = isWhole
+      ? `recorded on the host: ${recording.digest}`
+      : "the end of the session could not be recorded on the host";
     void this.#sayLast(text, exit);
   }
 

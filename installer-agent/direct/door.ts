@@ -187,13 +187,13 @@ export class Door {
       await recording.sync();
     } catch (cause) {
       await recording.close().catch(() => undefined);
-      recordings.closed(id);
+      await recordings.discard(id).catch(() => undefined);
       return unrecorded(cause);
     }
     return new DirectSession({
       ...{ recording, recordInput, idleLimit, isTerminal: command.length === 0 },
       admit: (more) => recordings.admit(recording, more),
-      onEnd: () => recordings.closed(id),
+      onEnd: (isWhole) => recordings.closed(id, isWhole),
     });
   }
 

@@ -25,6 +25,8 @@ export class Recordings {
   readonly #open = new Map<string, ChainFile>();
   /** Ids of sessions that are over, and whose recording hpsd has neither taken nor refused. */
   readonly #undelivered = new Set<string>();
+  /** Of those, the ones that could not be written to their end. */
+  readonly #torn = new Set<string>();
   /** Bytes of those that are not open. */
   #held = 0;
 
@@ -40,12 +42,32 @@ export class Recordings {
     for (const id of await this.waiting()) {
       this.#undelivered.add(id);
       try {
-        await ChainFile.end(this.fileOf(id), id, "the agent ended before the session did");
+        await this.#end(id, "the agent ended before the session did");
       } catch (error) {
         this.#log.warn(`a kept recording is not whole: ${describeError(error)}`, { session: id });
       }
     }
     await this.#count();
+  }
+
+  /**
+   * Before it is delivered: one that could not be written to its end gets that now. Any other is as it was written, or was altered,
+   * which hpsd is to see. Rejects while there is no room for it.
+   */
+  async complete(id: string): Promise<void> {
+    if (!this.#torn.has(id)) return;
+    await this.#end(id, "the disk of the host took no more of the recording");
+    this.#torn.delete(id);
+  }
+
+  /** A session that never began has no recording. */
+  async #end(id: string, reason: string): Promise<void> {
+    try {
+      await ChainFile.end(this.fileOf(id), id, reason);
+    } catch (error) {
+      if (!(error instanceof HpsError) || error.code !== "not-found") throw error;
+      await this.taken(id);
+    }
   }
 
   /** Ids of sessions whose recording is whole and waits for hpsd, the oldest first. */
@@ -79,11 +101,18 @@ export class Recordings {
     if (this.#bytes + more > size) throw this.#full();
   }
 
-  /** The session is over, its file closed. */
-  closed(id: string): void {
+  /** The session is over, its file closed; `isWhole`: with its end. */
+  closed(id: string, isWhole: boolean): void {
+    if (!isWhole) this.#torn.add(id);
     this.#held += this.#open.get(id)?.bytes ?? 0;
     this.#open.delete(id);
     this.#undelivered.add(id);
+  }
+
+  /** The session never began: nothing of it is kept. */
+  async discard(id: string): Promise<void> {
+    this.#open.delete(id);
+    await rm(this.fileOf(id), { force: true });
   }
 
   /** How many wait for hpsd. */
@@ -91,7 +120,7 @@ export class Recordings {
     return this.#undelivered.size;
   }
 
-  /** hpsd has it durably. */
+  /** hpsd has it durably, or there is nothing to have. */
   async taken(id: string): Promise<void> {
     await rm(this.fileOf(id), { force: true });
     this.#undelivered.delete(id);
