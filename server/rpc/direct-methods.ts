@@ -1,5 +1,5 @@
 import type { AgentService, DeliverRecordingRequest } from "../../proto/gen/hps/v1/agent_pb.ts";
-import { firstMessage } from "../../proto/rpc/first-message.ts";
+import { dataOf, firstMessage } from "../../proto/rpc/first-message.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
@@ -56,12 +56,11 @@ async function take(
   announced: number,
 ): Promise<void> {
   let bytes = delivery.offset;
-  while (bytes < announced) {
-    const next = await messages.next();
-    if (next.done === true) throw new HpsError("unavailable", "the delivery broke off");
-    const { message } = next.value;
-    if (message.case !== "data") throw new HpsError("invalid", "a delivery is announced once, then it is data");
-    await delivery.append(message.value);
-    bytes += message.value.length;
+  if (bytes === announced) return;
+  for await (const piece of dataOf(messages)) {
+    await delivery.append(piece);
+    bytes += piece.length;
+    if (bytes === announced) return;
   }
+  throw new HpsError("unavailable", "the delivery broke off");
 }

@@ -1,6 +1,7 @@
 /** Makes of a chain that an agent kept the recording that hpsd would have made, while it checks the chain. */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
+import { isIP } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Trust } from "../../../certs/trust.ts";
@@ -41,6 +42,8 @@ export interface KeptSession {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly ending: SessionEnding;
+  /** What the recording holds, all its files together. */
+  readonly bytes: number;
 }
 
 const PARTS: readonly RecordingPart[] = ["cast", "raw", "input", "command"];
@@ -106,7 +109,14 @@ class Taking {
     this.#finished = true;
     const held = await recording.finish({ code: outcome.code, reason: outcome.reason, traffic: counts });
     const endedAt = Math.min(startedAt + this.#elapsed, now);
-    return { begin, start, startedAt, endedAt, ending: { ...outcome, recording: held, traffic: counts } };
+    return {
+      begin,
+      start,
+      startedAt,
+      endedAt,
+      bytes: recording.bytes,
+      ending: { ...outcome, recording: held, traffic: counts },
+    };
   }
 
   /** Closes its files. */
@@ -123,7 +133,8 @@ class Taking {
     const said = begin.startTime === undefined ? now : timestampMs(begin.startTime);
     const startedAt = Math.max(0, Math.min(said, now));
     checkOperator(begin, trust, startedAt);
-    const { command, term, window, reason, recordInput } = begin;
+    const { command, term, window, reason, recordInput, address } = begin;
+    if (address !== "" && isIP(address) === 0) refuse("it came from an address that is none");
     const start = parseShellStart(
       create(StartSessionSchema, { command, term, reason, ...(window !== undefined && { window }) }),
     );

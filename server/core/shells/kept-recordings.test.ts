@@ -15,6 +15,7 @@ import { Recordings } from "./recordings.ts";
 
 let identity: TestIdentity;
 let kept: KeptRecordings;
+let room: RecordingRoom;
 let hostId: string;
 let clusterId: string;
 let folder: string;
@@ -29,7 +30,7 @@ beforeEach(async () => {
   certificate = new Uint8Array(ann.chain[0] ?? []);
   folder = path.join(identity.folder, "sessions");
   await mkdir(folder);
-  const room = new RecordingRoom({ sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 }, async () => undefined);
+  room = new RecordingRoom({ sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 }, async () => undefined);
   const spool = path.join(identity.folder, "delivered");
   kept = new KeptRecordings({ ...identity, folder, spool, room, mostOfHost: 100_000 });
 });
@@ -102,6 +103,23 @@ test("a delivery that was cut goes on, and becomes a recording like any other, m
   expect(await deliver(session, chain)).toBe("here");
 });
 
+test("what came of another announcement of it is not gone on with", async () => {
+  const session = newUuid();
+  const output = { case: "output", value: new Uint8Array(500) } as const;
+  // Its last link was torn, and the agent mended it before it announced it again.
+  await deliver(session, { bytes: Buffer.alloc(900, 1), digest: `sha256:${"0".repeat(64)}` }, 800);
+  expect(await deliver(session, chainOf(session, [begin(session), output, END]))).toBe(0);
+  expect(await readdir(path.join(identity.folder, "delivered"))).toEqual([]);
+});
+
+test("the room knows of all that a delivered recording holds", async () => {
+  const session = newUuid();
+  const output = { case: "output", value: new Uint8Array(5_000) } as const;
+  await deliver(session, chainOf(session, [begin(session), output, END]));
+  const files = await Promise.all((await readdir(folder)).map((name) => readFile(path.join(folder, name))));
+  expect(room.held).toBe(files.reduce((sum, { length }) => sum + length, 0));
+});
+
 test("what was altered, left out, added or is another's is refused, said and audited, and leaves nothing", async () => {
   const output = { case: "output", value: new Uint8Array(Buffer.from("rm -rf /precious\r\n")) } as const;
   const good = (session: string) => chainOf(session, [begin(session), output, END]);
@@ -119,6 +137,7 @@ test("what was altered, left out, added or is another's is refused, said and aud
     (session) => chainOf(session, [begin(newUuid()), END]),
     (session) => chainOf(session, [begin(session, { hostId: newUuid() }), END]),
     (session) => chainOf(session, [begin(session, { operator: "bob" }), END]),
+    (session) => chainOf(session, [begin(session, { address: "\u001b]0;192.0.2.9" }), END]),
     (session) => chainOf(session, [begin(session, { certificate: new Uint8Array(3) }), END]),
     (session) => ({ ...good(session), bytes: good(session).bytes.subarray(0, -1) }),
   ];

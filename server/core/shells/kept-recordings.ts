@@ -71,7 +71,7 @@ export class KeptRecordings {
     if (this.#busy.has(hostId)) throw new HpsError("unavailable", "this host delivers another recording now");
     this.#busy.add(hostId);
     try {
-      const file = await this.#open(hostId, wish.session);
+      const file = await this.#open(hostId, wish);
       return this.#delivery(caller, wish, file);
     } catch (error) {
       this.#busy.delete(hostId);
@@ -112,7 +112,7 @@ export class KeptRecordings {
     const source = { ...wish, hostId, host: host.host, file, folder, trust: authority.trust(), now: clock() };
     try {
       const kept = await takeKeptRecording(source);
-      room.grew(kept.ending.recording.bytes);
+      room.grew(kept.bytes);
       await syncFolder(folder);
       await this.#write(caller, host, wish, kept);
     } catch (error) {
@@ -166,11 +166,14 @@ export class KeptRecordings {
     throw new HpsError("exists", `session ${session} is another one's`);
   }
 
-  /** Of each host there is one file, so that a host that delivers nothing whole takes no more room than one recording. */
-  async #open(hostId: string, session: string): Promise<Spooled> {
+  /**
+   * Of each host there is one file, so that a host that delivers nothing whole takes no more room than one recording. It is named by
+   * what was announced: only that goes on.
+   */
+  async #open(hostId: string, { session, digest }: KeptWish): Promise<Spooled> {
     const { spool } = this.#deps;
     await mkdir(spool, { mode: 0o700, recursive: true });
-    const own = `${hostId}.${session}`;
+    const own = `${hostId}.${session}.${digest.replace(/^sha256:/, "")}`;
     for (const name of await readdir(spool)) {
       if (name.startsWith(`${hostId}.`) && name !== own) await rm(path.join(spool, name), { force: true });
     }
