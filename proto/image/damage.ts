@@ -19,10 +19,11 @@ export type Refuse = (why: string, cause?: unknown) => Error;
 const DAMAGED = "fetch or import it anew: what its digest names has other bytes";
 
 /** `invalid`: no writer makes such bytes. `at` is the place in the layer's own bytes, uncompressed. */
-export function damagedImage(layer: Layer, at: number, why: string): HpsError {
+export function damagedImage(layer: Layer, at: number, why: string, cause?: unknown): HpsError {
   return new HpsError("invalid", `the ${layer} is damaged at byte ${at}: ${why}`, {
     hint: DAMAGED,
     details: { layer, at: String(at) },
+    cause,
   });
 }
 

@@ -28,6 +28,10 @@ export const LARGEST_MINOR = 0xfffff;
 /** Data segments of one sparse file. */
 export const MOST_SEGMENTS = 1 << 20;
 
+/** Of the index of a pack or a delta, uncompressed. */
+export const LARGEST_INDEX = 64 << 20;
+export const MOST_PACK_OBJECTS = 1 << 20;
+
 export const LONGEST_XATTR_NAME = 255;
 export const LARGEST_XATTR = 65_536;
 /** The names of one entry's attributes together, a zero byte after each: the kernel lists no more. */

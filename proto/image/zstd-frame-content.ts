@@ -1,20 +1,30 @@
 /** One zstd frame and nothing else, in memory, that says how long its content is: what all compressed parts of the format are. */
-import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, type ZstdOptions, zstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { parseBlockHeader, parseFrameHeader } from "../tree/compression/zstd-frame.ts";
 import type { Refuse } from "./damage.ts";
 
 /** More than what zstd makes of `raw` bytes that do not compress. */
-function mostCompressed(raw: number): number {
+export function mostCompressed(raw: number): number {
   return raw + Math.floor(raw / 128) + 1024;
 }
 
-/** While this thread waits; with content that the reader has too, as a dictionary. */
+/** On a thread of its own. */
+export function compressed(raw: Uint8Array, level: number): Promise<Buffer> {
+  return compressing(raw, optionsFor(raw, level));
+}
+
+/** As `compressed`, while this thread waits; with content that the reader has too, as a dictionary. */
 export function compressedSync(raw: Uint8Array, level: number, dictionary?: Uint8Array): Buffer {
   return zstdCompressSync(raw, { ...optionsFor(raw, level), ...(dictionary !== undefined && { dictionary }) });
 }
 
+const compressing = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress);
+
 function optionsFor(raw: Uint8Array, level: number): ZstdOptions {
-  return { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: mostCompressed(raw.length) };
+  const params = { [constants.ZSTD_c_compressionLevel]: level };
+  // Without the size given, only the waiting call writes it into the frame.
+  return { params, pledgedSrcSize: raw.length, chunkSize: mostCompressed(raw.length) };
 }
 
 /** The content of the one frame that `bytes` is, exactly `length` bytes; never takes more memory than that and a window of it. */
