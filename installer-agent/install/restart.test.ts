@@ -115,7 +115,7 @@ test("open shells hold the machine for a time that is said, and no longer", asyn
 });
 
 test("a restart that waits for shells can be held and let go at the machine, any number of times", async () => {
-  const { restart, said, announced } = rig({ openShells: () => 1, shellLimitMs: 300 });
+  const { restart, said, announced } = rig({ openShells: () => 1, shellLimitMs: 1_000 });
   const over = restart.whenInstalled(installed, stop.signal);
   for (let round = 0; round < 50; round += 1) {
     restart.holdHere(true);

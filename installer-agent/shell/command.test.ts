@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { processesOf } from "./process-session.ts";
 import { type SessionRig, startSession } from "./testing/session-rig.ts";
@@ -28,12 +29,21 @@ test("1 MB of noise comes out as it was, standard error apart", async () => {
 });
 
 test("outputs can be opened by name, and leave no file", async () => {
-  const rig = await command("sh", "-c", "tee /dev/stderr >/dev/stdout");
-  await rig.type("by name");
-  await rig.send({ case: "endOfInput", value: {} });
-  expect(await rig.exit).toMatchObject({ code: 0 });
-  expect([rig.output().toString(), rig.errorOutput().toString()]).toEqual(["by name", "by name"]);
-  expect((await readdir(tmpdir())).filter((name) => name.startsWith("hps-pipes-"))).toEqual([]);
+  // Of its own: agents of other processes' tests have theirs in the one that is shared.
+  const folder = await mkdtemp(path.join(tmpdir(), "hps-outputs-"));
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = folder;
+  try {
+    const rig = await command("sh", "-c", "tee /dev/stderr >/dev/stdout");
+    await rig.type("by name");
+    await rig.send({ case: "endOfInput", value: {} });
+    expect(await rig.exit).toMatchObject({ code: 0 });
+    expect([rig.output().toString(), rig.errorOutput().toString()]).toEqual(["by name", "by name"]);
+    expect(await readdir(folder)).toEqual([]);
+  } finally {
+    process.env.TMPDIR = TMPDIR;
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("where mkfifo is missing the bytes pass all the same", async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { startSession } from "./testing/session-rig.ts";
 
@@ -16,8 +15,10 @@ test.each([
 test("input beyond what hpsd may send ahead ends the session, terminal or command, though the program reads none", async () => {
   for (const command of [[], ["sleep", "1014"]]) {
     const rig = await startSession(command);
-    if (command.length === 0) await rig.type("stty raw; sleep 1015\n");
-    await sleep(200);
+    if (command.length === 0) {
+      await rig.type("stty raw -echo; echo re'ad'y; sleep 1015\n");
+      await rig.shows(/ready/);
+    }
     for (let count = 0; count < 6; count += 1) {
       await rig.hub.push({ case: "input", value: new Uint8Array(128 * 1024) });
     }

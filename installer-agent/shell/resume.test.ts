@@ -74,7 +74,7 @@ test("input that came is not lost with the stream it came on", async () => {
 });
 
 test("when nobody resumes it in time, the program and all it started are ended, and the log says why", async () => {
-  const rig = await shell({ hold: { seconds: 1n, nanos: 0 } });
+  const rig = await shell({ hold: { seconds: 2n, nanos: 0 } });
   const pid = await pidOf(rig);
   await rig.type("(trap '' HUP; exec sleep 1007) & sleep 1008\n");
   await expect.poll(async () => (await processesOf(pid)).length).toBe(3);
@@ -84,7 +84,7 @@ test("when nobody resumes it in time, the program and all it started are ended, 
   expect(await processesOf(pid)).toHaveLength(3);
   await expect.poll(() => rig.sessions.count, { timeout: 5_000 }).toBe(0);
   expect(await processesOf(pid)).toEqual([]);
-  expect(lines.join("")).toContain("a terminal is ended: nobody resumed it within 1s");
+  expect(lines.join("")).toContain("a terminal is ended: nobody resumed it within 2s");
 });
 
 test("a session that hpsd does not know any more is ended at once", async () => {

@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { agentFile } from "../core/files/agent-files.ts";
 import { addTestCluster, addTestHost } from "../core/testing/open-test-store.ts";
 import { issueTestPeer, openTestIdentity, type PeerOptions, type TestPeer } from "../core/testing/test-identity.ts";
@@ -98,7 +98,7 @@ test("an installer reads its image, whole and in parts, and the tools", async ()
   const beyond = await rig.start(rig.installer, DIGEST, { headers: { range: "bytes=700000-" } });
   expect([beyond.statusCode, beyond.headers["content-range"]]).toEqual([416, "bytes */700000"]);
   expect((await bodyOf(await rig.start(rig.installer, sha256(TOOLS)))).equals(TOOLS)).toBe(true);
-  await vi.waitFor(() => expect(rig.sent).toEqual([700_000, 100_000, 1000]));
+  await expect.poll(() => rig.sent).toEqual([700_000, 100_000, 1000]);
   expect(rig.downloads.count).toBe(0);
 });
 
@@ -184,7 +184,7 @@ test("a reader that stops is not read ahead for; its certificate's end ends it; 
   await rig.store.write((tx) => rig.identity.certificates.revoke(tx, { serial }, "lost"));
   for (const response of responses) response.resume();
   await Promise.all(ends);
-  await vi.waitFor(() => expect(rig.sent).toHaveLength(8));
+  await expect.poll(() => rig.sent).toHaveLength(8);
   for (const bytes of rig.sent) expect(bytes).toBeLessThan(size / 4);
   expect(rig.downloads.count).toBe(0);
 });

@@ -190,7 +190,7 @@ test("a link that watches never types, whatever the session would let it", async
 });
 
 test("input before the size is refused, and who says nothing is not waited for", async () => {
-  await using rig = await openWebDoorRig({ startMs: 200 });
+  await using rig = await openWebDoorRig({ startMs: 1000 });
   const eager = await connected(rig);
   eager.socket.send(Buffer.from("rm -rf /\n"));
   await eager.closed;
@@ -202,13 +202,13 @@ test("input before the size is refused, and who says nothing is not waited for",
 });
 
 test("a browser that is not heard any more is gone", async () => {
-  await using rig = await openWebDoorRig({ pingMs: 50, silentMs: 250 });
+  await using rig = await openWebDoorRig({ pingMs: 100, silentMs: 1000 });
   const { line, session } = await rig.open();
   const alive = await rig.open();
   // Half open: the connection stands, and nobody is there.
   line.socket.pause();
   await expect.poll(() => session.events[0]).toBe("left: the browser went away");
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await new Promise((resolve) => setTimeout(resolve, 1200));
   expect(alive.session.events).toEqual([]);
   line.socket.terminate();
 });

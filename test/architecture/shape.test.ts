@@ -37,7 +37,9 @@ test("a file's name says its one subject, in kebab-case", () => {
     .map(({ path }) => path)
     .filter((path) => {
       const name = basename(path);
-      return vague.test(name) || !/^[a-z0-9]+(-[a-z0-9]+)*((\.slow)?\.test|\.config|\.bench|\.fuzz|\.d)?\.ts$/.test(name);
+      return (
+        vague.test(name) || !/^[a-z0-9]+(-[a-z0-9]+)*((\.slow)?\.test|\.config|\.bench|\.fuzz|\.d)?\.ts$/.test(name)
+      );
     });
   expect(named).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { stat, truncate } from "node:fs/promises";
 import path from "node:path";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { ResumeShellSchema, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import type { AgentLink } from "./agent-links.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
@@ -124,9 +124,9 @@ test.each([
   const { session, agent } = await rig.open();
   await agent.receive(output("abc"));
   await expect(rig.shells.resume(asked(session.row.id, first, last, input))).rejects.toMatchObject({ code: "invalid" });
-  await vi.waitFor(async () =>
-    expect((await rig.shells.get(session.row.id)).endReason).toContain("the agent broke the protocol"),
-  );
+  await expect
+    .poll(async () => (await rig.shells.get(session.row.id)).endReason)
+    .toContain("the agent broke the protocol");
 });
 
 test("a command is not resumed", async () => {
@@ -172,11 +172,9 @@ test("nobody resumes: after the restart's time it ends with a sentence", async (
   await using rig = await openShellsRig();
   const { session } = await rig.open();
   const shells = await restart(rig, { limits: { lostMs: 50 } });
-  await vi.waitFor(async () =>
-    expect((await shells.get(session.row.id)).endReason).toBe(
-      "the agent of host h1 was out of reach for 0.0008333333333333334 min",
-    ),
-  );
+  await expect
+    .poll(async () => (await shells.get(session.row.id)).endReason)
+    .toBe("the agent of host h1 was out of reach for 0.0008333333333333334 min");
 });
 
 test("an agent that was started anew has none of its sessions: they end at once and say so", async () => {
@@ -190,9 +188,9 @@ test("an agent that was started anew has none of its sessions: they end at once 
   attaches[0]?.({ hostId, runId: "run-1" });
   expect(shells.live(session.row.id)?.state).toBe("host-lost");
   attaches[0]?.({ hostId, runId: "run-2" });
-  await vi.waitFor(async () =>
-    expect((await shells.get(session.row.id)).endReason).toContain("was started anew, and what ran under it is gone"),
-  );
+  await expect
+    .poll(async () => (await shells.get(session.row.id)).endReason)
+    .toContain("was started anew, and what ran under it is gone");
 });
 
 test("what was lost once is lost once, for the hpsd after this one too: it takes no byte twice", async () => {

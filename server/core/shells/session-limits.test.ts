@@ -60,10 +60,14 @@ test("a command has no idle limit: what it does need not be typed at", () => {
 });
 
 test("without a limit and after the end nothing ticks", () => {
+  // What another file of this process left behind may have armed some.
+  const others = vi.getTimerCount();
   begin({});
-  expect(vi.getTimerCount()).toBe(0);
+  expect(vi.getTimerCount()).toBe(others);
   const { said, timers } = begin({ endsAt: START + MINUTE });
+  expect(vi.getTimerCount()).toBe(others + 1);
   timers.stop();
+  expect(vi.getTimerCount()).toBe(others);
   vi.advanceTimersByTime(2 * MINUTE);
-  expect([said, vi.getTimerCount()]).toEqual([[], 0]);
+  expect(said).toEqual([]);
 });
