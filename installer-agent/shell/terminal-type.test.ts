@@ -22,10 +22,12 @@ const known = (wished: string) => knownTerminal(parseTerminalType(wished), "/non
 
 test.each([
   ["xterm-256color", "xterm-256color"],
-  ["xterm-kitty", "xterm"],
+  ["xterm-kitty", "xterm-256color"],
   ["alacritty", "xterm-256color"],
   ["foot-direct", "xterm-256color"],
-  ["screen.xterm-256color", "screen"],
+  ["screen.xterm-256color", "screen-256color"],
+  ["tmux-direct", "screen-256color"],
+  ["xterm", "xterm"],
   ["tmux-256color", "screen-256color"],
   ["rxvt-unicode-256color", "xterm-256color"],
   ["vt220", "vt100"],

@@ -6,6 +6,8 @@ import { parseTerminalType, type TerminalType } from "../../proto/values/termina
 const FOLDERS = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo"];
 /** What nearly every terminal understands, the best first. */
 const LIKE_XTERM = ["xterm-256color", "xterm", "linux", "vt100", "dumb"];
+/** Terminals that are described with 256 colours too. */
+const WITH_COLOURS = ["xterm", "screen", "tmux"];
 /** What understands less than xterm. */
 const PLAIN = ["vt100", "ansi", "dumb"];
 const IS_PLAIN = /^(vt|ansi|dumb|cons25|sun)/;
@@ -21,11 +23,14 @@ export function knownTerminal(wished: TerminalType, home: string, folders: reado
   return parseTerminalType(found ?? "dumb");
 }
 
-/** `screen.xterm-256color`, `screen.xterm`, `screen`, then what is like any other. */
+/** `screen.xterm-256color`, `screen.xterm`, `screen-256color`, `screen`, then what is like any other. */
 function similarTo(wished: string): readonly string[] {
   const own = [wished];
   for (let name = wished; /[.+-]/.test(name); own.push(name)) name = name.replace(/[.+-][^.+-]*$/, "");
-  if (own.includes("tmux")) own.push("screen-256color", "screen");
+  // Whoever has a kind of its own has colours.
+  const family = own.at(-1) ?? wished;
+  if (WITH_COLOURS.includes(family) && family !== wished) own.splice(-1, 0, `${family}-256color`);
+  if (family === "tmux") own.push("screen-256color", "screen");
   return [...own, ...(IS_PLAIN.test(wished) ? PLAIN : LIKE_XTERM)];
 }
 
