@@ -1,4 +1,6 @@
+import { uptime } from "node:os";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { AgentService, AttachResponse, Command, HelloSchema, Welcome } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -117,7 +119,8 @@ export class AttachSession {
 
   async *#messages(): AsyncGenerator<AttachMessage, void> {
     const { hello, outbox } = this.#options;
-    yield { message: { case: "hello", value: { ...hello(), runId: outbox.runId } } };
+    const running = durationFromMs(Math.round(uptime() * 1000));
+    yield { message: { case: "hello", value: { ...hello(), runId: outbox.runId, uptime: running } } };
     await this.#welcomed.promise;
     while (!this.#cut.signal.aborted) {
       const message = this.#next();

@@ -1,3 +1,4 @@
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import type { AttachRequest, BootReport } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import type { Facts } from "../../../proto/values/facts.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
@@ -12,11 +13,13 @@ export interface ParsedHello {
   readonly version: string;
   readonly facts?: Facts;
   readonly boot?: BootReport;
+  /** Milliseconds since its machine was started. */
+  readonly uptimeMs?: number;
 }
 
 export function parseHello(request: AttachRequest | undefined, serverVersion: string): ParsedHello {
   if (request?.message.case !== "hello") throw new HpsError("invalid", "the first message of an agent is its Hello");
-  const { runId, version, facts, boot } = request.message.value;
+  const { runId, version, facts, boot, uptime } = request.message.value;
   const parsed = parseVersion(version);
   const skew = versionSkew(parseVersion(serverVersion), parsed);
   if (skew !== "served") {
@@ -29,5 +32,12 @@ export function parseHello(request: AttachRequest | undefined, serverVersion: st
     ...{ runId: parseUuid(runId), version: parsed },
     ...(facts && { facts: factsOf(facts) }),
     ...(boot && { boot: parseBootReport(boot) }),
+    ...(uptime && { uptimeMs: parseUptime(uptime) }),
   };
+}
+
+function parseUptime(uptime: Duration): number {
+  const milliseconds = durationMs(uptime);
+  if (milliseconds >= 0) return milliseconds;
+  throw new HpsError("invalid", `a machine cannot have been up for ${milliseconds} ms`);
 }

@@ -150,6 +150,20 @@ describe("an installation", () => {
     third.cut();
   });
 
+  test("an agent says how long its machine is up, and no machine is up for less than nothing", async () => {
+    await using rig = await openOperations();
+    const id = await rig.opened("enrol");
+    const booted: (number | undefined)[] = [];
+    rig.presence.onAttach(({ bootedAt }) => void booted.push(bootedAt));
+    const said = (seconds: bigint) =>
+      new TestStream(rig.agents, rig.installer(id)).send(hello(newUuid(), { uptime: { seconds, nanos: 0 } }));
+    const stream = said(7n);
+    await stream.welcome();
+    stream.cut();
+    expect(booted).toEqual([rig.time.now - 7000]);
+    expect(await said(-1n).ended).toMatchObject({ code: "invalid" });
+  });
+
   test("the same run that comes back goes on where it was acknowledged", async () => {
     await using rig = await openOperations();
     const id = await rig.opened("enrol");

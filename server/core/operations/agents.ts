@@ -76,6 +76,7 @@ export class Agents {
       hostId: principal.hostId,
       clusterId: principal.clusterId,
       ...{ runId: hello.runId, address, version: hello.version },
+      ...(hello.uptimeMs !== undefined && { bootedAt: this.#deps.clock() - hello.uptimeMs }),
       send: (command) => ends.outbox.command(command),
       close: (reason) => ends.call.end(reason),
     });

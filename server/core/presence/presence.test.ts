@@ -44,6 +44,19 @@ describe("one stream per identity", () => {
     expect(presence.isGone("h1", 0)).toBe(true);
   });
 
+  test("who waits for an agent's end hears it once, and not of one that a newer stream replaced", () => {
+    const { presence, attach } = rigOf();
+    const left: string[] = [];
+    presence.onDetach(({ runId }) => void left.push(runId));
+    const older = attach();
+    const newer = attach({ runId: "r2" });
+    older.detach();
+    expect(left).toEqual([]);
+    newer.detach();
+    newer.detach();
+    expect(left).toEqual(["r2"]);
+  });
+
   test("changing places more than 3 times in 5 minutes is raised once per series", () => {
     const { alerts, attach, time } = rigOf();
     const move = (n: number) => attach({ runId: `r${n % 2}` });

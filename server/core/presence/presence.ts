@@ -13,6 +13,8 @@ export interface Attachment {
   readonly runId: string;
   readonly address: string;
   readonly version: string;
+  /** UTC milliseconds: when its machine was started, as it says. */
+  readonly bootedAt?: number;
   readonly send: (command: CommandInit) => void;
   /** Ends the stream with this status. */
   readonly close: (reason: HpsError) => void;
@@ -46,7 +48,8 @@ interface Entry extends Attachment {
 export class Presence {
   readonly #options: Required<PresenceOptions>;
   readonly #byIdentity = new Map<string, Entry>();
-  readonly #listeners: ((agent: Attachment) => void)[] = [];
+  readonly #onAttach: ((agent: Attachment) => void)[] = [];
+  readonly #onDetach: ((agent: Attachment) => void)[] = [];
   readonly #byHost = new Map<string, Set<Entry>>();
   readonly #places = new Places();
   #stopping = false;
@@ -65,19 +68,24 @@ export class Presence {
     this.#byIdentity.set(entry.identity, entry);
     const ofHost = this.#byHost.get(entry.hostId) ?? new Set();
     this.#byHost.set(entry.hostId, ofHost.add(entry));
-    for (const listener of this.#listeners) listener(attachment);
+    for (const listener of this.#onAttach) listener(attachment);
     return {
       seen: () => {
         entry.lastSeenAt = this.#options.clock();
       },
       answered: (commandId, error) => entry.pending.answered(commandId, error),
-      detach: () => this.#detach(entry),
+      detach: () => this.#left(entry),
     };
   }
 
   /** Calls back whenever an agent attaches; must not throw. */
   onAttach(listener: (agent: Attachment) => void): void {
-    this.#listeners.push(listener);
+    this.#onAttach.push(listener);
+  }
+
+  /** Calls back whenever an agent's stream ends and no newer one has taken its place; must not throw. */
+  onDetach(listener: (agent: Attachment) => void): void {
+    this.#onDetach.push(listener);
   }
 
   isAttached(hostId: string): boolean {
@@ -169,6 +177,12 @@ export class Presence {
         hint: "if this is not the same machine coming back, two machines use one certificate",
       }),
     );
+  }
+
+  #left(entry: Entry): void {
+    const isReplaced = this.#byIdentity.get(entry.identity) !== entry;
+    this.#detach(entry);
+    if (!isReplaced) for (const listener of this.#onDetach) listener(entry);
   }
 
   #detach(entry: Entry): void {

@@ -33,6 +33,14 @@ export interface OpenSessionsDeps {
   readonly onError: (error: unknown) => void;
 }
 
+/** One run of a host's agent. */
+export interface AttachedRun {
+  readonly hostId: string;
+  readonly runId: string;
+  /** When its machine was started, where it says so. */
+  readonly bootedAt?: number;
+}
+
 /** What hpsd does by itself. */
 const HPSD = { actor: "hpsd", address: "" };
 
@@ -104,13 +112,20 @@ export class OpenSessions {
   }
 
   /** Another run of an agent knows nothing of the sessions of the run before. */
-  agentAttached(hostId: string, runId: string): void {
+  agentAttached({ hostId, runId, bootedAt }: AttachedRun): void {
     for (const session of this.all) {
       const { row } = session;
-      if (row.hostId !== hostId || row.agentRun === runId || !session.goesOn) continue;
-      session.endBecause(
-        `the agent of host ${row.host} was started anew, and what ran under it is gone: was the host restarted?`,
-      );
+      if (row.hostId === hostId && row.agentRun !== runId && session.goesOn)
+        session.endBecause(runIsGone(row, bootedAt));
+    }
+  }
+
+  /** What that agent had begun to open will not come. */
+  agentDetached({ hostId, runId }: AttachedRun): void {
+    for (const session of this.all) {
+      const { row, state } = session;
+      if (row.hostId !== hostId || row.agentRun !== runId || state !== "waiting") continue;
+      session.endBecause(`the agent of host ${row.host} was lost while it opened the shell`);
     }
   }
 
@@ -158,6 +173,13 @@ export class OpenSessions {
     this.#deps.onError(error instanceof HpsError ? (error.cause ?? error) : error);
     throw error;
   };
+}
+
+/** A machine that was started after the session was restarted under it. */
+function runIsGone({ host, startedAt }: SessionRow, bootedAt: number | undefined): string {
+  if (bootedAt !== undefined && bootedAt > startedAt) return `host ${host} was restarted, and what ran on it is gone`;
+  const anew = `the agent of host ${host} was started anew, and what ran under it is gone`;
+  return bootedAt === undefined ? `${anew}: was the host restarted?` : anew;
 }
 
 interface Parts {

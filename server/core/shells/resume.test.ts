@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ResumeShellSchema, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import type { AgentLink } from "./agent-links.ts";
+import type { AttachedRun } from "./open-sessions.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
 import { Shells, type ShellsDeps } from "./shells.ts";
 import { commandStart, exit, openShellsRig, output, type ShellsRig } from "./testing.ts";
@@ -177,21 +178,27 @@ test("nobody resumes: after the restart's time it ends with a sentence", async (
     .toBe("the agent of host h1 was out of reach for 0.0008333333333333334 min");
 });
 
-test("an agent that was started anew has none of its sessions: they end at once and say so", async () => {
-  await using rig = await openShellsRig();
-  const { session } = await rig.open();
-  const attaches: ((agent: { hostId: string; runId: string }) => void)[] = [];
-  const presence = { ...rig.deps.presence, onAttach: (call: (typeof attaches)[number]) => void attaches.push(call) };
-  const shells = await restart(rig, { presence });
-  const { hostId } = rig;
-  attaches[0]?.({ hostId: "another", runId: "run-2" });
-  attaches[0]?.({ hostId, runId: "run-1" });
-  expect(shells.live(session.row.id)?.state).toBe("host-lost");
-  attaches[0]?.({ hostId, runId: "run-2" });
-  await expect
-    .poll(async () => (await shells.get(session.row.id)).endReason)
-    .toContain("was started anew, and what ran under it is gone");
-});
+test.each([
+  ["what says nothing of its machine", undefined, /was started anew, and what ran under it is gone: was the host/],
+  ["its machine was there before", -1000, /was started anew, and what ran under it is gone$/],
+  ["its machine was started since", 1, /^host h1 was restarted, and what ran on it is gone$/],
+])(
+  "an agent that was started anew has none of its sessions, they end at once and say so: %s",
+  async (_, after, why) => {
+    await using rig = await openShellsRig();
+    const { session } = await rig.open();
+    const attaches: ((agent: AttachedRun) => void)[] = [];
+    const presence = { ...rig.deps.presence, onAttach: (call: (typeof attaches)[number]) => void attaches.push(call) };
+    const shells = await restart(rig, { presence });
+    const { hostId } = rig;
+    attaches[0]?.({ hostId: "another", runId: "run-2" });
+    attaches[0]?.({ hostId, runId: "run-1" });
+    expect(shells.live(session.row.id)?.state).toBe("host-lost");
+    const { startedAt } = session.row;
+    attaches[0]?.({ hostId, runId: "run-2", ...(after !== undefined && { bootedAt: startedAt + after }) });
+    await expect.poll(async () => (await shells.get(session.row.id)).endReason).toMatch(why);
+  },
+);
 
 test("what was lost once is lost once, for the hpsd after this one too: it takes no byte twice", async () => {
   await using rig = await openShellsRig();

@@ -198,6 +198,11 @@ test("an agent that refuses, or never comes, ends the session with its reason", 
   await using silent = await openShellsRig({ agent: async () => undefined, limits: { serveMs: 50 } });
   await expect(silent.open()).rejects.toMatchObject({ code: "deadline" });
   expect(await silent.shells.list({ clusters: "all", openOnly: true, limit: 10 })).toEqual([]);
+
+  await using killed = await openShellsRig({ agent: async () => killed.agentLeaves() });
+  await expect(killed.open()).rejects.toMatchObject({
+    ...{ code: "unavailable", message: "the agent of host h1 was lost while it opened the shell" },
+  });
 });
 
 test("an operator that leaves before the agent came ends the session", async () => {

@@ -13,7 +13,7 @@ import type { Caller } from "../identity/principal.ts";
 import type { RecordsRefusals } from "../identity/refusals.ts";
 import type { AgentLink } from "./agent-links.ts";
 import { Approvals, type Review } from "./approvals.ts";
-import { type HoldLimits, OpenSessions } from "./open-sessions.ts";
+import { type AttachedRun, type HoldLimits, OpenSessions } from "./open-sessions.ts";
 import type { Participant } from "./participant.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordingMode } from "./recording.ts";
@@ -32,7 +32,9 @@ interface ShellPresence {
   /** Run of the agent that attached last; undefined when none is attached. */
   runOf(hostId: string): string | undefined;
   /** Calls back whenever an agent attaches. */
-  onAttach(listener: (agent: { readonly hostId: string; readonly runId: string }) => void): void;
+  onAttach(listener: (agent: AttachedRun) => void): void;
+  /** Calls back whenever an agent is attached no more. */
+  onDetach(listener: (agent: AttachedRun) => void): void;
   /** Resolves when the agent has done it. */
   send(
     hostId: string,
@@ -114,7 +116,8 @@ export class Shells {
     this.#keeper = new SessionKeeper(deps);
     const onOver = (session: ShellSession) => this.#keeper.over(session);
     this.#sessions = new OpenSessions({ ...deps, records: this.#records, onOver }, this.#limits);
-    deps.presence.onAttach(({ hostId, runId }) => this.#sessions.agentAttached(hostId, runId));
+    deps.presence.onAttach((agent) => this.#sessions.agentAttached(agent));
+    deps.presence.onDetach((agent) => this.#sessions.agentDetached(agent));
   }
 
   /** Bytes held now, by session. */

@@ -18,6 +18,7 @@ import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test
 import { addTestOperator } from "../testing/test-rows.ts";
 import type { ToAgent } from "./agent-feed.ts";
 import type { AgentLink } from "./agent-links.ts";
+import type { AttachedRun } from "./open-sessions.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
 import type { RecordingRoom } from "./recording-room.ts";
 import { ShellAdmission } from "./shell-admission.ts";
@@ -63,6 +64,8 @@ export interface ShellsRig extends AsyncDisposable {
   readonly kill: (session: Pick<ShellSession, "row">, operator: string, reason: string) => Promise<SessionRow>;
   readonly file: (session: Pick<ShellSession, "row">, extension: string) => Promise<Buffer>;
   readonly audit: () => ReturnType<typeof selectAudit>;
+  /** The stream of the host's agent ends. */
+  readonly agentLeaves: () => void;
 }
 
 export interface RigOptions extends Partial<Pick<ShellsDeps, "recording" | "limits" | "folder">> {
@@ -84,12 +87,14 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const errors: unknown[] = [];
   const asked: OpenShell[] = [];
   const served = new Map<string, AgentLink>();
+  const onDetach: ((agent: AttachedRun) => void)[] = [];
   const serve = async (id: string) => void served.set(id, shells.serve(id));
   const { agent = serve, attached = true, recording = "strict" } = options;
   const presence = {
     isAttached: () => attached,
     runOf: () => "run-1",
     onAttach: () => undefined,
+    onDetach: (call: (agent: AttachedRun) => void) => void onDetach.push(call),
     send: async (host: string, { value }: { readonly value: OpenShell }) => {
       if (host !== hostId) throw new HpsError("not-found", "another host");
       asked.push(value);
@@ -107,6 +112,9 @@ export async function openShellsRig(options: RigOptions = {}): Promise<ShellsRig
   const shells = new Shells(deps);
   return {
     ...{ store, deps, shells, hostId, folder, errors, asked },
+    agentLeaves: () => {
+      for (const call of onDetach) call({ hostId, runId: "run-1" });
+    },
     ...operatorsOf(shells, hostId, served),
     file: async (session, extension) => await readFile(path.join(folder, `${session.row.id}.${extension}`)),
     audit: async () => await store.read((db) => selectAudit(db, { clusters: "all", after: 0, limit: 100 })),
