@@ -83,6 +83,15 @@ test("a machine that comes back to an installation that waits says so, and not w
   expect(situation.now.problem).toBe("no space left");
 });
 
+test("who was stopped and has leave to go on is told to do nothing more, also where no step is left", () => {
+  const { situation, said } = talker();
+  situation.held("image");
+  said();
+  situation.permitted();
+  expect(said(120_000)).toEqual([]);
+  expect(situation.now).toMatchObject({ problem: "", stopped: false });
+});
+
 test("what hpsd has ended is not to be retried; any other end of the agent may be", () => {
   const { situation, said } = talker();
   situation.change({ host: "web01", doing: "image" });

@@ -65,6 +65,8 @@ export interface ConfigurationOptions {
 export interface ConfigurationSource {
   /** A failure is not kept. Waits up to 5 minutes for an hpsd that is away. */
   readonly ask: (signal: AbortSignal) => Promise<HostConfiguration>;
+  /** As it is now, for what no step works by: nothing is kept. */
+  readonly look: (signal: AbortSignal) => Promise<HostConfiguration>;
   /** What is asked next is fetched anew: it may allow what it did not. */
   readonly forget: () => void;
 }
@@ -76,17 +78,19 @@ export function configurationSource({
   backoff,
 }: ConfigurationOptions): ConfigurationSource {
   let known: HostConfiguration | undefined;
-  const ask = async (signal: AbortSignal): Promise<HostConfiguration> => {
-    known ??= await patiently(
+  const look = async (signal: AbortSignal): Promise<HostConfiguration> =>
+    await patiently(
       async () =>
         parseConfiguration(await service().getConfiguration({ hostId: host }, { signal }), host, installation),
       backoff,
       signal,
     );
+  const ask = async (signal: AbortSignal): Promise<HostConfiguration> => {
+    known ??= await look(signal);
     return known;
   };
   const forget = () => {
     known = undefined;
   };
-  return { ask, forget };
+  return { ask, look, forget };
 }

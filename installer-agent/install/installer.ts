@@ -27,6 +27,7 @@ import type { Job } from "./step.ts";
 import { STEPS } from "./steps.ts";
 import { machineTarget } from "./target.ts";
 import { toolsImage } from "./tools.ts";
+import { toolsForShells } from "./tools-for-shells.ts";
 import { Voice } from "./voice.ts";
 
 export interface InstallerOptions extends AgentOptions {
@@ -95,7 +96,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const renewal = new Renewal({ identity, backoff: config.backoff, log, onRenewed: () => link.reattach() });
   const onCommand = commandRunner(
     {
-      proceed: (doneSteps) => sequence.permit(doneSteps),
+      proceed: (doneSteps) => permit(sequence, voice.situation, doneSteps),
       cancel: (reason) => over.abort(new HpsError("cancelled", `the installation was cancelled: ${reason}`)),
       openShell: openShellWith(shells, () => link),
       renew: () => renewal.now(stop),
@@ -106,7 +107,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
     log,
   );
   const onWelcome = (welcome: Welcome) =>
-    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation, stop, direct });
+    follow(welcome, { claim, outbox, sequence, restart, situation: voice.situation, stop, direct, bringTools });
   const direct = await openDirectWay({ ...start, hostId: claim.host, config, log, shells, link: () => link });
   const link: Link = new Link({
     ...{ identity, version, log, outbox, backoff: config.backoff, heartbeat: config.heartbeat },
@@ -121,6 +122,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const configuration = configurationSource({ service, ...claim, backoff: config.backoff });
   voice.onFailed(configuration.forget); // hpsd may say something else than before
   const job = jobOf(options, { ...start, service, configuration: configuration.ask });
+  const bringTools = toolsForShells({ ...job, configuration: configuration.look }, log, stop);
   const restart = new Restart({
     ...{ outbox, event, say, announce: (text: string) => shells?.announce(text) },
     openShells: () => (shells?.count ?? 0) + direct.undelivered(),
@@ -129,9 +131,8 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   options.onHold?.((held) => restart.holdHere(held));
   const onIdle = () => void restart.whenInstalled(configuration.ask, stop);
   const sequence = new Sequence({ steps: STEPS, job, log: options.log, event, line, onIdle });
-  const working = sequence.run(stop);
   const attached = runAttached({ link, renewal, shells, direct }, stop).finally(() => over.abort());
-  await ended(options, log, over.signal, [attached, working]);
+  await ended(options, log, over.signal, [attached, sequence.run(stop)]);
 }
 
 /** When both have ended: the restart, or the reason. */
@@ -186,19 +187,27 @@ interface Following {
   readonly situation: Situation;
   readonly stop: AbortSignal;
   readonly direct: Pick<DirectParts, "welcomed">;
+  readonly bringTools: (doneSteps: readonly string[]) => void;
 }
 
 /** What a Welcome means for the work. */
-function follow(welcome: Welcome, { claim, outbox, sequence, restart, situation, stop, direct }: Following): void {
+function follow(welcome: Welcome, following: Following): void {
+  const { claim, outbox, sequence, restart, situation, stop, direct, bringTools } = following;
   if (welcome.hostId !== claim.host || welcome.installation !== claim.installation) {
     throw new HpsError("precondition", "hpsd takes this agent for that of another host or installation");
   }
   direct.welcomed(welcome);
+  bringTools(welcome.doneSteps);
   restart.order(welcome.rebootPaused);
   if (welcome.finished) return void restart.whenKnown(stop);
   // While hpsd has not heard that a step failed, its leave to work is from before: a failed step is not tried again by it.
   if (!welcome.proceed) {
     sequence.hold();
     situation.held(STEPS.find(({ name }) => !welcome.doneSteps.includes(name))?.name);
-  } else if (!outbox.owes("stepFailed")) sequence.permit(welcome.doneSteps);
+  } else if (!outbox.owes("stepFailed")) permit(sequence, situation, welcome.doneSteps);
+}
+
+function permit(sequence: Sequence, situation: Situation, doneSteps: readonly string[]): void {
+  situation.permitted();
+  sequence.permit(doneSteps);
 }

@@ -60,6 +60,11 @@ export class Situation {
     this.change({ doing: step, problem, stopped: true });
   }
 
+  /** hpsd gives leave to go on. */
+  permitted(): void {
+    if (this.#now.stopped) this.change({ problem: "", stopped: false });
+  }
+
   /** The agent ends. What hpsd has ended is not to be retried. */
   ended(why: unknown): void {
     this.change({ problem: describeError(why), stopped: verdictOn(why) !== "over", attached: false });

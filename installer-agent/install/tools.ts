@@ -7,10 +7,12 @@ import { readMounts, runsFromMemory } from "../system/mounts.ts";
 import { runTool } from "../system/tool.ts";
 import type { StepContext } from "./step.ts";
 
+type ToolsContext = Omit<StepContext, "progress">;
+
 /** The programs that installing needs and the installer's small initramfs has not. */
 export interface Tools {
   /** Fetches and mounts them where that is not done. */
-  open(context: StepContext): Promise<void>;
+  open(context: ToolsContext): Promise<void>;
 }
 
 /** In memory: the installer has nothing else. */
@@ -18,24 +20,33 @@ const FOLDER = "/run/hps-tools";
 const PLACE = "/usr";
 const MOUNT_MS = 30_000;
 
+/** Steps and shells may want them at one time. */
+let last: Promise<unknown> = Promise.resolve();
+
 /** The tools image that the configuration names, mounted as the installer's /usr. */
 export const toolsImage: Tools = {
   open: async (context) => {
-    const { tools } = await context.job.configuration(context.signal);
-    const mounts = await readMounts();
-    refuseUnlessFromMemory(mounts);
-    if (mounts.findLast(({ place }) => place === PLACE)?.type === "squashfs") return;
-    if (tools === undefined) {
-      throw new HpsError("precondition", "the server has no tools image, without which nothing can be installed", {
-        hint: "hpsctl installer-image import DIR, then hpsctl installation retry HOST",
-      });
-    }
-    await mountImage(await fetched(tools, context), context);
+    const opened = last.then(async () => await openTools(context));
+    last = opened.catch(() => undefined);
+    await opened;
   },
 };
 
+async function openTools(context: ToolsContext): Promise<void> {
+  const { tools } = await context.job.configuration(context.signal);
+  const mounts = await readMounts();
+  refuseUnlessFromMemory(mounts);
+  if (mounts.findLast(({ place }) => place === PLACE)?.type === "squashfs") return;
+  if (tools === undefined) {
+    throw new HpsError("precondition", "the server has no tools image, without which nothing can be installed", {
+      hint: "hpsctl installer-image import DIR, then hpsctl installation retry HOST",
+    });
+  }
+  await mountImage(await fetched(tools, context), context);
+}
+
 /** For the shells of this machine, also where nothing is to be installed: opens the tools where it can have some. */
-export async function offerTools(context: StepContext): Promise<void> {
+export async function offerTools(context: ToolsContext): Promise<void> {
   const { job, signal, log } = context;
   if (!runsFromMemory(await readMounts())) return;
   if ((await job.configuration(signal)).tools === undefined)
@@ -52,7 +63,7 @@ export function refuseUnlessFromMemory(mounts: Awaited<ReturnType<typeof readMou
 }
 
 /** The image as a file whose digest was right when it got its name. */
-async function fetched(tools: FileRef, { job, signal, log }: StepContext): Promise<string> {
+async function fetched(tools: FileRef, { job, signal, log }: ToolsContext): Promise<string> {
   const file = join(FOLDER, `${tools.digest}.squashfs`);
   const part = `${file}.part`;
   await rm(FOLDER, { recursive: true, force: true });
@@ -68,7 +79,7 @@ async function fetched(tools: FileRef, { job, signal, log }: StepContext): Promi
   return file;
 }
 
-async function mountImage(file: string, { signal, log }: StepContext): Promise<void> {
+async function mountImage(file: string, { signal, log }: ToolsContext): Promise<void> {
   await mkdir(PLACE, { recursive: true });
   const options = { signal, log, limitMs: MOUNT_MS };
   await runTool(["mount", "-t", "squashfs", "-o", "ro,loop", file, PLACE], options);

@@ -93,6 +93,16 @@ test("a rescue leaves the installed system what it was, from arming to its end",
   expect((await store.read((db) => selectInstalledHost(db, hostId)))?.installedAt).toBe(5);
 });
 
+test("a rescue goes on by itself however often its machine restarts: it has nothing to do that could harm", async () => {
+  await using rig = await openOperations({ resume: "never" });
+  const { installations, store } = rig;
+  const id = await rig.rescue("enrol");
+  for (let time = 0; time < 3; time += 1) {
+    await store.write(async (tx) => void (await installations.reenter(tx, id, { actor: "machine" })));
+    expect((await installations.get(id)).state).toBe("installing");
+  }
+});
+
 test("a retry said to a machine that is on its way counts when it comes, once", async () => {
   await using rig = await openOperations({ resume: "never" });
   const { installations, store } = rig;

@@ -85,12 +85,12 @@ export class InstallationLife {
 
   /**
    * The machine came back in the middle, same facts: goes on by itself where an operator said `retry` and no agent has gone
-   * on since, or where the host's policy lets it; else waits.
+   * on since, or where the host's policy lets it, or to a rescue, which has nothing to do that could harm; else waits.
    */
   async reenter(tx: Tx, installationId: string, by: ChangedBy): Promise<OpenState | Ending> {
     const row = await openRow(tx, installationId);
     const policy = (await selectInstalledHost(tx, row.hostId))?.resume ?? "never";
-    const allowed = row.goOn || policy === "always" || (policy === "once" && row.resumed === 0);
+    const allowed = row.rescue || row.goOn || policy === "always" || (policy === "once" && row.resumed === 0);
     if (!allowed || !can(parseOpenState(row.state), "resume")) {
       return await this.apply(tx, installationId, "re-enrol", by);
     }
