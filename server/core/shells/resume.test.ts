@@ -261,7 +261,7 @@ test("however often hpsd loses its power: no byte is recorded twice, and what th
       const raw = await rig.file(session, "raw");
       expect(raw.equals(Buffer.from(places.map((place) => 33 + (place % 90))))).toBe(true);
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   );
 });
 
