@@ -1,14 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
-import {
-  type AttachSessionRequestSchema,
-  type AttachSessionResponse,
-  type AttachSessionSchema,
-  type OpenSessionRequestSchema,
-  type OpenSessionResponse,
-  ParticipantRole,
-  type Session,
-  type StartSessionSchema,
+import type {
+  AttachSessionRequestSchema,
+  AttachSessionResponse,
+  AttachSessionSchema,
+  OpenSessionRequestSchema,
+  OpenSessionResponse,
+  Session,
+  StartSessionSchema,
 } from "../../proto/gen/hps/v1/shell_pb.ts";
 import type { CallOptions } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -49,8 +48,6 @@ export class Connection implements Disposable {
   readonly session: Session;
   /** What it is called among those who take part. */
   readonly participant: string;
-  /** It is the session's owner's: one who began it always is, and one who comes back. */
-  readonly isOwner: boolean;
   readonly #input: BoundedQueue<Rest>;
   readonly #responses: AsyncIterator<Response>;
   readonly #cut: AbortController;
@@ -58,8 +55,6 @@ export class Connection implements Disposable {
   private constructor({ session, participant }: Greeting, { input, responses, cut }: Wires) {
     this.session = session;
     this.participant = participant;
-    const self = session.participants.find(({ id }) => id === participant);
-    this.isOwner = self === undefined || self.role === ParticipantRole.OWNER;
     this.#input = input;
     this.#responses = responses;
     this.#cut = cut;

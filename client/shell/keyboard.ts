@@ -1,8 +1,8 @@
 import { SessionState } from "../../proto/gen/hps/v1/shell_pb.ts";
+import { TerminalKeys } from "../../proto/values/terminal-replies.ts";
 import type { Connection } from "./connection.ts";
 import { EscapeFilter, type KeyEvent } from "./escape-filter.ts";
 import type { Screen } from "./screen.ts";
-import { withoutReplies } from "./terminal-replies.ts";
 import type { Writers } from "./writers.ts";
 
 /** How a person wants to go. */
@@ -25,10 +25,10 @@ export class Keyboard {
   readonly #escapeKey: number | undefined;
   readonly #writers: Writers;
   readonly #mayType: boolean;
-  #isOwner = false;
   /** The session waits for somebody's approval: there is no program yet that Ctrl-C could interrupt. */
   #isWaiting = false;
   #toldReadOnly = false;
+  readonly #unsent = new TerminalKeys();
   #filter: EscapeFilter;
   #connection: Connection | undefined;
   #goodbye: NodeJS.Timeout | undefined;
@@ -56,7 +56,6 @@ export class Keyboard {
   /** Where keys go from now on; undefined: nowhere. */
   to(connection: Connection | undefined): void {
     this.#connection = connection;
-    this.#isOwner = connection?.isOwner ?? false;
     this.#isWaiting = connection?.session.state === SessionState.WAITING;
     // Whoever sees that the connection is lost types `~.` at once, wherever the last line ended.
     if (connection === undefined) this.#filter = new EscapeFilter(this.#escapeKey);
@@ -97,12 +96,12 @@ export class Keyboard {
   }
 
   async #type(bytes: Uint8Array): Promise<void> {
-    const typed = this.#isOwner ? bytes : withoutReplies(bytes);
     if (this.#mayType) {
-      await this.#connection?.type(typed);
+      await this.#connection?.type(bytes);
       return;
     }
-    if (this.#toldReadOnly || typed.length === 0) return;
+    // The terminal may answer by itself what the program asked.
+    if (this.#toldReadOnly || this.#unsent.take(bytes).length === 0) return;
     this.#toldReadOnly = true;
     await this.#screen.say("you only watch this session: what you type goes nowhere");
   }

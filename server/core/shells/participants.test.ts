@@ -252,3 +252,43 @@ test("killed: all are told by whom and why, and the agent's stream ends", async 
   expect(await toAgent.next()).toMatchObject({ done: true });
   await expect(rig.kill(session, "bob", "")).rejects.toMatchObject({ code: "precondition" });
 });
+
+test("of several who type one terminal answers the program: the owner's, else that of who types longest", async () => {
+  await using rig = await openShellsRig();
+  const { session, owner, toAgent } = await rig.open();
+  const [bob, carol] = [await rig.attach(session, "bob", true), await rig.attach(session, "carol", true)];
+  const seen = [owner, bob, carol].map(reader);
+  for (const who of [bob, carol]) await owner.send(admit(who, true));
+  const next = async () => Buffer.from((await toAgent.next()).value?.value as Uint8Array).toString();
+  const reply = "\x1b]11;rgb:0000/0000/0000\x07\x1b[?62;4c";
+  await bob.send(typed(reply));
+  await carol.send(typed(`l${reply}s`));
+  expect(await next()).toBe("ls");
+  await owner.send(typed(reply));
+  expect(await next()).toBe(reply);
+  // In pieces too; and an escape that somebody typed comes, if a little later.
+  for (const piece of ["\x1b", "[12;", "40R", "x", "\x1b"]) await bob.send(typed(piece));
+  expect([await next(), await next()]).toEqual(["x", "\x1b"]);
+  await owner.send(DETACH);
+  await bob.send(typed(reply));
+  await carol.send(typed(`${reply}carol`));
+  expect([await next(), await next()]).toEqual([reply, "carol"]);
+  bob.leave("");
+  await carol.send(typed(reply));
+  expect(await next()).toBe(reply);
+  // Who only watches is not told so for what the terminal said by itself.
+  const dave = await rig.attach(session, "dave", true);
+  seen.push(reader(dave));
+  await dave.send(typed(reply));
+  await dave.send(typed("x"));
+  await expect.poll(() => notices(seen[3]?.messages ?? []).at(-1)?.[0]).toBe("READ_ONLY");
+  expect(notices(seen[3]?.messages ?? []).filter(([kind]) => kind === "READ_ONLY")).toHaveLength(1);
+});
+
+test("a command's input is what was sent, byte for byte", async () => {
+  await using rig = await openShellsRig();
+  const { owner, toAgent } = await rig.open(commandStart("cat"));
+  const bytes = Buffer.from("\x1b[12;40R\x1b]11;rgb");
+  await owner.send({ case: "input", value: bytes });
+  expect((await toAgent.next()).value).toEqual({ case: "input", value: bytes });
+});

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { type ResumeShell, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { SessionNoticeKind } from "../../../proto/gen/hps/v1/shell_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { parseSignal, parseWindowSize, type WindowSize } from "../../../proto/values/terminal.ts";
+import type { WindowSize } from "../../../proto/values/terminal.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import { type AgentLink, AgentLinks, type LinkedSession } from "./agent-links.ts";
 import type { AgentInput, OperatorOutput, Seat, ShellOutput } from "./participant.ts";
@@ -11,6 +11,7 @@ import { People, type PeoplesSession } from "./people.ts";
 import { checkPiece, sizeOfPiece } from "./piece.ts";
 import type { Recorder } from "./recorder.ts";
 import type { FileDigest } from "./recording-file.ts";
+import { SessionInput } from "./session-input.ts";
 import { type Outcome, operatorExit, outcomeOf } from "./session-outcome.ts";
 import type { Joining, SessionParticipant } from "./session-participant.ts";
 import type { SessionScreen } from "./session-screen.ts";
@@ -50,17 +51,15 @@ export class ShellSession implements PeoplesSession, LinkedSession {
   readonly #options: ShellSessionOptions;
   readonly #people: People;
   readonly #links: AgentLinks;
+  readonly #input: SessionInput;
   readonly #traffic: Traffic;
   readonly #served = Promise.withResolvers<void>();
-  #window: WindowSize | undefined;
-  #typedAt: number;
   #inFlight = 0;
   #noticed = false;
   #ending: Promise<void> | undefined;
 
   constructor(options: ShellSessionOptions) {
     const { row, recorder, holdMs, lostMs, clock, restored = false } = options;
-    this.#typedAt = clock();
     this.row = row;
     this.recorder = recorder;
     this.#options = options;
@@ -70,6 +69,10 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     this.#people = new People(this, holdMs);
     const goneReason = `the agent of host ${row.host} was out of reach for ${lostMs / 60_000} min`;
     this.#links = new AgentLinks({ session: this, lostMs, goneReason, restored });
+    const { isTerminal } = this;
+    const { audience } = this.#people;
+    const parts = { isTerminal, audience, recorder, traffic: this.#traffic, feed: this.#links.feed, clock };
+    this.#input = new SessionInput({ ...parts, screen: options.screen });
     this.#people.watch();
   }
 
@@ -107,12 +110,12 @@ export class ShellSession implements PeoplesSession, LinkedSession {
 
   /** Bytes held here now, in both directions. */
   get bufferedBytes(): number {
-    return this.#links.feed.size + this.#people.audience.size + this.#inFlight;
+    return this.#links.feed.size + this.#people.audience.size + this.#inFlight + this.#input.size;
   }
 
   /** When somebody last typed. */
   get typedAt(): number {
-    return this.#typedAt;
+    return this.#input.typedAt;
   }
 
   /** That the session's time is nearly over. */
@@ -211,8 +214,9 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     this.#mark("the host is back");
     this.#people.tell(SessionNoticeKind.HOST_BACK, `host ${this.row.host} is back`);
     // It may have changed meanwhile.
-    if (this.#window === undefined) return;
-    await this.#links.feed.put({ case: "window", value: create(WindowSizeSchema, this.#window) });
+    const { window } = this.#input;
+    if (window === undefined) return;
+    await this.#links.feed.put({ case: "window", value: create(WindowSizeSchema, window) });
   }
 
   linkGone(reason: string): void {
@@ -239,24 +243,7 @@ export class ShellSession implements PeoplesSession, LinkedSession {
   }
 
   async type(from: SessionParticipant, input: AgentInput): Promise<void> {
-    if (input.case === "input") checkPiece(input.value, "input");
-    if (input.case === "signal") parseSignal(input.value);
-    const window = input.case === "window" ? parseWindowSize(input.value) : undefined;
-    if (!from.mayWrite) {
-      if (input.case === "input" || input.case === "signal") from.tellReadOnly();
-      return;
-    }
-    if (window !== undefined) {
-      this.#window = window;
-      this.#options.screen?.resized(window, this.recorder.outputBytes);
-      await this.recorder.resize(window);
-    }
-    if (input.case === "input") {
-      this.#typedAt = this.#options.clock();
-      this.#traffic.count("input", input.value);
-      await this.recorder.input(input.value);
-    }
-    await this.#counted(input, async () => await this.#links.feed.put(input));
+    await this.#input.take(from, input);
   }
 
   screenAt(bytes: number): Promise<readonly OperatorOutput[]> | undefined {
@@ -291,7 +278,7 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     this.#people.audience.push({ case: this.isTerminal ? "output" : "errorOutput", value: Buffer.from(text) });
   }
 
-  async #counted(message: AgentInput | ShellOutput, step: () => Promise<unknown>): Promise<void> {
+  async #counted(message: ShellOutput, step: () => Promise<unknown>): Promise<void> {
     const size = sizeOfPiece(message);
     this.#inFlight += size;
     try {
