@@ -1,29 +1,19 @@
-import { HpsError } from "../../values/hps-error.ts";
-import { chooseKernel } from "../../values/kernel-choice.ts";
 import { aclBytes } from "../acl.ts";
-import { type ByteString, bytesOf, latin1 } from "../byte-string.ts";
+import { type ByteString, latin1 } from "../byte-string.ts";
 import type { ByteSource } from "../compression/byte-source.ts";
 import { type Compression, type Decompressors, decompressed } from "../compression/decompress.ts";
 import type { AclTexts, TarEntry, TarHandler } from "../tar/entry.ts";
 import { TarReader } from "../tar/reader.ts";
 import { Budget, DEFAULT_LIMITS, type UnpackLimits } from "../unpack/limits.ts";
 import { idsOfLists } from "../unpack/target-names.ts";
-import { prettyName } from "./os-release.ts";
-import { TreeIndex } from "./tree-index.ts";
+import { type IndexedEntry, TreeIndex } from "./tree-index.ts";
+import { summaryOf, type TreeSummary } from "./tree-summary.ts";
 
-/** What an operating system's tree needs to be started from its own disk. */
-type BootPart = "kernel" | "initrd" | "init";
-
-export interface ArchiveSummary {
+export interface ArchiveSummary extends TreeSummary {
   readonly compression: Compression;
   readonly entries: number;
   /** Of all regular files, holes not counted: what unpacking writes. */
   readonly contentBytes: number;
-  /** `Debian GNU/Linux 12 (bookworm)`; empty where the tree does not say. */
-  readonly system: string;
-  /** `6.1.0-32-amd64`; empty without a kernel. */
-  readonly kernel: string;
-  readonly lacks: readonly BootPart[];
 }
 
 export interface ScanOptions extends Pick<Decompressors, "xz"> {
@@ -54,8 +44,15 @@ export async function scanArchive(source: ByteSource, options: ScanOptions = {})
 const WANTED: ReadonlySet<string> = new Set(["etc/os-release", "usr/lib/os-release", "etc/passwd", "etc/group"]);
 const MOST_READ = 1 << 20;
 
+const FOLDER: IndexedEntry = { type: "directory", link: latin1(""), mode: 0o755, size: 0 };
+
+function indexed(entry: TarEntry, index: TreeIndex<IndexedEntry>): IndexedEntry {
+  const { type, link, mode, size } = entry;
+  return type === "hardlink" ? index.linked(entry) : { type, link, mode, size };
+}
+
 class Scanner implements TarHandler {
-  readonly #index = new TreeIndex();
+  readonly #index = new TreeIndex<IndexedEntry>(FOLDER);
   readonly #budget: Budget;
   readonly #texts = new Map<string, Buffer>();
   readonly #acls = new Map<ByteString, AclTexts>();
@@ -67,7 +64,7 @@ class Scanner implements TarHandler {
 
   entry(entry: TarEntry): void {
     this.#budget.addEntry(entry.path);
-    const path = this.#index.add(entry);
+    const path = this.#index.add(entry, indexed(entry, this.#index));
     this.#path = path;
     this.#acls.delete(path);
     if (entry.acls.access !== undefined || entry.acls.default !== undefined) {
@@ -90,32 +87,8 @@ class Scanner implements TarHandler {
 
   summary(): Omit<ArchiveSummary, "compression"> {
     this.#checkAcls();
-    const { kernel, lacks } = this.#bootParts();
-    return {
-      entries: this.#budget.entries,
-      contentBytes: this.#budget.bytes,
-      system: prettyName(this.#text("etc/os-release") || this.#text("usr/lib/os-release")),
-      kernel,
-      lacks,
-    };
-  }
-
-  #bootParts(): Pick<ArchiveSummary, "kernel" | "lacks"> {
-    const init = this.#index.fileAt("sbin/init");
-    const hasInit = init?.type === "file" && init.isExecutable && init.size > 0;
-    const withoutInit: BootPart[] = hasInit ? [] : ["init"];
-    const files = this.#index.inFolder("boot").filter(([, { type, size }]) => type === "file" && size > 0);
-    const names = files.map(([name]) => bytesOf(name).toString("utf8"));
-    const links = ["vmlinuz", "boot/vmlinuz"].flatMap((path) => {
-      const entry = this.#index.entryAt(path);
-      return entry?.type === "symlink" ? [{ path: `/${path}`, target: bytesOf(entry.link).toString("utf8") }] : [];
-    });
-    try {
-      return { kernel: chooseKernel({ files: names, links }).version, lacks: withoutInit };
-    } catch (error) {
-      if (!(error instanceof HpsError)) throw error;
-      return { kernel: "", lacks: [...withoutKernel(names), ...withoutInit] };
-    }
+    const { entries, bytes } = this.#budget;
+    return { entries, contentBytes: bytes, ...summaryOf(this.#index, (path) => this.#text(path)) };
   }
 
   #checkAcls(): void {
@@ -130,10 +103,4 @@ class Scanner implements TarHandler {
     const content = this.#texts.get(this.#index.resolve(latin1(path)) ?? "");
     return content?.toString("utf8") ?? "";
   }
-}
-
-/** There is no kernel with its initrd: which of both is missing. */
-function withoutKernel(names: readonly string[]): BootPart[] {
-  if (names.some((name) => /^(vmlinu[xz]|bzImage|linux)(-|$)/.test(name))) return ["initrd"];
-  return names.some((name) => /^init(rd|ramfs)/.test(name)) ? ["kernel"] : ["kernel", "initrd"];
 }

@@ -3,64 +3,99 @@ import { type ByteString, joinParts, latin1, partsOf, showName } from "../byte-s
 import { linkToNothing } from "../tar/damage.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { safeParts } from "../unpack/safe-path.ts";
+import { wrongRoot } from "../unpack/unpack-error.ts";
 
 /** What an entry is to somebody who looks for a file. */
-export interface IndexedEntry {
-  readonly type: TarEntry["type"];
-  readonly link: ByteString;
-  readonly isExecutable: boolean;
-  readonly size: number;
+export interface IndexedEntry extends Pick<TarEntry, "link" | "mode" | "size"> {
+  readonly type: Exclude<TarEntry["type"], "hardlink">;
 }
 
-interface Node {
-  entry: IndexedEntry;
+interface Node<Item> {
+  item: Item;
   /** Of a folder. */
-  children: Map<ByteString, Node> | undefined;
+  children: Map<ByteString, Node<Item>> | undefined;
 }
 
 const DEPTH = 128;
 const MOST_LINKS = 40;
-const EXECUTABLE = 0o111;
-const FOLDER: IndexedEntry = { type: "directory", link: latin1(""), isExecutable: true, size: 0 };
+const ROOT = latin1("");
 
 /** The names of a tree that lies nowhere yet, with links resolved inside it as the kernel would after a change of root. */
-export class TreeIndex {
-  readonly #root: Node = { entry: FOLDER, children: undefined };
+export class TreeIndex<Item extends IndexedEntry> {
+  readonly #root: Node<Item>;
+  readonly #folder: Item;
 
-  /** Gives the entry's path from the tree's root. Throws where unpacking would: a path that leaves, a parent that is no folder. */
-  add(entry: TarEntry): ByteString {
+  /** `folder` stands for folders, the root among them, that no entry stands for. */
+  constructor(folder: Item) {
+    this.#folder = folder;
+    this.#root = { item: folder, children: undefined };
+  }
+
+  /**
+   * Puts `item` where `entry` belongs, in the place of what was there; a folder keeps what a folder before it holds. Gives the
+   * path from the tree's root. Throws where unpacking would: a path that leaves, a parent that is no folder.
+   */
+  add(entry: TarEntry, item: Item): ByteString {
     const parts = safeParts(entry.path, DEPTH);
     const path = joinParts(parts);
     const name = parts.pop();
-    if (name === undefined) return path;
-    const indexed = this.#indexed(entry);
-    const siblings = this.#childrenOf(parts, entry.path);
+    const siblings = name === undefined ? undefined : this.#childrenOf(parts, entry.path);
+    if (name === undefined || siblings === undefined) {
+      if (item.type !== "directory") throw wrongRoot(entry);
+      this.#root.item = item;
+      return path;
+    }
     const before = siblings.get(name);
-    if (before?.entry.type === "directory" && indexed.type === "directory") before.entry = indexed;
-    else if (before === undefined || before.entry !== indexed)
-      siblings.set(name, { entry: indexed, children: undefined });
+    if (before?.item.type === "directory" && item.type === "directory") before.item = item;
+    else if (before === undefined || before.item !== item) siblings.set(name, { item, children: undefined });
     return path;
   }
 
+  /** What the hard link `entry` is another name of; throws when no entry before it is a file of that name. */
+  linked(entry: TarEntry): Item {
+    const linked = this.#nodeAt(safeParts(entry.link, DEPTH))?.item;
+    if (linked === undefined || linked.type === "directory") throw linkToNothing(entry);
+    return linked;
+  }
+
+  /** Takes a name away, with all below it; `false` when nothing is there. */
+  remove(path: ByteString): boolean {
+    const parts = safeParts(path, DEPTH);
+    const name = parts.pop();
+    return name !== undefined && this.#nodeAt(parts)?.children?.delete(name) === true;
+  }
+
+  /** Takes all that lies in a folder away. */
+  empty(path: ByteString): void {
+    const folder = this.#nodeAt(safeParts(path, DEPTH));
+    if (folder !== undefined) folder.children = undefined;
+  }
+
+  /** All of it: the root first, siblings by the bytes of their names, children directly after their folder. */
+  *walk(): Generator<readonly [path: ByteString, item: Item]> {
+    yield [ROOT, this.#root.item];
+    yield* walkBelow(this.#root, "");
+  }
+
   /** Names and entries directly in a folder, whose own name may hold links. */
-  inFolder(path: string): readonly (readonly [name: ByteString, entry: IndexedEntry])[] {
+  inFolder(path: string): readonly (readonly [name: ByteString, item: Item])[] {
     const folder = this.resolve(latin1(path));
     const children = folder === undefined ? undefined : this.#nodeAt(partsOf(folder))?.children;
-    return [...(children ?? [])].map(([name, { entry }]) => [name, entry] as const);
+    return [...(children ?? [])].map(([name, { item }]) => [name, item] as const);
   }
 
   /** The entry itself, with no link followed in its last component. */
-  entryAt(path: string): IndexedEntry | undefined {
+  entryAt(path: string): Item | undefined {
     const parts = partsOf(latin1(path));
     const name = parts.pop();
     const folder = this.resolve(joinParts(parts));
-    return folder === undefined || name === undefined ? undefined : this.#nodeAt([...partsOf(folder), name])?.entry;
+    return folder === undefined || name === undefined ? undefined : this.#nodeAt([...partsOf(folder), name])?.item;
   }
 
   /** What `path` leads to when every link is followed. */
-  fileAt(path: string): IndexedEntry | undefined {
+  fileAt(path: string): Item | undefined {
     const found = this.resolve(latin1(path));
-    return found === undefined ? undefined : this.#nodeAt(partsOf(found))?.entry;
+    return found === undefined ? undefined : this.#nodeAt(partsOf(found))?.item;
   }
 
   /** The path without links that `path` leads to; undefined when links go round in circles. What is not there resolves to itself. */
@@ -73,47 +108,45 @@ export class TreeIndex {
         at.pop();
         continue;
       }
-      const entry = this.#nodeAt([...at, part])?.entry;
-      if (entry?.type !== "symlink") {
+      const item = this.#nodeAt([...at, part])?.item;
+      if (item?.type !== "symlink") {
         at.push(part);
         continue;
       }
       links += 1;
       if (links > MOST_LINKS) return undefined;
-      if (entry.link.startsWith("/")) at = [];
-      left.push(...partsOf(entry.link).reverse());
+      if (item.link.startsWith("/")) at = [];
+      left.push(...partsOf(item.link).reverse());
     }
     return joinParts(at);
   }
 
-  #nodeAt(parts: readonly ByteString[]): Node | undefined {
-    let node: Node | undefined = this.#root;
+  #nodeAt(parts: readonly ByteString[]): Node<Item> | undefined {
+    let node: Node<Item> | undefined = this.#root;
     for (const part of parts) node = node?.children?.get(part);
     return node;
   }
 
   /** Of a folder, with those above it made as unpacking makes them. */
-  #childrenOf(parts: readonly ByteString[], path: ByteString): Map<ByteString, Node> {
+  #childrenOf(parts: readonly ByteString[], path: ByteString): Map<ByteString, Node<Item>> {
     let node = this.#root;
     for (const [depth, part] of parts.entries()) {
       node.children ??= new Map();
-      const next: Node = node.children.get(part) ?? { entry: FOLDER, children: undefined };
-      if (next.entry.type !== "directory")
-        throw belowOther(path, joinParts(parts.slice(0, depth + 1)), next.entry.type);
+      const next: Node<Item> = node.children.get(part) ?? { item: this.#folder, children: undefined };
+      if (next.item.type !== "directory") throw belowOther(path, joinParts(parts.slice(0, depth + 1)), next.item.type);
       node.children.set(part, next);
       node = next;
     }
     node.children ??= new Map();
     return node.children;
   }
+}
 
-  #indexed(entry: TarEntry): IndexedEntry {
-    if (entry.type === "hardlink") {
-      const linked = this.#nodeAt(safeParts(entry.link, DEPTH))?.entry;
-      if (linked === undefined || linked.type === "directory") throw linkToNothing(entry);
-      return linked;
-    }
-    return { type: entry.type, link: entry.link, isExecutable: (entry.mode & EXECUTABLE) !== 0, size: entry.size };
+function* walkBelow<Item>(folder: Node<Item>, prefix: string): Generator<readonly [path: ByteString, item: Item]> {
+  for (const [name, node] of [...(folder.children ?? [])].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    const path = latin1(`${prefix}${name}`);
+    yield [path, node.item];
+    if (node.children !== undefined) yield* walkBelow(node, `${path}/`);
   }
 }
 

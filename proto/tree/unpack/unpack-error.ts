@@ -1,6 +1,7 @@
 import { type ErrorCode, HpsError } from "../../values/hps-error.ts";
 import { type ByteString, showName } from "../byte-string.ts";
 import { errnoOf } from "../native/call-error.ts";
+import type { TarEntry } from "../tar/entry.ts";
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -53,4 +54,9 @@ export function folderInPlace(path: ByteString): HpsError {
   return new HpsError("exists", `a folder stands in the place of ${showName(path)}`, {
     hint: "remove it first, or give the copy another place",
   });
+}
+
+/** An entry of another kind stands for the root itself. */
+export function wrongRoot({ path }: Pick<TarEntry, "path">): HpsError {
+  return new HpsError("invalid", `the archive's root ${showName(path)} is no folder`);
 }

@@ -22,7 +22,7 @@ import { setNamedMetadata, setOpenMetadata, throughProc } from "./metadata.ts";
 import { removeTree } from "./remove.ts";
 import { safeParts } from "./safe-path.ts";
 import { namesOfTree } from "./target-names.ts";
-import { folderInPlace, unpackError } from "./unpack-error.ts";
+import { folderInPlace, unpackError, wrongRoot } from "./unpack-error.ts";
 
 const NODE_TYPES = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 
@@ -280,8 +280,4 @@ function openParent(root: number, parts: readonly ByteString[]): number {
 
 function linkToFolder(entry: TarEntry): HpsError {
   return new HpsError("invalid", `${showName(entry.path)} is a hard link to a folder, or to what cannot have one`);
-}
-
-function wrongRoot(entry: TarEntry): HpsError {
-  return new HpsError("invalid", `the archive's root ${showName(entry.path)} is no folder`);
 }
