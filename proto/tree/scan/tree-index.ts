@@ -58,17 +58,22 @@ export class TreeIndex<Item extends IndexedEntry> {
     return linked;
   }
 
-  /** Takes a name away, with all below it; `false` when nothing is there. */
-  remove(path: ByteString): boolean {
+  /** Takes all below a folder away, but for the paths that `keeps` names and the folders above them, which it must name too. */
+  pruneBelow(path: ByteString, keeps: (path: ByteString) => boolean): void {
     const parts = safeParts(path, DEPTH);
-    const name = parts.pop();
-    return name !== undefined && this.#nodeAt(parts)?.children?.delete(name) === true;
+    const folder = this.#nodeAt(parts);
+    if (folder !== undefined) pruneNode(folder, joinParts(parts), keeps);
   }
 
-  /** Takes all that lies in a folder away. */
-  empty(path: ByteString): void {
-    const folder = this.#nodeAt(safeParts(path, DEPTH));
-    if (folder !== undefined) folder.children = undefined;
+  /** As `pruneBelow`, and the name itself too. */
+  prune(path: ByteString, keeps: (path: ByteString) => boolean): void {
+    const parts = safeParts(path, DEPTH);
+    if (keeps(joinParts(parts))) {
+      this.pruneBelow(path, keeps);
+      return;
+    }
+    const name = parts.pop();
+    if (name !== undefined) this.#nodeAt(parts)?.children?.delete(name);
   }
 
   /** All of it: the root first, siblings by the bytes of their names, children directly after their folder. */
@@ -147,6 +152,14 @@ function* walkBelow<Item>(folder: Node<Item>, prefix: string): Generator<readonl
     const path = latin1(`${prefix}${name}`);
     yield [path, node.item];
     if (node.children !== undefined) yield* walkBelow(node, `${path}/`);
+  }
+}
+
+function pruneNode<Item>(folder: Node<Item>, path: ByteString, keeps: (path: ByteString) => boolean): void {
+  for (const [name, node] of folder.children ?? []) {
+    const below = path === "" ? name : latin1(`${path}/${name}`);
+    if (keeps(below)) pruneNode(node, below, keeps);
+    else folder.children?.delete(name);
   }
 }
 

@@ -5,7 +5,7 @@ import { prettyName } from "./os-release.ts";
 import type { IndexedEntry, TreeIndex } from "./tree-index.ts";
 
 /** What an operating system's tree needs to be started from its own disk. */
-export type BootPart = "kernel" | "initrd" | "init";
+type BootPart = "kernel" | "initrd" | "init";
 
 /** What an operating system's tree says about itself. */
 export interface TreeSummary {
