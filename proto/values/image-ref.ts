@@ -23,6 +23,34 @@ export function parseImageRef(text: string): ImageRef {
   return branded<"ImageRef", string>(text);
 }
 
+/** Names that begin so are of the library that all clusters share. */
+const SHARED = "shared/";
+/** What is written so is a digest and never a name. */
+const DIGEST = /^sha256:([0-9a-f]{64})$/;
+
+/** What a reference asks for: exactly this content, or whatever a name means now. */
+export type ImageWanted =
+  | { readonly kind: "digest"; readonly digest: string }
+  | { readonly kind: "name"; readonly name: ImageRef; readonly shared: boolean };
+
+/** `name:tag` and `shared/name:tag` are names, `sha256:` with 64 digits is a digest. */
+export function imageWanted(ref: ImageRef): ImageWanted {
+  const digest = DIGEST.exec(ref)?.[1];
+  if (digest !== undefined) return { kind: "digest", digest };
+  return { kind: "name", name: ref, shared: ref.startsWith(SHARED) };
+}
+
+/** Reads a name that an image gets: no digest, and nothing that looks like one. */
+export function parseImageName(text: string): { readonly name: ImageRef; readonly shared: boolean } {
+  const name = parseImageRef(text);
+  if (name.startsWith("sha256:")) {
+    throw new HpsError("invalid", `${quote(text)} is a digest, which an image has by itself`, {
+      hint: "give it a name:tag",
+    });
+  }
+  return { name, shared: name.startsWith(SHARED) };
+}
+
 /** The two parts of a reference. */
 export function imageRefParts(ref: ImageRef): { readonly name: string; readonly tag: string } {
   const at = ref.indexOf(":");

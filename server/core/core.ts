@@ -21,8 +21,9 @@ import { Contacts } from "./hosts/contacts.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
-import { ImageFiles } from "./images/image-files.ts";
+import { Filing } from "./images/filing.ts";
 import { Images } from "./images/images.ts";
+import { LibraryFiles } from "./images/library-files.ts";
 import { Installers } from "./installers/installers.ts";
 import { SetFolder } from "./installers/set-folder.ts";
 import { agentOrders } from "./operations/agent-orders.ts";
@@ -149,18 +150,18 @@ function openShells(
 /** Images and installers, and what of them no agent needs any more. */
 async function openFiles(identity: Identity, { stateFolder, settings, onError }: CoreOptions) {
   const room = new Room(stateFolder);
-  const images = new Images({
+  const filing = new Filing({
     ...identity,
-    files: await ImageFiles.open(`${stateFolder}/images`, room),
-    maxBytes: settings.imageSize,
-    onError: (error) => onError("removing an image's file", error),
+    files: await LibraryFiles.open(`${stateFolder}/images`, room),
+    onError: (error) => onError("removing files of images", error),
   });
+  const images = new Images({ ...identity, filing, maxBytes: settings.imageSize });
   const installers = await Installers.open({
     ...identity,
     folder: await SetFolder.open(`${stateFolder}/boot`, room),
     onError: (error) => onError("removing old installers", error),
   });
-  return { images, installers };
+  return { images, filing, installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

@@ -28,12 +28,13 @@ async function openRig(content: { readonly digest: string; readonly sizeBytes: n
   const clusterId = await addTestCluster(store);
   const hostId = await addTestHost(store, clusterId);
   await addTestImage(store, clusterId, { name: "debian:12", digest: DIGEST, sizeBytes: CONTENT.length, ...content });
-  const installationId = await addTestInstallation(store, hostId, clusterId);
+  const installationId = await addTestInstallation(store, hostId, clusterId, content?.digest ?? DIGEST);
   await writeFile(path.join(folder, DIGEST), CONTENT);
   await writeFile(path.join(folder, "tools"), TOOLS);
-  const images = {
-    file: (wish: { digest: string; sizeBytes: number }) => ({ ...wish, path: path.join(folder, wish.digest) }),
-  };
+  const fileOf = ({ digest, sizeBytes }: { digest: string; sizeBytes: number }) => ({
+    ...{ digest, sizeBytes, path: path.join(folder, digest) },
+  });
+  const images = { file: fileOf, indexedFile: fileOf };
   const tools = { digest: sha256(TOOLS), sizeBytes: TOOLS.length, path: path.join(folder, "tools") };
   const installers = { file: () => tools };
   const downloads = new HeldOpen(DOWNLOADS);

@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ImageFormat, type ImageSourceSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { ImageSchema, ImportImage, InstallerSchema } from "../../proto/gen/hps/v1/image_pb.ts";
 import type { ImageAnnouncement } from "../core/images/image-order.ts";
-import type { ImageView } from "../core/images/images.ts";
+import type { DeltaRow, ImageView, IndexedFile } from "../core/images/images.ts";
 import type { CurrentInstaller } from "../core/installers/installers.ts";
 import { required, wordOf } from "./fields.ts";
 
@@ -11,25 +11,43 @@ const FORMATS = {
   tar: ImageFormat.TAR,
   "tar-zstd": ImageFormat.TAR_ZSTD,
   "tar-xz": ImageFormat.TAR_XZ,
+  packs: ImageFormat.PACKS,
 } as const;
 
 export function imageMessage(image: ImageView): MessageInitShape<typeof ImageSchema> {
   const { id, cluster, name, system, kernel, importedBy } = image;
   const createTime = timestampFromMs(image.createdAt);
-  return { id, cluster, name, source: imageSourceMessage(image), system, kernel, importedBy, createTime };
+  const expires = image.expiresAt !== null && { expireTime: timestampFromMs(image.expiresAt) };
+  return { id, cluster, name, source: imageSourceMessage(image), system, kernel, importedBy, createTime, ...expires };
 }
 
+/** An image, and for who reads it also what it is read from. */
+type ReadImage = Pick<ImageView, "digest" | "sizeBytes" | "format" | "contentBytes" | "entries" | "lacks"> & {
+  readonly packs?: readonly IndexedFile[];
+  readonly deltas?: readonly DeltaRow[];
+};
+
 /** What an agent needs to fetch and unpack it. */
-export function imageSourceMessage(
-  image: Pick<ImageView, "digest" | "sizeBytes" | "format" | "contentBytes" | "entries" | "lacks">,
-): MessageInitShape<typeof ImageSourceSchema> {
-  const { digest, sizeBytes, format, contentBytes, entries, lacks } = image;
+export function imageSourceMessage(image: ReadImage): MessageInitShape<typeof ImageSourceSchema> {
+  const { digest, sizeBytes, format, contentBytes, entries, lacks, packs = [], deltas = [] } = image;
+  const file = { digest, sizeBytes: BigInt(sizeBytes) };
   return {
-    file: { digest, sizeBytes: BigInt(sizeBytes) },
+    ...(format === "packs" ? { manifest: file } : { file }),
     format: FORMATS[format],
     contentBytes: BigInt(contentBytes),
     entries: BigInt(entries),
     lacks: [...lacks],
+    packs: packs.map(packMessage),
+    deltas: deltas.map((delta) => ({ ...packMessage(delta), base: delta.base })),
+  };
+}
+
+function packMessage({ digest, sizeBytes, indexOffset, indexBytes }: IndexedFile) {
+  return {
+    digest,
+    sizeBytes: BigInt(sizeBytes),
+    indexOffset: BigInt(indexOffset),
+    indexBytes: BigInt(indexBytes),
   };
 }
 

@@ -2,6 +2,7 @@ import type { ImageService, InstallerService } from "../../proto/gen/hps/v1/imag
 import { dataOf, firstMessage } from "../../proto/rpc/first-message.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseImageName } from "../../proto/values/image-ref.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { parseImageOrder } from "../core/images/image-order.ts";
@@ -24,27 +25,45 @@ export function imageService({ access, images }: ImageServiceDeps): Handlers<typ
       if (message.case !== "image") throw new HpsError("invalid", "the first message names no image");
       const cluster = await access.cluster(caller, message.value.cluster);
       const order = parseImageOrder(announcementOf(message.value));
-      return imageMessage(await images.import(caller, cluster, order, dataOf(messages)));
+      return imageMessage(await images.import(caller, cluster.id, order, dataOf(messages)));
     },
 
     getImage: async ({ cluster, name }, { principal: caller }) =>
-      imageMessage(await images.get(await access.cluster(caller, cluster), name)),
+      imageMessage(await images.get(await clusterOf(access, caller, cluster), name)),
 
     listImages: async (request, { principal: caller }) => {
       const clusters = await access.visible(caller, request.cluster);
       const list = ["images", request.cluster];
       const [cluster, name] = pageStart(request, list, ["string", "string"]) ?? [];
       const begin = typeof cluster === "string" && typeof name === "string" && { after: { cluster, name } };
-      const page = await images.list({ clusters, limit: pageLimit(request), ...begin });
+      const page = await images.list({ clusters, shared: request.cluster === "", limit: pageLimit(request), ...begin });
       const key = page.next && [page.next.cluster, page.next.name];
       return { images: page.images.map(imageMessage), nextPageToken: nextPageToken(key, list) };
     },
 
     deleteImage: async ({ cluster, name }, { principal: caller }) => {
-      await images.delete(caller, await access.cluster(caller, cluster), name);
+      await images.delete(caller, await libraryOf(access, caller, cluster, name), name);
       return {};
     },
+
+    tagImage: async ({ cluster, image, name: text, move }, { principal: caller }) => {
+      const library = await libraryOf(access, caller, cluster, text);
+      const { name } = parseImageName(text);
+      return imageMessage(await images.tag(caller, library, { image, name, move }));
+    },
   };
+}
+
+/** Whose library is asked before the shared one: nobody's when no cluster is named. */
+async function clusterOf(access: Access, caller: Caller, cluster: string): Promise<string | undefined> {
+  return cluster === "" ? undefined : (await access.cluster(caller, cluster)).id;
+}
+
+/** In which library a name stands that is to change: a cluster's, by its id, or undefined for the shared one. */
+async function libraryOf(access: Access, caller: Caller, cluster: string, name: string): Promise<string | undefined> {
+  if (!parseImageName(name).shared) return (await access.cluster(caller, cluster)).id;
+  await access.shared(caller);
+  return undefined;
 }
 
 export function installerService(installers: Installers): Handlers<typeof InstallerService, Caller> {

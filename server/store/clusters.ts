@@ -1,4 +1,5 @@
 import type { Db, Tx } from "./database.ts";
+import { deleteLibrary } from "./packs.ts";
 
 export type Admission = "armed" | "approve";
 
@@ -89,20 +90,21 @@ export async function updateCluster(
     .execute();
 }
 
-/** Role bindings in it go too. The foreign keys refuse it while hosts or images are in it. */
+/** Role bindings in it go too, and what is left of its library. The foreign keys refuse it while hosts are in it. */
 export async function deleteCluster(tx: Tx, id: string): Promise<void> {
+  await deleteLibrary(tx, id);
   await tx.deleteFrom("role_binding").where("cluster_id", "=", id).execute();
   await tx.deleteFrom("cluster").where("id", "=", id).execute();
 }
 
-/** How many of them are in it. */
+/** How many of them are in it; of images, those that have a name. */
 export async function countIn(db: Db, table: "host" | "image", clusterId: string): Promise<number> {
-  const row = await db
+  const select = db
     .selectFrom(table)
     .select(({ fn }) => fn.countAll().as("count"))
     .where("cluster_id", "=", clusterId)
-    .executeTakeFirst();
-  return Number(row?.count ?? 0);
+    .where("name", "is not", null);
+  return Number((await select.executeTakeFirst())?.count ?? 0);
 }
 
 interface Row extends Omit<ClusterFields, "shellPolicy"> {

@@ -8,6 +8,7 @@ import { removedRecordings } from "./schema/0005-removed-recordings/removed-reco
 import { sessionAddress } from "./schema/0006-session-address/session-address.ts";
 import { keptByAgent } from "./schema/0007-kept-by-agent/kept-by-agent.ts";
 import { sessionOwner } from "./schema/0008-session-owner/session-owner.ts";
+import { imageLibrary } from "./schema/0009-image-library/image-library.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0006-session-address", up: sessionAddress },
   { name: "0007-kept-by-agent", up: keptByAgent },
   { name: "0008-session-owner", up: sessionOwner },
+  { name: "0009-image-library", up: imageLibrary },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

@@ -1,18 +1,23 @@
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Db, Tx } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
-/** An archive under a name. Its bytes are a file, named by the digest. */
+/** The library that every cluster may read. All others are called by the id of their cluster. */
+export const SHARED_LIBRARY = "shared";
+
+/** An image in a library. Its bytes are files, named by their digests. */
 export interface ImageRow {
   /** UUIDv7. */
   readonly id: string;
-  readonly clusterId: string;
-  /** `name:tag` */
+  /** A cluster's id, or `shared`. */
+  readonly library: string;
+  /** `name:tag`, in the shared library `shared/name:tag`; empty: it has none, and is kept for its use. */
   readonly name: string;
-  /** SHA-256, lower-case hex. */
+  /** SHA-256 of the archive, or of the manifest, lower-case hex. */
   readonly digest: string;
+  /** Of that file; a manifest's is compressed. */
   readonly sizeBytes: number;
-  readonly format: "tar" | "tar-zstd" | "tar-xz";
+  readonly format: Tables["image"]["format"];
   readonly contentBytes: number;
   readonly entries: number;
   /** What it needs to be booted and has not. */
@@ -22,21 +27,24 @@ export interface ImageRow {
   readonly importedBy: string;
   /** UTC milliseconds. */
   readonly createdAt: number;
+  /** When its name goes by itself; null: never. */
+  readonly expiresAt: number | null;
 }
 
-/** With the name of its cluster. */
+/** With the name of its cluster; empty in the shared library. */
 export interface NamedImageRow extends ImageRow {
   readonly cluster: string;
 }
 
-/** Fails with a duplicate of `image.cluster_id` when the name is taken. */
+/** Fails with a duplicate of `image.library` when the name is taken. */
 export async function insertImage(tx: Tx, image: ImageRow): Promise<void> {
   await tx
     .insertInto("image")
     .values({
       id: image.id,
-      cluster_id: image.clusterId,
-      name: image.name,
+      library: image.library,
+      cluster_id: image.library === SHARED_LIBRARY ? null : image.library,
+      name: image.name === "" ? null : image.name,
       digest: image.digest,
       size_bytes: image.sizeBytes,
       format: image.format,
@@ -47,35 +55,58 @@ export async function insertImage(tx: Tx, image: ImageRow): Promise<void> {
       kernel: image.kernel,
       imported_by: image.importedBy,
       created_at: image.createdAt,
+      expires_at: image.expiresAt,
     })
     .execute();
 }
 
-export async function selectImage(db: Db, clusterId: string, name: string): Promise<NamedImageRow | undefined> {
-  const row = await namedImages(db)
-    .where("image.cluster_id", "=", clusterId)
-    .where("image.name", "=", name)
-    .executeTakeFirst();
+/** By its name in one library. */
+export async function selectImage(db: Db, library: string, name: string): Promise<NamedImageRow | undefined> {
+  const row = await namedImages(db).where("image.library", "=", library).where("image.name", "=", name);
+  return await onlyOf(row);
+}
+
+/** By its digest, also one without a name: of the first of these libraries that has it. */
+export async function selectImageByDigest(
+  db: Db,
+  libraries: readonly string[],
+  digest: string,
+): Promise<NamedImageRow | undefined> {
+  const rows = await namedImages(db)
+    .where("image.digest", "=", digest)
+    .where("image.library", "in", [...libraries])
+    .orderBy(sql`case when image.name is null then 1 else 0 end`)
+    .orderBy("image.id")
+    .execute();
+  const found = libraries.map((library) => rows.find((row) => row.library === library));
+  const row = found.find((candidate) => candidate !== undefined);
   return row && namedOf(row);
 }
 
 export interface ImageQuery {
   readonly clusters: "all" | readonly string[];
+  /** Whether the shared library is listed too. */
+  readonly shared: boolean;
   /** Only those after this one, by cluster and name. */
   readonly after?: { readonly cluster: string; readonly name: string };
   readonly limit: number;
 }
 
-/** By cluster and name. */
-export async function selectImages(db: Db, { clusters, after, limit }: ImageQuery): Promise<NamedImageRow[]> {
-  if (clusters.length === 0) return [];
-  let select = namedImages(db).orderBy("cluster.name").orderBy("image.name").limit(limit);
-  if (clusters !== "all") select = select.where("image.cluster_id", "in", [...clusters]);
+/** Those that have a name, by cluster and name; the shared library's come first. */
+export async function selectImages(db: Db, { clusters, shared, after, limit }: ImageQuery): Promise<NamedImageRow[]> {
+  let select = namedImages(db).where("image.name", "is not", null).orderBy(CLUSTER).orderBy("image.name").limit(limit);
+  if (clusters !== "all") {
+    const libraries = [...clusters, ...(shared ? [SHARED_LIBRARY] : [])];
+    if (libraries.length === 0) return [];
+    select = select.where("image.library", "in", libraries);
+  } else if (!shared) {
+    select = select.where("image.library", "!=", SHARED_LIBRARY);
+  }
   if (after !== undefined) {
     select = select.where((eb) =>
       eb.or([
-        eb("cluster.name", ">", after.cluster),
-        eb.and([eb("cluster.name", "=", after.cluster), eb("image.name", ">", after.name)]),
+        eb(CLUSTER, ">", after.cluster),
+        eb.and([eb(CLUSTER, "=", after.cluster), eb("image.name", ">", after.name)]),
       ]),
     );
   }
@@ -86,67 +117,61 @@ export async function deleteImage(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom("image").where("id", "=", id).execute();
 }
 
-/** Whether any image, in any cluster, is this archive. */
-export async function isDigestNamed(db: Db, digest: string): Promise<boolean> {
+/** Takes away the name alone: the image is kept for its use. */
+export async function unnameImage(tx: Tx, id: string): Promise<void> {
+  await tx.updateTable("image").set({ name: null, expires_at: null }).where("id", "=", id).execute();
+}
+
+/** The other rows of the same image in the same library. */
+export async function countOthersOf(
+  db: Db,
+  { id, library, digest }: Pick<ImageRow, "id" | "library" | "digest">,
+): Promise<number> {
+  const row = await db
+    .selectFrom("image")
+    .select(({ fn }) => fn.countAll().as("count"))
+    .where("library", "=", library)
+    .where("digest", "=", digest)
+    .where("id", "!=", id)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}
+
+/** Whether any image, in any library, with a name or without, is this archive or manifest. */
+export async function isDigestHeld(db: Db, digest: string): Promise<boolean> {
   const row = await db.selectFrom("image").select("id").where("digest", "=", digest).limit(1).executeTakeFirst();
   return row !== undefined;
 }
 
-/** Of all images: what files there are to be, and how long. */
-export async function selectImageFiles(db: Db): Promise<{ readonly digest: string; readonly sizeBytes: number }[]> {
-  const rows = await db.selectFrom("image").select(["digest", "size_bytes"]).distinct().orderBy("digest").execute();
-  return rows.map(({ digest, size_bytes }) => ({ digest, sizeBytes: size_bytes }));
+/** What files of archives and manifests there are to be, and how long. */
+export async function selectImageFiles(db: Db): Promise<Pick<ImageRow, "digest" | "sizeBytes" | "format">[]> {
+  const select = db.selectFrom("image").select(["digest", "size_bytes", "format"]).distinct().orderBy("digest");
+  const rows = await select.execute();
+  return rows.map(({ digest, size_bytes, format }) => ({ digest, sizeBytes: size_bytes, format }));
 }
 
-/** The installation that has not ended and is of this image; undefined when there is none. */
-export async function selectOpenUseOf(db: Db, clusterId: string, name: string): Promise<string | undefined> {
-  const row = await db
-    .selectFrom("installation")
-    .select("id")
-    .where("cluster_id", "=", clusterId)
-    .where("image", "=", name)
-    .where("outcome", "=", "open")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id;
-}
-
-/** Images of the host's unfinished installation and of its last that succeeded, with whose each is. */
-export async function selectImagesOfHost(
-  db: Db,
-  hostId: string,
-): Promise<(Pick<ImageRow, "digest" | "sizeBytes"> & { readonly installation: string })[]> {
-  const rows = await db
-    .selectFrom("installation")
-    .innerJoin("image", (join) =>
-      join.onRef("image.cluster_id", "=", "installation.cluster_id").onRef("image.name", "=", "installation.image"),
-    )
-    .select(["installation.id", "installation.outcome", "image.digest", "image.size_bytes"])
-    .where("installation.host_id", "=", hostId)
-    .where("installation.outcome", "in", ["open", "succeeded"])
-    .orderBy("installation.id", "desc")
-    .limit(2)
-    .execute();
-  const last = rows.find(({ outcome }) => outcome === "succeeded");
-  return rows
-    .filter((row) => row.outcome === "open" || row === last)
-    .map(({ id, digest, size_bytes }) => ({ installation: id, digest, sizeBytes: size_bytes }));
-}
+/** The columns of an image and the name of its cluster, to be narrowed. */
+const CLUSTER = sql<string>`coalesce(cluster.name, '')`;
 
 function namedImages(db: Db) {
   return db
     .selectFrom("image")
-    .innerJoin("cluster", "cluster.id", "image.cluster_id")
+    .leftJoin("cluster", "cluster.id", "image.cluster_id")
     .selectAll("image")
-    .select("cluster.name as cluster");
+    .select(CLUSTER.as("cluster"));
+}
+
+async function onlyOf(select: ReturnType<typeof namedImages>): Promise<NamedImageRow | undefined> {
+  const row = await select.executeTakeFirst();
+  return row && namedOf(row);
 }
 
 function namedOf(row: Selectable<Tables["image"]> & { readonly cluster: string }): NamedImageRow {
   return {
     id: row.id,
-    clusterId: row.cluster_id,
+    library: row.library,
     cluster: row.cluster,
-    name: row.name,
+    name: row.name ?? "",
     digest: row.digest,
     sizeBytes: row.size_bytes,
     format: row.format,
@@ -157,5 +182,6 @@ function namedOf(row: Selectable<Tables["image"]> & { readonly cluster: string }
     kernel: row.kernel,
     importedBy: row.imported_by,
     createdAt: row.created_at,
+    expiresAt: row.expires_at,
   };
 }

@@ -23,7 +23,10 @@ export interface InstallationRow {
   readonly state: string;
   readonly outcome: Outcome;
   readonly reason: string;
+  /** As it was armed with; empty: nothing to install. */
   readonly image: string;
+  /** What that meant then; empty as `image` is, and where it was no image even then. */
+  readonly imageDigest: string;
   readonly wipeDiskSerials: readonly string[];
   readonly armedBy: string;
   readonly windowEndAt: number;
@@ -58,6 +61,7 @@ export type NewInstallation = Pick<
   | "clusterId"
   | "state"
   | "image"
+  | "imageDigest"
   | "wipeDiskSerials"
   | "storage"
   | "rescue"
@@ -78,6 +82,7 @@ export async function insertInstallation(tx: Tx, made: NewInstallation): Promise
       outcome: "open",
       reason: "",
       image: made.image,
+      image_digest: made.imageDigest,
       wipe_json: JSON.stringify(made.wipeDiskSerials),
       disk: made.storage.disk,
       root_size_bytes: made.storage.rootSizeBytes,
@@ -229,6 +234,7 @@ function rowOf(row: Selectable<Tables["installation"]>): InstallationRow {
     outcome: row.outcome,
     reason: row.reason,
     image: row.image,
+    imageDigest: row.image_digest,
     wipeDiskSerials: JSON.parse(row.wipe_json),
     armedBy: row.armed_by,
     windowEndAt: row.window_end_at,

@@ -4,17 +4,6 @@ import { compileForPostgres } from "./compile-for-postgres.ts";
 import type { Tx } from "./database.ts";
 import { selectForgettable } from "./ended-installations.ts";
 import {
-  deleteImage,
-  type ImageRow,
-  insertImage,
-  isDigestNamed,
-  selectImage,
-  selectImageFiles,
-  selectImages,
-  selectImagesOfHost,
-  selectOpenUseOf,
-} from "./images.ts";
-import {
   deleteInstallation,
   insertInstallation,
   selectInstallation,
@@ -39,17 +28,22 @@ import type { Tables } from "./schema/tables.ts";
 import { replaceSteps, type StepRow, selectSteps, updateStep } from "./steps.ts";
 
 const INSTALLATION = {
-  ...{ id: "i", hostId: "h", clusterId: "c", state: "armed", image: "", wipeDiskSerials: [], armedBy: "a" },
+  ...{
+    id: "i",
+    hostId: "h",
+    clusterId: "c",
+    state: "armed",
+    image: "",
+    imageDigest: "",
+    wipeDiskSerials: [],
+    armedBy: "a",
+  },
   ...{ storage: { disk: "", rootSizeBytes: 0, wipe: false }, rescue: false },
   ...{ windowEndAt: 1, createdAt: 1 },
 };
 const STEP: StepRow = {
   ...{ name: "image", state: "pending", attempt: 0, done: 0, total: 0, unit: "", reason: "" },
   ...{ startedAt: null, endedAt: null },
-};
-const IMAGE: ImageRow = {
-  ...{ id: "i", clusterId: "c", name: "debian:12", digest: "d", sizeBytes: 1, format: "tar", contentBytes: 1 },
-  ...{ entries: 1, lacks: [], system: "", kernel: "", importedBy: "a", createdAt: 1 },
 };
 const QUERY = { clusters: ["c"], hostId: "h", openOnly: true, id: "i", before: "j", limit: 1 };
 const LINE = { sequence: 1, at: 1, source: "agent", text: new Uint8Array([1]) };
@@ -84,14 +78,6 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   deleteAgentRuns: (tx) => deleteAgentRuns(tx, "a"),
   selectHostSayings: (tx) => selectHostSayings(tx, "h"),
   selectInstalledHost: (tx) => selectInstalledHost(tx, "h"),
-  insertImage: (tx) => insertImage(tx, IMAGE),
-  selectImage: (tx) => selectImage(tx, "c", "debian:12"),
-  selectImages: (tx) => selectImages(tx, { clusters: ["c"], after: { cluster: "c", name: "a:1" }, limit: 1 }),
-  deleteImage: (tx) => deleteImage(tx, "i"),
-  isDigestNamed: (tx) => isDigestNamed(tx, "d"),
-  selectImageFiles: (tx) => selectImageFiles(tx),
-  selectImagesOfHost: (tx) => selectImagesOfHost(tx, "h"),
-  selectOpenUseOf: (tx) => selectOpenUseOf(tx, "c", "debian:12"),
   updateHostReport: (tx) => updateHostReport(tx, "h", { installedAt: null, bootJson: "{}", updatedAt: 1 }),
 };
 

@@ -100,7 +100,7 @@ function problemsOfEvent(row: Row, t: Try, { event, answer }: Told, expected: Ex
     actor: [event.actor, t.peer.actor],
     action: [event.action, actionOf(row)],
     target: [event.target, isOfCore ? row.target?.(t) : ""],
-    cluster: [event.cluster_id, isOfCore ? t.rig.clusters.a : null],
+    cluster: [event.cluster_id, isOfCore && !row.shared ? t.rig.clusters.a : null],
     // An id for what is hidden would tell that it exists.
     "incident told": [answer.details.incident, expected === "N" ? undefined : event.incident],
   };

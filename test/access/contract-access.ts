@@ -14,7 +14,7 @@ const ROLES = new Map<RoleNumber, Role>([
 ]);
 
 /** Undefined for a method of a protocol that is not ours. */
-export function cellOfContract({ method, target, granted }: Row, who: Who): Cell | undefined {
+export function cellOfContract({ method, target, granted, shared }: Row, who: Who): Cell | undefined {
   if (!hasOption(method, access)) return undefined;
   const { kinds, role, scope, orGrant } = getOption(method, access);
   const { kind, certificate, roles = {} } = who;
@@ -30,6 +30,7 @@ export function cellOfContract({ method, target, granted }: Row, who: Who): Cell
   if (scope === Scope.GLOBAL) return atLeast(roles["*"], needs) ? "ok" : "D";
   // The interceptor knows of no grants: it lets in whoever could have one.
   if (!Object.values(roles).some((each) => atLeast(each, orGrant ? "viewer" : least))) return "D";
+  if (shared) return !names || atLeast(roles["*"], "admin") ? "ok" : "d";
   const here = roles.a ?? roles["*"];
   if (atLeast(here, needs)) return "ok";
   if (!names) return "-";

@@ -69,9 +69,13 @@ IdentityService/RotateServerCertificate   U  U   U   U   U   U   D   D   D   D  
 
 ImageService/ImportImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ImageService/GetImage                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ImageService/GetImage of all clusters     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok
 ImageService/ListImages                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ImageService/ListImages of all            U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  -   -   ok  ok  ok
+ImageService/TagImage                     U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/TagImage of all clusters     U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 ImageService/DeleteImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/DeleteImage of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 
 InstallerService/ImportInstaller          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 InstallerService/GetInstaller             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok

@@ -41,6 +41,8 @@ export interface RowSpec<M extends DescMethod> {
   readonly target?: (t: Try) => string;
   /** The prepared object has a grant for every viewer of its cluster. */
   readonly granted?: boolean;
+  /** What the request names is no cluster's, but what all share. */
+  readonly shared?: boolean;
   /** Reading changes nothing and is no event; `elsewhere`: what is changed is an agent's or a file, and no table but audit tells of it. */
   readonly changes?: boolean | "elsewhere";
   /** Of a change: how many audit events its caller makes by it; default 1. */
@@ -63,6 +65,7 @@ export interface Row {
   readonly isPast: (reply: Uint8Array, t: Try) => boolean;
   readonly target: ((t: Try) => string) | undefined;
   readonly granted: boolean;
+  readonly shared: boolean;
   readonly isSettled: (t: Try) => boolean;
 }
 
@@ -77,6 +80,7 @@ export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
     isPast,
     target,
     granted = false,
+    shared = false,
     changes = false,
     isSettled,
     events = () => 1,
@@ -87,7 +91,7 @@ export function row<M extends DescMethod>(method: M, spec: RowSpec<M>): Row {
   const bytesOf = (init: MessageInitShape<M["input"]>) => toBinary(method.input, create(method.input, init));
   return {
     name: `${action.replace(/^(.*\.)?v1\./, "")}${variant === undefined ? "" : ` ${variant}`}`,
-    ...{ method, changes, events, extra, target, granted },
+    ...{ method, changes, events, extra, target, granted, shared },
     agents: action.startsWith("hps.v1.AgentService/"),
     wish: typeof wish === "function" ? wish : () => wish,
     requests: (t) => [bytesOf(request(t)), ...(next === undefined ? [] : [bytesOf(next(t))])],

@@ -15,8 +15,8 @@ const fileOf = (bytes: Buffer) => ({
   digest: createHash("sha256").update(bytes).digest("hex"),
   sizeBytes: BigInt(bytes.length),
 });
-const storedName = ({ rig }: Try, name: string) =>
-  rig.book.value("SELECT name FROM image WHERE name = ? AND cluster_id = ?", name, rig.clusters.a);
+const storedName = ({ rig }: Try, name: string, library = rig.clusters.a) =>
+  rig.book.value("SELECT name FROM image WHERE name = ? AND library = ?", name, library);
 
 /** An image of cluster a; its name. */
 async function someImage({ core, clusters }: Rig): Promise<string> {
@@ -24,6 +24,17 @@ async function someImage({ core, clusters }: Rig): Promise<string> {
   await addTestImage(core.store, clusters.a, { name });
   return name;
 }
+
+/** An image that all clusters share; its name. */
+async function sharedImage({ core }: Rig): Promise<string> {
+  const name = `shared/made:${fresh()}`;
+  await addTestImage(core.store, "shared", { name });
+  return name;
+}
+
+const OF_ALL = {
+  ...{ variant: "of all clusters", extra: sharedImage, target: () => "library:shared", shared: true },
+} as const;
 
 export const IMAGE_ROWS: readonly Row[] = [
   row(image.importImage, {
@@ -43,6 +54,11 @@ export const IMAGE_ROWS: readonly Row[] = [
     shows: ({ name }, { subject }) => name === subject.extra,
     target: ofClusterA,
   }),
+  row(image.getImage, {
+    ...{ variant: "of all clusters", extra: sharedImage, shared: true },
+    request: ({ subject }) => ({ name: subject.extra }),
+    shows: ({ name }, { subject }) => name === subject.extra,
+  }),
   row(image.listImages, {
     extra: someImage,
     request: () => ({ cluster: "a", pageSize: 1000 }),
@@ -54,6 +70,25 @@ export const IMAGE_ROWS: readonly Row[] = [
     extra: someImage,
     request: () => ({ pageSize: 1000 }),
     shows: ({ images }, { subject }) => images.some(({ name }) => name === subject.extra),
+  }),
+  row(image.tagImage, {
+    extra: someImage,
+    request: ({ subject, number }) => ({ cluster: "a", image: subject.extra, name: `tag:${number}` }),
+    shows: ({ name }, t) => name === `tag:${t.number}` && storedName(t, name) === name,
+    target: ofClusterA,
+    changes: true,
+  }),
+  row(image.tagImage, {
+    ...OF_ALL,
+    request: ({ subject, number }) => ({ image: subject.extra, name: `shared/tag:${number}` }),
+    shows: ({ name }, t) => name === `shared/tag:${t.number}` && storedName(t, name, "shared") === name,
+    changes: true,
+  }),
+  row(image.deleteImage, {
+    ...OF_ALL,
+    request: ({ subject }) => ({ name: subject.extra }),
+    shows: (_reply, t) => storedName(t, t.subject.extra, "shared") === undefined,
+    changes: true,
   }),
   row(image.deleteImage, {
     extra: someImage,

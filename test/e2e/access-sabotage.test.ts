@@ -50,6 +50,9 @@ class OpenAccess extends Access {
   override grant(_: Caller, id: string) {
     return super.grant(ROOT, id);
   }
+  override shared() {
+    return super.shared(ROOT);
+  }
   override visible(_: Caller, cluster: string) {
     return super.visible(ROOT, cluster);
   }

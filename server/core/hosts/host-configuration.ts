@@ -2,8 +2,9 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { InstallerFileName } from "../../../proto/values/installer-file.ts";
 import type { Db } from "../../store/database.ts";
 import { type HostRecord, hostById } from "../../store/hosts.ts";
-import { type NamedImageRow, selectImage } from "../../store/images.ts";
+import { type NamedImageRow, selectImageByDigest } from "../../store/images.ts";
 import { type InstallationRow, type StorageWish, selectInstallation } from "../../store/installations.ts";
+import { type DeltaRow, type IndexedFile, librariesOf, selectDeltasTo, selectPacksOf } from "../../store/packs.ts";
 import type { FileWish } from "../files/incoming-file.ts";
 import { type NetworkOrder, networkOrderOf, type TargetLink } from "./network-order.ts";
 
@@ -24,13 +25,19 @@ export interface HostConfiguration {
 export interface InstallOrder {
   readonly installation: string;
   /** Undefined: there is nothing to install. */
-  readonly image: NamedImageRow | undefined;
+  readonly image: OrderedImage | undefined;
   readonly wipeDiskSerials: readonly string[];
   readonly storage: StorageWish;
   readonly network: NetworkOrder;
   /** Undefined where no installer was imported. */
   readonly tools: FileWish | undefined;
   readonly rescue: boolean;
+}
+
+/** What is to be installed, and of what it is read. */
+interface OrderedImage extends NamedImageRow {
+  readonly packs: readonly IndexedFile[];
+  readonly deltas: readonly DeltaRow[];
 }
 
 export interface ConfigurationSources {
@@ -59,10 +66,7 @@ async function orderOf(
   row: InstallationRow,
 ): Promise<InstallOrder> {
   const { id, wipeDiskSerials, storage, rescue } = row;
-  const image = row.image === "" ? undefined : await selectImage(db, row.clusterId, row.image);
-  if (image === undefined && row.image !== "") {
-    throw new HpsError("precondition", `image ${row.image} is no more`, { hint: "import it again, or cancel" });
-  }
+  const image = row.image === "" ? undefined : await orderedImage(db, row);
   return {
     ...{ installation: id, image, wipeDiskSerials, storage, rescue },
     // Where nothing is installed no installed system has to reach the network.
@@ -70,4 +74,13 @@ async function orderOf(
     // Of the installer this machine booted: another one's need not fit its kernel.
     tools: installers.file("tools.squashfs", row.installer === "" ? undefined : row.installer),
   };
+}
+
+/** What its name meant when the host was armed, under the name that was said then. */
+async function orderedImage(db: Db, { clusterId, image: name, imageDigest }: InstallationRow): Promise<OrderedImage> {
+  const image = await selectImageByDigest(db, librariesOf(clusterId), imageDigest);
+  if (image === undefined) {
+    throw new HpsError("precondition", `image ${name} is no more`, { hint: "import it again, or cancel" });
+  }
+  return { ...image, name, packs: await selectPacksOf(db, image), deltas: await selectDeltasTo(db, image) };
 }

@@ -4,7 +4,7 @@ import type { Db, HpsStore } from "../../store/database.ts";
 import { type Located, locateCluster, locateHost, locateHostByName, locateRecord } from "../../store/lookup.ts";
 import { locateShellGrant } from "../../store/shell-grants.ts";
 import { actorOfCaller } from "../audit/audit.ts";
-import { atLeast, type Caller, clustersOf, type Principal, roleIn } from "./principal.ts";
+import { atLeast, type Caller, clustersOf, EVERYWHERE, type Principal, roleIn } from "./principal.ts";
 import type { RecordsRefusals } from "./refusals.ts";
 
 /** Clusters a list may show: their ids, or `all`. */
@@ -51,6 +51,19 @@ export class Access {
   /** By id. */
   async grant(caller: Caller, id: string): Promise<Located> {
     return await this.#admit(caller, ["grant", id], (db) => locateShellGrant(db, id));
+  }
+
+  /** To change what all clusters share, an operator must be admin in all of them; to see it, to have a role in any. */
+  async shared(caller: Caller): Promise<void> {
+    const { principal, needs } = caller;
+    if (needs === "viewer") return;
+    if (principal.kind === "operator" && atLeast(principal.roles.get(EVERYWHERE), "admin")) return;
+    const reason = "needs role admin in all clusters";
+    const incident = await this.#refusals.refused(actorOfCaller(caller), { target: "library:shared", reason });
+    throw new HpsError("denied", `the shared library ${reason}`, {
+      hint: "ask an admin",
+      details: { reason: "role", incident },
+    });
   }
 
   /** What a list may show: one cluster by name, or, when the name is empty, all in which the caller has the role. */

@@ -8,8 +8,8 @@ import type { Arrival, Room } from "../files/room.ts";
 const INCOMING = "incoming-";
 
 /**
- * The archives of images, in one folder: `<digest>` is whole and durable, `incoming-…` is on its way and nobody's when hpsd
- * is not running.
+ * Files of images in one folder: `<digest>` is whole and durable, `incoming-…` is on its way and nobody's when hpsd is not
+ * running.
  */
 export class ImageFiles {
   readonly #folder: string;
@@ -44,14 +44,24 @@ export class ImageFiles {
     );
   }
 
+  /** Where a file may be made that is on its way: `keep` or `remove` it. */
+  incoming(): string {
+    return path.join(this.#folder, `${INCOMING}${randomUUID()}`);
+  }
+
+  /** Gives a whole and durable file its name. */
+  async keep(made: string, digest: string): Promise<void> {
+    await renameDurably(made, this.pathOf(digest));
+  }
+
   /** Takes all that comes; the caller discards what it gets, also when it kept it. */
   async receive(wish: FileWish, what: string, data: AsyncIterable<Uint8Array>): Promise<ArrivedFile> {
     const arrival = await this.#room.take(wish.sizeBytes, what);
-    const made = path.join(this.#folder, `${INCOMING}${randomUUID()}`);
+    const made = this.incoming();
     try {
       await receiveOne(made, { what, wish, arrival }, data);
       return {
-        keep: async () => await renameDurably(made, this.pathOf(wish.digest)),
+        keep: async () => await this.keep(made, wish.digest),
         discard: async () => await rm(made, { force: true }),
       };
     } catch (error) {
@@ -62,20 +72,24 @@ export class ImageFiles {
     }
   }
 
-  async remove(digest: string): Promise<void> {
-    await rm(this.pathOf(digest), { force: true });
-    await syncFolder(this.#folder);
+  /** Removes whole files that nobody names, but no name that is not ours. */
+  async sweep(named: readonly FileWish[]): Promise<void> {
+    const wanted = new Set(named.map(({ digest }) => digest));
+    await this.#remove((name) => /^[0-9a-f]{64}$/.test(name) && !wanted.has(name));
   }
 
-  /** Removes what nobody names, but no name that is not ours. Answers which of `named` are missing or of another length. */
+  /** At the start: what never arrived whole goes too. Answers which of `named` are missing or of another length. */
   async recover(named: readonly FileWish[]): Promise<readonly string[]> {
-    const wanted = new Set(named.map(({ digest }) => digest));
-    for (const name of await readdir(this.#folder)) {
-      const orphan = name.startsWith(INCOMING) || (/^[0-9a-f]{64}$/.test(name) && !wanted.has(name));
-      if (orphan) await rm(path.join(this.#folder, name), { force: true });
-    }
+    await this.sweep(named);
+    await this.#remove((name) => name.startsWith(INCOMING));
     const missing = await ImageFiles.missing(this.#folder, this.#room, named);
     return missing.map(({ digest }) => digest);
+  }
+
+  async #remove(isOrphan: (name: string) => boolean): Promise<void> {
+    const orphans = (await readdir(this.#folder)).filter(isOrphan);
+    for (const name of orphans) await rm(path.join(this.#folder, name), { force: true });
+    if (orphans.length > 0) await syncFolder(this.#folder);
   }
 }
 

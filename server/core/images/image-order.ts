@@ -1,5 +1,5 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { type ImageRef, parseImageRef } from "../../../proto/values/image-ref.ts";
+import { type ImageRef, parseImageName } from "../../../proto/values/image-ref.ts";
 import { quote } from "../../../proto/values/safe-text.ts";
 import { parseSha256 } from "../../../proto/values/sha256.ts";
 import type { ImageRow } from "../../store/images.ts";
@@ -37,7 +37,7 @@ export function parseImageOrder(said: ImageAnnouncement): ImageOrder {
   const stranger = said.lacks.find((part) => !PARTS.includes(part));
   if (stranger !== undefined) throw new HpsError("invalid", `an image cannot lack ${quote(stranger)}`);
   return {
-    name: parseImageRef(said.name),
+    name: clusterName(said.name),
     digest: parseSha256(said.digest),
     sizeBytes: count(said.sizeBytes, "length"),
     format: said.format,
@@ -47,6 +47,15 @@ export function parseImageOrder(said: ImageAnnouncement): ImageOrder {
     system: text(said.system, "system"),
     kernel: text(said.kernel, "kernel"),
   };
+}
+
+/** Archives are one cluster's: the shared library holds images of packs alone. */
+function clusterName(text: string): ImageRef {
+  const { name, shared } = parseImageName(text);
+  if (!shared) return name;
+  throw new HpsError("invalid", `an archive cannot be imported as ${name}`, {
+    hint: "names that begin with shared/ are the shared library's, which holds no archives: import without --archive",
+  });
 }
 
 function count(value: bigint, what: string): number {

@@ -1,63 +1,15 @@
-import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
 import { expect, test } from "vitest";
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { Audit } from "../audit/audit.ts";
 import { Room } from "../files/room.ts";
 import { ALICE } from "../operations/testing.ts";
-import { addTestCluster, addTestHost, openTestStore } from "../testing/open-test-store.ts";
+import { addTestHost } from "../testing/open-test-store.ts";
 import { addTestInstallation } from "../testing/test-rows.ts";
-import { ImageFiles } from "./image-files.ts";
-import { parseImageOrder } from "./image-order.ts";
-import { Images } from "./images.ts";
-
-const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
-
-function orderOf(name: string, content: string, change: object = {}) {
-  const file = { digest: sha256(content), sizeBytes: BigInt(Buffer.byteLength(content)), format: "tar" as const };
-  const found = { contentBytes: 9n, entries: 2n, lacks: ["init", "kernel"], system: "Debian", kernel: "6.1" };
-  return parseImageOrder({ name, ...file, ...found, ...change });
-}
-
-async function* inPieces(...pieces: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) yield Buffer.from(piece);
-}
-
-async function openRig() {
-  const store = await openTestStore();
-  const folder = await mkdtemp(path.join(tmpdir(), "hps-images-"));
-  const failures: unknown[] = [];
-  const clock = () => 1_000;
-  const open = async () =>
-    new Images({
-      ...{ store, clock, audit: new Audit(store, clock), maxBytes: 1000 },
-      files: await ImageFiles.open(path.join(folder, "images"), new Room(folder)),
-      onError: (error) => failures.push(error),
-    });
-  const clusterOf = async (name: string) => {
-    const id = await addTestCluster(store, name);
-    return { id, clusterId: id };
-  };
-  return {
-    ...{ store, failures, images: await open(), reopened: open, a: await clusterOf("a"), b: await clusterOf("b") },
-    files: async () => await readdir(path.join(folder, "images")),
-    file: (name: string) => path.join(folder, "images", name),
-    audited: async () =>
-      await store.read(async (db) => {
-        const rows = await db.selectFrom("audit").select(["actor", "target", "details_json"]).execute();
-        return rows.map(({ details_json, ...row }) => ({ ...row, ...JSON.parse(details_json) }));
-      }),
-    [Symbol.asyncDispose]: async () => {
-      await store[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+import { inPieces, openImageRig, orderOf, sha256 } from "./testing.ts";
 
 test("an image is stored, named, listed, told to the audit log and shown", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   const made = await rig.images.import(ALICE, rig.a, orderOf("debian:12", "archive"), inPieces("arc", "hive"));
   expect(made).toMatchObject({ cluster: "a", name: "debian:12", lacks: ["kernel", "init"], importedBy: "alice" });
   expect(await rig.files()).toEqual([sha256("archive")]);
@@ -71,7 +23,7 @@ test("an image is stored, named, listed, told to the audit log and shown", async
 });
 
 test("the same again is the image that is there, unread; another content under its name is refused", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   const first = await rig.images.import(ALICE, rig.a, orderOf("debian:12", "one"), inPieces("one"));
   const unread = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error("read")) }) };
   expect(await rig.images.import(ALICE, rig.a, orderOf("debian:12", "one"), unread)).toEqual(first);
@@ -86,7 +38,7 @@ test.each([
   ["altered", orderOf("x:1", "archive"), inPieces("arsonic"), /altered on its way/],
   ["larger than allowed", orderOf("x:1", "a", { sizeBytes: 1001n }), inPieces(), /more than hpsd takes/],
 ])("an archive that is %s leaves nothing", async (_, order, data, message) => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   const refused = await rig.images.import(ALICE, rig.a, order, data).catch((error: unknown) => error);
   expect(refused).toMatchObject({
     code: expect.stringMatching(/invalid|exhausted/),
@@ -94,11 +46,11 @@ test.each([
   });
   expect(await rig.files()).toEqual([]);
   expect(await rig.audited()).toEqual([]);
-  expect((await rig.images.list({ clusters: "all", limit: 9 })).images).toEqual([]);
+  expect((await rig.images.list({ clusters: "all", shared: true, limit: 9 })).images).toEqual([]);
 });
 
 test("a sender that stops in the middle leaves nothing and holds nobody", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   const stalled = Promise.withResolvers<never>();
   async function* slow(): AsyncGenerator<Uint8Array> {
     yield Buffer.from("arc");
@@ -112,7 +64,7 @@ test("a sender that stops in the middle leaves nothing and holds nobody", async 
 });
 
 test("an archive larger than the disk is refused before its first byte", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   const huge = { sizeBytes: BigInt(2 ** 52) };
   const room = new Room(tmpdir());
   await expect(room.take(2 ** 52, "image x:1")).rejects.toMatchObject({ code: "exhausted", message: /no room/ });
@@ -122,7 +74,7 @@ test("an archive larger than the disk is refused before its first byte", async (
 });
 
 test("a file goes with the last image that names it", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   await rig.images.import(ALICE, rig.a, orderOf("debian:12", "same"), inPieces("same"));
   await rig.images.import(ALICE, rig.b, orderOf("debian:12", "same"), inPieces("same"));
   await rig.images.delete(ALICE, rig.a, "debian:12");
@@ -134,16 +86,16 @@ test("a file goes with the last image that names it", async () => {
 });
 
 test("what an unfinished installation is of stays", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   await rig.images.import(ALICE, rig.a, orderOf("debian:12", "same"), inPieces("same"));
-  const installation = await addTestInstallation(rig.store, await addTestHost(rig.store, rig.a.id), rig.a.id);
+  const installation = await addTestInstallation(rig.store, await addTestHost(rig.store, rig.a), rig.a, sha256("same"));
   const kept = rig.images.delete(ALICE, rig.a, "debian:12");
   await expect(kept).rejects.toMatchObject({ code: "precondition", details: { installation } });
   expect(await rig.files()).toEqual([sha256("same")]);
 });
 
 test("two that bring one name at one time: one wins, the other is told, one file stays", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   const both = await Promise.allSettled([
     rig.images.import(ALICE, rig.a, orderOf("debian:12", "one"), inPieces("one")),
     rig.images.import(ALICE, rig.a, orderOf("debian:12", "two"), inPieces("two")),
@@ -154,7 +106,7 @@ test("two that bring one name at one time: one wins, the other is told, one file
 });
 
 test("a start removes what nobody names and says what is missing; the same import brings it back", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   await rig.images.import(ALICE, rig.a, orderOf("kept:1", "kept"), inPieces("kept"));
   await rig.images.import(ALICE, rig.a, orderOf("lost:1", "lost"), inPieces("lost"));
   await writeFile(rig.file("incoming-1"), "half");
@@ -169,7 +121,7 @@ test("a start removes what nobody names and says what is missing; the same impor
 });
 
 test("by cluster and name, in pages", async () => {
-  await using rig = await openRig();
+  await using rig = await openImageRig();
   for (const [cluster, name] of [
     [rig.b, "a:1"],
     [rig.a, "z:1"],
@@ -177,13 +129,18 @@ test("by cluster and name, in pages", async () => {
   ] as const) {
     await rig.images.import(ALICE, cluster, orderOf(name, name), inPieces(name));
   }
-  const first = await rig.images.list({ clusters: "all", limit: 2 });
+  const first = await rig.images.list({ clusters: "all", shared: true, limit: 2 });
   expect(first.images.map(({ cluster, name }) => `${cluster}/${name}`)).toEqual(["a/b:2", "a/z:1"]);
-  const rest = await rig.images.list({ clusters: "all", limit: 2, ...(first.next && { after: first.next }) });
+  const rest = await rig.images.list({
+    clusters: "all",
+    shared: true,
+    limit: 2,
+    ...(first.next && { after: first.next }),
+  });
   expect(rest.images.map(({ name }) => name)).toEqual(["a:1"]);
   expect(rest.next).toBeUndefined();
-  expect((await rig.images.list({ clusters: [rig.b.id], limit: 9 })).images).toHaveLength(1);
-  expect((await rig.images.list({ clusters: [], limit: 9 })).images).toEqual([]);
+  expect((await rig.images.list({ clusters: [rig.b], shared: true, limit: 9 })).images).toHaveLength(1);
+  expect((await rig.images.list({ clusters: [], shared: true, limit: 9 })).images).toEqual([]);
 });
 
 test("what no image can be is refused", () => {

@@ -1,29 +1,21 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
-import { safeText } from "../../../proto/values/safe-text.ts";
+import { type ImageRef, parseImageName, parseImageRef } from "../../../proto/values/image-ref.ts";
 import { roundSize } from "../../../proto/values/size.ts";
-import { newUuid } from "../../../proto/values/uuid.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
-import {
-  deleteImage,
-  type ImageQuery,
-  insertImage,
-  isDigestNamed,
-  type NamedImageRow,
-  selectImage,
-  selectImageFiles,
-  selectImages,
-  selectOpenUseOf,
-} from "../../store/images.ts";
-import type { Located } from "../../store/lookup.ts";
+import { type ImageQuery, type NamedImageRow, SHARED_LIBRARY, selectImage, selectImages } from "../../store/images.ts";
+import { type IndexedFile, type PackRow, selectPacksOf } from "../../store/packs.ts";
 import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
-import { OneAtATime } from "../files/one-at-a-time.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
-import type { ImageFiles } from "./image-files.ts";
+import type { Filing } from "./filing.ts";
+import { findImage, noImage } from "./find-image.ts";
+import { isNamed, type NewName, putName, refuseInstalling, releaseImage } from "./image-names.ts";
 import type { ImageOrder } from "./image-order.ts";
+import { partOf } from "./library-files.ts";
 
 export type ImageView = NamedImageRow;
+export type { DeltaRow, IndexedFile, PackRow } from "../../store/packs.ts";
 
 export interface ImagePage {
   readonly images: readonly ImageView[];
@@ -35,33 +27,48 @@ export interface ImagesDeps {
   readonly store: HpsStore;
   readonly clock: Clock;
   readonly audit: Audit;
-  readonly files: ImageFiles;
+  readonly filing: Filing;
   /** The largest archive that is taken, in bytes. */
   readonly maxBytes: number;
-  /** What failed after the answer was decided. Must not throw. */
-  readonly onError: (error: unknown) => void;
 }
 
-/** Each cluster's images. The archives are files, one for all images that are the same; a row names each. */
+/** What is to get a name. */
+export interface TagWish {
+  /** The image, by any reference. */
+  readonly image: string;
+  readonly name: ImageRef;
+  readonly move: boolean;
+}
+
+/** The images of all libraries. Their bytes are files, one for all images that are the same; a row names each. */
 export class Images {
   readonly #deps: ImagesDeps;
-  /** Between a file and the rows that name it nobody comes. Short: archives arrive outside. */
-  readonly #filing = new OneAtATime();
 
   constructor(deps: ImagesDeps) {
     this.#deps = deps;
   }
 
-  /** `not-found` for a name the cluster has not, never a neighbour. */
-  async get({ clusterId }: Located, name: string): Promise<ImageView> {
-    const found = await this.#deps.store.read((db) => selectImage(db, clusterId, name));
-    if (found === undefined) throw noImage(name);
+  /** `not-found` for what a cluster can reach neither in its library nor in the shared one, never a neighbour. */
+  async get(clusterId: string | undefined, text: string): Promise<ImageView> {
+    const ref = parseImageRef(text);
+    const found = await this.#deps.store.read((db) => findImage(db, clusterId, ref));
+    if (found === undefined) throw noImage(ref);
     return found;
   }
 
-  /** Where its archive lies. */
-  file({ digest, sizeBytes }: FileWish): StoredFile {
-    return { digest, sizeBytes, path: this.#deps.files.pathOf(digest) };
+  /** What an image of packs is read from, in the order in which they are asked for an object. */
+  async packsOf(image: ImageView): Promise<readonly PackRow[]> {
+    return await this.#deps.store.read((db) => selectPacksOf(db, image));
+  }
+
+  /** Where its archive or manifest lies. */
+  file({ format, ...file }: FileWish & Pick<ImageView, "format">): StoredFile {
+    return this.#deps.filing.files.stored(partOf(format), file);
+  }
+
+  /** Where a pack or delta lies. */
+  indexedFile({ kind, ...file }: IndexedFile & { readonly kind: "pack" | "delta" }): StoredFile {
+    return this.#deps.filing.files.stored(kind === "pack" ? "packs" : "deltas", file);
   }
 
   /** By cluster and name. */
@@ -78,80 +85,75 @@ export class Images {
    */
   async import(
     caller: Caller,
-    { clusterId }: Located,
+    clusterId: string,
     order: ImageOrder,
     data: AsyncIterable<Uint8Array>,
   ): Promise<ImageView> {
-    const known = await this.#deps.store.read((db) => selectImage(db, clusterId, order.name));
-    if (known !== undefined) refuseOther(known, order);
-    if (known !== undefined && (await this.#deps.files.has(known))) return known;
+    const { store, filing, clock } = this.#deps;
+    const archives = filing.files.part("archives");
+    const image = { ...order, library: clusterId, importedBy: importerOf(caller), createdAt: clock(), expiresAt: null };
+    const known = await store.read((db) => selectImage(db, clusterId, order.name));
+    if (known !== undefined && isNamed(known, image, false) && (await archives.has(known))) return known;
     this.#refuseLarge(order);
-    const arrived = await this.#deps.files.receive(order, `image ${order.name}`, data);
+    const arrived = await archives.receive(order, `image ${order.name}`, data);
     try {
-      return await this.#filing.run(async () => {
+      return await filing.run(async () => {
         await arrived.keep();
-        return await this.#name(caller, clusterId, order);
+        return await store.write((tx) => this.name(tx, caller, image, false));
       });
     } finally {
       await arrived.discard();
-      await this.#removeUnlessNamed(order.digest);
+      await filing.collect();
     }
   }
 
-  /** `precondition` while an installation that has not ended is of it. */
-  async delete(caller: Caller, { clusterId }: Located, name: string): Promise<void> {
-    const { store, audit } = this.#deps;
-    const digest = await store.write(async (tx) => {
-      const image = await selectImage(tx, clusterId, name);
-      if (image === undefined) throw noImage(name);
-      const user = await selectOpenUseOf(tx, clusterId, name);
-      if (user !== undefined) throw inUse(name, user);
-      await deleteImage(tx, image.id);
-      const subject = { target: `image:${image.id}`, clusterId, details: { name, digest: image.digest } };
-      await audit.allowed(tx, actorOfCaller(caller), subject);
-      return image.digest;
+  /** Gives the image its name, in the caller's transaction, and tells the audit log what it stood for before. */
+  async name(tx: Tx, caller: Caller, image: NewName, move: boolean): Promise<ImageView> {
+    const { clock, audit } = this.#deps;
+    const before = await selectImage(tx, image.library, image.name);
+    const made = await putName(tx, image, { move, now: clock() });
+    const moved = before !== undefined && before.digest !== made.digest && { movedFrom: before.digest };
+    const details = { name: made.name, digest: made.digest, bytes: String(made.sizeBytes), ...moved };
+    await audit.allowed(tx, actorOfCaller(caller), { ...subjectOf(made), details });
+    return made;
+  }
+
+  /** Gives an image one more name in its library; `exists` when the name is another's and is not to be moved. */
+  async tag(caller: Caller, clusterId: string | undefined, { image: text, name, move }: TagWish): Promise<ImageView> {
+    const { store, filing } = this.#deps;
+    const ref = parseImageRef(text);
+    const library = clusterId ?? SHARED_LIBRARY;
+    const tagged = await store.write(async (tx) => {
+      const image = await findImage(tx, clusterId, ref);
+      if (image === undefined) throw noImage(ref);
+      if (image.library !== library) throw ofOtherLibrary(ref);
+      const { cluster: _, ...row } = image;
+      return await this.name(tx, caller, { ...row, name, expiresAt: null }, move);
     });
-    await this.#removeUnlessNamed(digest);
+    if (move) await filing.collect();
+    return tagged;
+  }
+
+  /**
+   * Takes a name away. `precondition` while it is the last of an image that is being installed; what a host runs is kept,
+   * without a name.
+   */
+  async delete(caller: Caller, clusterId: string | undefined, text: string): Promise<void> {
+    const { store, audit, clock, filing } = this.#deps;
+    const { name } = parseImageName(text);
+    await store.write(async (tx) => {
+      const image = await selectImage(tx, clusterId ?? SHARED_LIBRARY, name);
+      if (image === undefined) throw noImage(name);
+      await refuseInstalling(tx, image);
+      await releaseImage(tx, image, clock());
+      await audit.allowed(tx, actorOfCaller(caller), { ...subjectOf(image), details: { name, digest: image.digest } });
+    });
+    await filing.collect();
   }
 
   /** At the start: removes files that no image names, and what never arrived whole. Answers what is missing. */
   async recover(): Promise<readonly string[]> {
-    const named = await this.#deps.store.read((db) => selectImageFiles(db));
-    return await this.#deps.files.recover(named);
-  }
-
-  async #name(caller: Caller, clusterId: string, order: ImageOrder): Promise<ImageView> {
-    const { store, clock } = this.#deps;
-    return await store.write(async (tx) => {
-      const known = await selectImage(tx, clusterId, order.name);
-      if (known !== undefined) {
-        // Somebody was faster, or its file had been lost.
-        refuseOther(known, order);
-        await this.#imported(tx, caller, known);
-        return known;
-      }
-      const by = caller.principal.kind === "operator" ? caller.principal.name : actorOf(caller);
-      await insertImage(tx, { id: newUuid(), clusterId, ...order, importedBy: by, createdAt: clock() });
-      const made = await selectImage(tx, clusterId, order.name);
-      if (made === undefined) throw noImage(order.name);
-      await this.#imported(tx, caller, made);
-      return made;
-    });
-  }
-
-  async #imported(tx: Tx, caller: Caller, { id, clusterId, name, digest, sizeBytes }: ImageView): Promise<void> {
-    const details = { name, digest, bytes: String(sizeBytes) };
-    await this.#deps.audit.allowed(tx, actorOfCaller(caller), { target: `image:${id}`, clusterId, details });
-  }
-
-  /** A file that stays behind costs room until hpsd starts again, and nothing else. */
-  async #removeUnlessNamed(digest: string): Promise<void> {
-    const { store, files, onError } = this.#deps;
-    await this.#filing
-      .run(async () => {
-        if (!(await store.read((db) => isDigestNamed(db, digest)))) await files.remove(digest);
-      })
-      .catch(onError);
+    return await this.#deps.filing.recover();
   }
 
   #refuseLarge({ name, sizeBytes }: ImageOrder): void {
@@ -163,21 +165,17 @@ export class Images {
   }
 }
 
-function refuseOther(known: ImageView, order: ImageOrder): void {
-  if (known.digest === order.digest) return;
-  throw new HpsError("exists", `image ${order.name} is there already, with other content`, {
-    hint: "images never change: give this one another tag",
-    details: { digest: known.digest },
-  });
+/** Who brought an image, as it is shown. */
+function importerOf(caller: Caller): string {
+  return caller.principal.kind === "operator" ? caller.principal.name : actorOf(caller);
 }
 
-function noImage(name: string): HpsError {
-  return new HpsError("not-found", `no image ${safeText(name)}`, { hint: "hpsctl image ls shows what there is" });
+function subjectOf({ id, library }: ImageView) {
+  return { target: `image:${id}`, clusterId: library === SHARED_LIBRARY ? null : library };
 }
 
-function inUse(name: string, installation: string): HpsError {
-  return new HpsError("precondition", `image ${safeText(name)} is being installed by ${installation}`, {
-    hint: "wait for the end of that installation, or cancel it",
-    details: { installation },
+function ofOtherLibrary(ref: string): HpsError {
+  return new HpsError("precondition", `image ${ref} is of another library than the name it is to get`, {
+    hint: "a name stands in the library of its image: import the image into the other library too",
   });
 }

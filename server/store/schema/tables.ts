@@ -1,4 +1,5 @@
 import type { Generated } from "kysely";
+import type { DeltaTable, ImagePackTable, ImageTable, PackTable } from "./image-tables.ts";
 import type { AuditAnchorTable, AuditTable, ChangeTable, RemovedRecordingTable } from "./record-tables.ts";
 import type { SessionTable, ShellGrantTable } from "./shell-tables.ts";
 
@@ -14,6 +15,9 @@ export interface Tables {
   host_address: HostAddressTable;
   host_tag: HostTagTable;
   image: ImageTable;
+  pack: PackTable;
+  image_pack: ImagePackTable;
+  delta: DeltaTable;
   installation: InstallationTable;
   step: StepTable;
   journal: JournalTable;
@@ -91,27 +95,6 @@ interface HostTagTable {
   value: string;
 }
 
-/** An archive under a name; its bytes lie in the state folder as `images/<digest>`, once for all images that are the same. */
-interface ImageTable {
-  id: string;
-  cluster_id: string;
-  /** `name:tag` */
-  name: string;
-  /** SHA-256, lower-case hex. */
-  digest: string;
-  size_bytes: number;
-  format: "tar" | "tar-zstd" | "tar-xz";
-  /** Of all its regular files, unpacked. */
-  content_bytes: number;
-  entries: number;
-  /** JSON array: what it needs to be booted and has not. */
-  lacks_json: string;
-  system: string;
-  kernel: string;
-  imported_by: string;
-  created_at: number;
-}
-
 interface InstallationTable {
   id: string;
   host_id: string;
@@ -120,7 +103,10 @@ interface InstallationTable {
   state: string;
   outcome: "open" | "succeeded" | "cancelled" | "expired";
   reason: string;
+  /** As it was armed with: a name, `shared/` and a name, or `sha256:` and a digest; empty: nothing to install. */
   image: string;
+  /** What that meant when it was armed, SHA-256 in lower-case hex. */
+  image_digest: Generated<string>;
   /** JSON array of disk serial numbers. */
   wipe_json: string;
   armed_by: string;

@@ -1,0 +1,66 @@
+/** For tests: a library, and archives to put into it. */
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Audit } from "../audit/audit.ts";
+import { Room } from "../files/room.ts";
+import { addTestCluster, openTestStore } from "../testing/open-test-store.ts";
+import { Filing } from "./filing.ts";
+import { parseImageOrder } from "./image-order.ts";
+import { Images } from "./images.ts";
+import { LibraryFiles } from "./library-files.ts";
+
+const PARTS: readonly string[] = ["manifests", "packs", "deltas"];
+export const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
+
+/** What an importer says of an archive with this content. */
+export function orderOf(name: string, content: string, change: object = {}) {
+  const file = { digest: sha256(content), sizeBytes: BigInt(Buffer.byteLength(content)), format: "tar" as const };
+  const found = { contentBytes: 9n, entries: 2n, lacks: ["init", "kernel"], system: "Debian", kernel: "6.1" };
+  return parseImageOrder({ name, ...file, ...found, ...change });
+}
+
+export async function* inPieces(...pieces: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
+}
+
+/** The images of two clusters, in a folder of their own. */
+export async function openImageRig() {
+  const store = await openTestStore();
+  const folder = await mkdtemp(path.join(tmpdir(), "hps-images-"));
+  const failures: unknown[] = [];
+  const time = { now: 1_000 };
+  const clock = () => time.now;
+  const open = async () =>
+    new Images({
+      ...{ store, clock, audit: new Audit(store, clock), maxBytes: 1000 },
+      filing: new Filing({
+        ...{ store, clock, files: await LibraryFiles.open(path.join(folder, "images"), new Room(folder)) },
+        onError: (error) => failures.push(error),
+      }),
+    });
+  const clusterOf = async (name: string) => await addTestCluster(store, name);
+  return {
+    ...{
+      store,
+      failures,
+      time,
+      images: await open(),
+      reopened: open,
+      a: await clusterOf("a"),
+      b: await clusterOf("b"),
+    },
+    files: async () => (await readdir(path.join(folder, "images"))).filter((name) => !PARTS.includes(name)),
+    file: (name: string) => path.join(folder, "images", name),
+    audited: async () =>
+      await store.read(async (db) => {
+        const rows = await db.selectFrom("audit").select(["actor", "target", "details_json"]).execute();
+        return rows.map(({ details_json, ...row }) => ({ ...row, ...JSON.parse(details_json) }));
+      }),
+    [Symbol.asyncDispose]: async () => {
+      await store[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

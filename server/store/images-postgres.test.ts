@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { compileForPostgres } from "./compile-for-postgres.ts";
+import type { Tx } from "./database.ts";
+import { selectHostOf, selectImagesOfHost, selectNameless, selectOldestOpen, selectOpenUseOf } from "./image-uses.ts";
+import {
+  countOthersOf,
+  deleteImage,
+  type ImageRow,
+  insertImage,
+  isDigestHeld,
+  selectImage,
+  selectImageByDigest,
+  selectImageFiles,
+  selectImages,
+  unnameImage,
+} from "./images.ts";
+import {
+  claimPacks,
+  deleteDeltasOf,
+  deleteLibrary,
+  deletePack,
+  deletePacksOf,
+  insertDelta,
+  insertPack,
+  replacePacksOf,
+  retireUnneededPacks,
+  selectDeltasTo,
+  selectIndexedFile,
+  selectIndexedFiles,
+  selectPacks,
+  selectPacksOf,
+  selectRetiredPacks,
+} from "./packs.ts";
+
+const IMAGE: ImageRow = {
+  ...{ id: "i", library: "c", name: "debian:12", digest: "d", sizeBytes: 1, format: "packs", contentBytes: 1 },
+  ...{ entries: 1, lacks: [], system: "", kernel: "", importedBy: "a", createdAt: 1, expiresAt: null },
+};
+const FILE = { library: "c", digest: "p", sizeBytes: 1, indexOffset: 1, indexBytes: 1, createdAt: 1 };
+const AFTER = { cluster: "c", name: "a:1" };
+
+const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
+  insertImage: (tx) => insertImage(tx, IMAGE),
+  selectImage: (tx) => selectImage(tx, "c", "debian:12"),
+  selectImageByDigest: (tx) => selectImageByDigest(tx, ["c", "shared"], "d"),
+  selectImages: (tx) => selectImages(tx, { clusters: ["c"], shared: true, after: AFTER, limit: 1 }),
+  deleteImage: (tx) => deleteImage(tx, "i"),
+  unnameImage: (tx) => unnameImage(tx, "i"),
+  countOthersOf: (tx) => countOthersOf(tx, IMAGE),
+  isDigestHeld: (tx) => isDigestHeld(tx, "d"),
+  selectImageFiles: (tx) => selectImageFiles(tx),
+  selectOpenUseOf: (tx) => selectOpenUseOf(tx, IMAGE),
+  selectHostOf: (tx) => selectHostOf(tx, IMAGE),
+  selectOldestOpen: (tx) => selectOldestOpen(tx),
+  selectNameless: (tx) => selectNameless(tx),
+  selectImagesOfHost: (tx) => selectImagesOfHost(tx, "h"),
+  insertPack: (tx) => insertPack(tx, FILE),
+  selectPacks: (tx) => selectPacks(tx, ["c", "shared"]),
+  selectPacksOf: (tx) => selectPacksOf(tx, IMAGE),
+  replacePacksOf: (tx) => replacePacksOf(tx, IMAGE, [FILE]),
+  deletePacksOf: (tx) => deletePacksOf(tx, IMAGE),
+  claimPacks: (tx) => claimPacks(tx, [FILE]),
+  retireUnneededPacks: (tx) => retireUnneededPacks(tx, 1),
+  selectRetiredPacks: (tx) => selectRetiredPacks(tx, 1),
+  deletePack: (tx) => deletePack(tx, FILE),
+  selectIndexedFile: (tx) => selectIndexedFile(tx, ["c"], "p"),
+  selectIndexedFiles: (tx) => selectIndexedFiles(tx, "delta"),
+  insertDelta: (tx) => insertDelta(tx, { ...FILE, base: "b", target: "t" }),
+  selectDeltasTo: (tx) => selectDeltasTo(tx, IMAGE),
+  deleteDeltasOf: (tx) => deleteDeltasOf(tx, IMAGE),
+  deleteLibrary: (tx) => deleteLibrary(tx, "c"),
+};
+
+test.each(Object.keys(QUERIES))("%s is portable", async (name) => {
+  const queries = await compileForPostgres(QUERIES[name] ?? expect.unreachable());
+  expect(queries.length).toBeGreaterThan(0);
+});
