@@ -32,6 +32,14 @@ export const MOST_SEGMENTS = 1 << 20;
 export const LARGEST_INDEX = 64 << 20;
 export const MOST_PACK_OBJECTS = 1 << 20;
 
+/** New content that one piece of a delta makes. */
+export const LARGEST_PIECE = 1 << 20;
+/** Pieces of one object. */
+export const MOST_PIECES = 64;
+/** Old content that a piece is made with; of less than the smallest, zstd's encoder makes no use. */
+export const LARGEST_WINDOW = 2 << 20;
+export const SMALLEST_WINDOW = 8;
+
 export const LONGEST_XATTR_NAME = 255;
 export const LARGEST_XATTR = 65_536;
 /** The names of one entry's attributes together, a zero byte after each: the kernel lists no more. */

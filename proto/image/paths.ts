@@ -1,5 +1,6 @@
 /** The order of a tree: a folder, then what it holds, before its next sibling; siblings by the bytes of their names. */
 import { type ByteString, latin1 } from "../tree/byte-string.ts";
+import { DEEPEST_PATH, LONGEST_NAME, LONGEST_PATH } from "./limits.ts";
 
 export const ROOT = latin1("");
 
@@ -22,6 +23,13 @@ export function sharedLength(one: ByteString, other: ByteString): number {
 export function compareAfter(one: ByteString, other: ByteString, at: number): number {
   if (at === one.length || at === other.length) return one.length - other.length;
   return rank(one, at) - rank(other, at);
+}
+
+/** Whether `path` leads from a tree's root to something in it, in the one way to write it. */
+export function isPlainPath(path: ByteString): boolean {
+  const names = path.split("/");
+  const isPlain = names.every((name) => name !== "" && name !== "." && name !== ".." && name.length <= LONGEST_NAME);
+  return isPlain && path.length <= LONGEST_PATH && names.length <= DEEPEST_PATH && !path.includes("\0");
 }
 
 function rank(path: ByteString, at: number): number {

@@ -10,13 +10,14 @@ export function mostCompressed(raw: number): number {
 }
 
 /** On a thread of its own. */
-export function compressed(raw: Uint8Array, level: number): Promise<Buffer> {
-  return compressing(raw, optionsFor(raw, level));
+export function compressed(raw: Uint8Array, level: number, further: ZstdOptions = {}): Promise<Buffer> {
+  const options = optionsFor(raw, level);
+  return compressing(raw, { ...options, ...further, params: { ...options.params, ...further.params } });
 }
 
-/** As `compressed`, while this thread waits; with content that the reader has too, as a dictionary. */
-export function compressedSync(raw: Uint8Array, level: number, dictionary?: Uint8Array): Buffer {
-  return zstdCompressSync(raw, { ...optionsFor(raw, level), ...(dictionary !== undefined && { dictionary }) });
+/** As `compressed`, while this thread waits. */
+export function compressedSync(raw: Uint8Array, level: number): Buffer {
+  return zstdCompressSync(raw, optionsFor(raw, level));
 }
 
 const compressing = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress);

@@ -1,0 +1,243 @@
+import { createHash, hash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { latin1 } from "../tree/byte-string.ts";
+import { Anchors } from "./anchors.ts";
+import { checkHead, parseTrailer, TRAILER_BYTES } from "./container.ts";
+import { DELTA, DELTA_HEAD, type DeltaIndex, type DeltaObject, encodeDeltaEnd, parseDeltaIndex } from "./delta.ts";
+import { type MadeObject, makeDeltaObjects } from "./delta-maker.ts";
+import { compressPiece, openDeltaObject } from "./delta-piece.ts";
+import { planDelta } from "./delta-plan.ts";
+import { LARGEST_OBJECT, LARGEST_PIECE, LARGEST_WINDOW } from "./limits.ts";
+import { errorOf } from "./testing/error-of.ts";
+import { type SmallImage, smallImage } from "./testing/small-image.ts";
+
+const MIB = 1 << 20;
+const BASE = Buffer.alloc(32, 1);
+const TARGET = Buffer.alloc(32, 2);
+
+/** Bytes that do not compress, the same for one seed. */
+function noise(length: number, seed: string): Buffer {
+  return createHash("shake256", { outputLength: length }).update(seed).digest();
+}
+
+async function makeAll(base: SmallImage, target: SmallImage, cost = 0.9): Promise<MadeObject[]> {
+  const { objects } = target.manifest;
+  const objectAt = (number: number) => objects[number] ?? { digest: BASE, length: 0 };
+  const made: MadeObject[] = [];
+  for (const task of planDelta(base.manifest, target.manifest)) {
+    const content = {
+      objects,
+      old: async (...range: Parameters<SmallImage["read"]>) => base.read(...range),
+      object: async (number: number) => target.contentOf(objectAt(number)),
+      cost: (number: number) => objectAt(number).length * cost,
+    };
+    for await (const object of makeDeltaObjects(task, content)) made.push(object);
+  }
+  return made;
+}
+
+function fileOf(made: readonly MadeObject[]): Buffer {
+  const end = encodeDeltaEnd({ base: BASE, target: TARGET, objects: made.map(({ object }) => object) });
+  return Buffer.concat([DELTA_HEAD, ...made.map(({ bytes }) => bytes), end]);
+}
+
+function indexOf(delta: Buffer): DeltaIndex {
+  checkHead(DELTA, delta);
+  const trailer = parseTrailer(DELTA, delta.subarray(-TRAILER_BYTES), delta.length);
+  return parseDeltaIndex(delta.subarray(trailer.indexOffset, trailer.indexOffset + trailer.indexBytes), trailer);
+}
+
+/** Every object of the delta, as one with the old files makes it. */
+function contentsOf(delta: Buffer, base: SmallImage): Buffer[] {
+  return indexOf(delta).objects.map((object) => {
+    const windows = object.pieces.map(({ window }) =>
+      window === undefined
+        ? undefined
+        : base.files.get(window.path)?.subarray(window.offset, window.offset + window.length),
+    );
+    return openDeltaObject(object, delta.subarray(object.offset, object.offset + object.compressedBytes), windows);
+  });
+}
+
+const old = noise(3 * MIB, "old");
+const inserted = Buffer.concat([old.subarray(0, 100), noise(MIB + MIB / 2, "new"), old.subarray(100)]);
+
+describe("a plan", () => {
+  const base = smallImage({
+    "etc/same": noise(10, "a"),
+    "lib/modules/6.1.0-32-amd64/a.ko": noise(10, "b"),
+    "lib/modules/6.1.0-32-amd64/b.ko": noise(10, "c"),
+    "lib/libz.so.1.2.3": noise(20, "d"),
+    "old/place/config": noise(30, "e"),
+    "other/place/config": noise(300, "f"),
+    empty: Buffer.alloc(0),
+  });
+  const source = (files: Readonly<Record<string, Buffer>>) =>
+    planDelta(base.manifest, smallImage(files).manifest).map((task) => [task.source.path, task.objects]);
+  const first = [{ number: 0, offset: 0 }];
+
+  test.each<[string, string, string]>([
+    ["the same path", "etc/same", "etc/same"],
+    ["the path of another version", "lib/modules/6.1.0-35-amd64/b.ko", "lib/modules/6.1.0-32-amd64/b.ko"],
+    ["a name of another version", "usr/lib/libz.so.1.2.10", "lib/libz.so.1.2.3"],
+    ["the name of nearest size", "new/place/config", "old/place/config"],
+  ])("pairs files by %s", (_, path, expected) => {
+    expect(source({ [path]: noise(11, "new") })).toEqual([[latin1(expected), first]]);
+  });
+
+  test("leaves out what the base has, what is like nothing there, and what is empty", () => {
+    expect(source({ "etc/same": noise(10, "a"), moved: noise(300, "f"), unlike: noise(5, "x"), empty: old })).toEqual(
+      [],
+    );
+  });
+
+  test("names each object once", () => {
+    const block = noise(LARGEST_OBJECT, "block");
+    const twice = Buffer.concat([block, block, noise(1, "end")]);
+    expect(source({ "etc/same": twice, "old/place/config": block })).toEqual([
+      [latin1("etc/same"), [first[0], { number: 1, offset: 2 * LARGEST_OBJECT }]],
+    ]);
+  });
+});
+
+describe("a delta", () => {
+  test("makes large new files of old ones in a few bytes, also where something was put in before", async () => {
+    const changed = Buffer.from(old);
+    for (const at of [0, 1_000_000, 2_000_000]) changed[at] = (changed[at] ?? 0) ^ 1;
+    const base = smallImage({ changed: old, inserted: old });
+    const target = smallImage({ changed, inserted });
+    const made = await makeAll(base, target);
+    const delta = fileOf(made);
+    // One and a half are new.
+    expect(delta.length).toBeLessThan(1.6 * MIB);
+    const made2 = contentsOf(delta, base);
+    expect(made2.map((content) => hash("sha256", content, "hex"))).toEqual(
+      made.map(({ object }) => object.digest.toString("hex")),
+    );
+    for (const { pieces } of made.map(({ object }) => object)) {
+      for (const { length, window } of pieces) {
+        expect(length).toBeLessThanOrEqual(LARGEST_PIECE);
+        expect(window?.length ?? 0).toBeLessThanOrEqual(LARGEST_WINDOW);
+      }
+    }
+  });
+
+  test("leaves out what would not be smaller", async () => {
+    const made = await makeAll(smallImage({ a: noise(MIB, "one") }), smallImage({ a: noise(MIB, "two") }));
+    expect(made).toEqual([]);
+  });
+
+  test("never gives zstd old content that begins as one of its dictionaries", async () => {
+    const disguised = Buffer.concat([Buffer.from("37a430ec", "hex"), noise(100_000, "disguised")]);
+    const base = smallImage({ a: disguised });
+    const target = smallImage({ a: Buffer.concat([disguised, Buffer.from("more")]) });
+    const made = await makeAll(base, target);
+    expect(made[0]?.object.pieces[0]?.window).toEqual({ path: "a", offset: 1, length: 100_003 });
+    const delta = fileOf(made);
+    expect(delta.length).toBeLessThan(1000);
+    expect(contentsOf(delta, base)[0]?.equals(target.files.get(latin1("a")) ?? old)).toBe(true);
+  });
+
+  test("is refused where its maker did that", async () => {
+    const window = Buffer.concat([Buffer.from("37a430ec", "hex"), noise(100, "x")]);
+    const bytes = await compressPiece(Buffer.from("some text"), undefined);
+    const piece = { length: 9, compressedBytes: bytes.length, window: { path: latin1("a"), offset: 0, length: 104 } };
+    const object = { digest: BASE, length: 9, pieces: [piece], offset: 9, compressedBytes: bytes.length };
+    expect(errorOf(() => openDeltaObject(object, bytes, [window])).message).toMatch(/begins as a dictionary/);
+  });
+
+  test("is refused with other old files than it was made with, never giving other content", async () => {
+    const base = smallImage({ a: noise(10_000, "one") });
+    const delta = fileOf(await makeAll(base, smallImage({ a: Buffer.concat([noise(10_000, "one"), BASE]) })));
+    const others = smallImage({ a: noise(10_000, "other") });
+    expect(errorOf(() => contentsOf(delta, others)).message).toMatch(
+      /^the delta is damaged at byte 9: its object there/,
+    );
+    const shorter = smallImage({ a: noise(9_999, "one") });
+    expect(errorOf(() => contentsOf(delta, shorter)).message).toMatch(/wants 10000 bytes of an old file and got 9999/);
+  });
+
+  test("with any bit turned or cut anywhere is refused, naming the layer", async () => {
+    const base = smallImage({ "lib/a": noise(300, "one"), "lib/b": noise(300, "two") });
+    const target = smallImage({
+      "lib/a": Buffer.concat([noise(300, "one"), Buffer.from("x")]),
+      "lib/b": Buffer.concat([Buffer.from("y"), noise(300, "two")]),
+    });
+    const delta = fileOf(await makeAll(base, target));
+    const good = contentsOf(delta, base);
+    expect(good).toHaveLength(2);
+    const layers = new Set<string | undefined>();
+    for (let bit = 0; bit < delta.length * 8; bit++) {
+      const turned = Buffer.from(delta);
+      turned[bit >> 3] = (turned[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      let contents: Buffer[] = [];
+      const error = errorOf(() => {
+        contents = contentsOf(turned, base);
+      }, "or none");
+      if (error === undefined) expect(contents).toEqual(good);
+      else layers.add(error.details.layer);
+    }
+    expect([...layers].sort()).toEqual(["delta", "delta's index", "delta's trailer"]);
+    for (let length = 0; length < delta.length; length++) {
+      expect(errorOf(() => contentsOf(delta.subarray(0, length), base)).details.layer).toMatch(/^delta/);
+    }
+  });
+});
+
+describe("an index is refused for", () => {
+  const piece = { length: 10, compressedBytes: 5, window: { path: latin1("a/b"), offset: 0, length: 100 } };
+  const object: DeltaObject = { digest: BASE, length: 10, pieces: [piece] };
+  const messageFor = (...objects: readonly DeltaObject[]) => {
+    const end = encodeDeltaEnd({ base: BASE, target: TARGET, objects });
+    const stored = objects.flatMap(({ pieces }) => pieces).reduce((sum, part) => sum + part.compressedBytes, 0);
+    const trailer = parseTrailer(DELTA, end.subarray(-TRAILER_BYTES), DELTA_HEAD.length + stored + end.length);
+    return errorOf(() => parseDeltaIndex(end.subarray(0, -TRAILER_BYTES), trailer), "or none")?.message ?? "";
+  };
+  const withPiece = (change: object) => ({ ...object, pieces: [{ ...piece, ...change }] });
+  const withWindow = (change: object) => withPiece({ window: { ...piece.window, ...change } });
+
+  test("nothing, when it is right", () => {
+    expect(messageFor(object)).toBe("");
+    expect(messageFor(withPiece({ window: undefined }))).toBe("");
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["no object", messageFor(), /no object/],
+    ["no piece", messageFor({ ...object, pieces: [] }), /pieces of 0 bytes for an object of 10/],
+    ["pieces of another length", messageFor(withPiece({ length: 9 })), /pieces of 9 bytes/],
+    ["too many pieces", messageFor({ ...object, pieces: Array(65).fill(piece) }), /number of pieces is above 64/],
+    ["a piece too long", messageFor(withPiece({ length: LARGEST_PIECE + 1 })), /piece's length is above/],
+    ["an empty frame", messageFor(withPiece({ compressedBytes: 0 })), /empty, or grew/],
+    ["a frame that grew", messageFor(withPiece({ compressedBytes: 2000 })), /empty, or grew/],
+    ["a window too large", messageFor(withWindow({ length: LARGEST_WINDOW + 1 })), /window's length is above/],
+    ["a window too small", messageFor(withWindow({ length: 7 })), /too small/],
+    ["a path that climbs", messageFor(withWindow({ path: latin1("a/../b") })), /plain form/],
+    ["a path that begins at the root", messageFor(withWindow({ path: latin1("/etc/shadow") })), /plain form/],
+    ["no path", messageFor(withWindow({ path: latin1("") })), /plain form/],
+  ])("%s", (_, message, expected) => {
+    expect(message).toMatch(/^the delta's index is damaged at byte \d+: /);
+    expect(message).toMatch(expected);
+  });
+});
+
+describe("anchors", () => {
+  test("find content that moved in a file of any size, whatever its pieces are cut to", () => {
+    const file = noise(20 * MIB, "file");
+    const anchors = new Anchors(file.length);
+    for (let at = 0; at < file.length; at += 300_001) anchors.add(file.subarray(at, at + 300_001));
+    for (const at of [0, 7_654_321, 19 * MIB]) {
+      const start = anchors.bestWindow(file.subarray(at, at + MIB)) ?? Number.NaN;
+      expect(start).toBeLessThanOrEqual(at);
+      expect(start + LARGEST_WINDOW).toBeGreaterThanOrEqual(at + MIB);
+    }
+    expect(anchors.bestWindow(noise(MIB, "elsewhere"))).toBeUndefined();
+  });
+
+  test("are not led astray by zeros", () => {
+    const file = Buffer.concat([noise(4 * MIB, "file"), Buffer.alloc(8 * MIB)]);
+    const anchors = new Anchors(file.length);
+    anchors.add(file);
+    const piece = Buffer.concat([Buffer.alloc(MIB - 50_000), file.subarray(MIB, MIB + 50_000)]);
+    expect(anchors.bestWindow(piece)).toBeLessThanOrEqual(MIB);
+  });
+});
