@@ -109,6 +109,9 @@ describe.each(["gnu", "busybox"] as const)("with %s on the host", (programs) => 
     const shown = host.started.map(({ command }) => copyText(command));
     expect(shown).toEqual(["copy to ./copy", "copy of ./copy"]);
     expect(copyText(["/bin/sh", "-c", "rm -rf /", "hpsctl-cp", "./copy"])).toBe(undefined);
+    const [{ command = [] } = {}] = host.started;
+    expect(copyText(command.map((word) => (word === "" ? "--to-command=rm -rf /" : word)))).toBe(undefined);
+    expect(copyText([...command, "more"])).toBe(undefined);
     const directions = host.started.map(({ copy }) => copy?.direction);
     expect(directions).toEqual([CopyDirection.TO_HOST, CopyDirection.FROM_HOST]);
   });
@@ -280,6 +283,32 @@ test.each([
   expect(await readdir(here)).toEqual(["dest", "kept"]);
   expect(await readdir(join(here, "dest"))).toEqual(["etc"]);
   expect(await readFile(join(here, "dest", "etc", "inner", "precious"), "utf8")).toBe("kept");
+});
+
+test("a folder that is here stays as it is, whatever the host says of it; with -p it becomes as it is there", async () => {
+  const dest = join(here, "dest");
+  await mkdir(join(dest, "etc", "inner"), { recursive: true });
+  const places = [dest, join(dest, "etc"), join(dest, "etc", "inner")];
+  const modes = async () =>
+    await Promise.all(places.map(async (place) => ((await stat(place)).mode & 0o7777).toString(8)));
+  for (const place of places) await chmod(place, 0o2700);
+  await utimes(dest, 1_000_000_000, 1_000_000_000);
+  const sent = archive(
+    { type: "directory", path: "./" },
+    { type: "directory", path: "./inner/" },
+    { type: "directory", path: "./new/" },
+    { type: "directory", path: "./new/" },
+  );
+  expect(await hostile(sent, "-r", "web01:/etc", dest)).toMatchObject({ code: 0 });
+  expect(await modes()).toEqual(["2700", "2700", "2700"]);
+  expect(((await stat(join(dest, "etc", "new"))).mode & 0o777).toString(8)).toBe("755");
+  // What comes without a name of its own comes straight into the folder.
+  expect(await hostile(sent, "-r", "web01:/etc/.", join(dest, "etc"))).toMatchObject({ code: 0 });
+  expect(await hostile(archive({ type: "directory", path: "./" }), "-r", "web01:.", dest)).toMatchObject({ code: 0 });
+  expect(await modes()).toEqual(["2700", "2700", "2700"]);
+  expect((await stat(dest)).mtimeMs).toBe(1_000_000_000_000);
+  expect(await hostile(sent, "-rp", "web01:/etc", dest)).toMatchObject({ code: 0 });
+  expect(await modes()).toEqual(["2700", "777", "777"]);
 });
 
 test("asked for one file, anything else is refused, and set-user bits and owners are not taken", async () => {

@@ -68,7 +68,9 @@ async function* content(
 ): AsyncGenerator<Uint8Array, void> {
   for (let at = 0; at < size; ) {
     const buffer = Buffer.allocUnsafe(Math.min(PIECE, size - at));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at).catch((error: unknown) => {
+      throw unreadable(node.place, error);
+    });
     if (bytesRead === 0) {
       onProblem(`${showName(node.place)} became shorter while it was copied; zeros stand in the place of what went`);
       yield* zeros(size - at);

@@ -28,7 +28,8 @@ export interface ReceiverOptions {
 
 /**
  * Makes files here of an archive that a host sent, which may say anything: names lead nowhere but below the one that was asked for, no
- * link is followed, no folder that is here gives way to a file, all is one's own, nothing runs as another, no devices.
+ * link is followed, no folder that is here gives way to a file or becomes open to others, all is one's own, nothing runs as another,
+ * no devices.
  */
 export class Receiver implements TarHandler {
   readonly #options: ReceiverOptions;
@@ -42,7 +43,8 @@ export class Receiver implements TarHandler {
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
-    this.#unpacker = new Unpacker(options.root, { limits: DEFAULT_LIMITS, devices: "refuse", folders: "keep" });
+    const found = options.exact ? "change" : "leave";
+    this.#unpacker = new Unpacker(options.root, { limits: DEFAULT_LIMITS, devices: "refuse", folders: "keep", found });
   }
 
   entry(entry: TarEntry): void {

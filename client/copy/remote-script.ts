@@ -96,11 +96,19 @@ export function sendCommand(path: string, parent: string, name: string, recursiv
   return ["/bin/sh", "-c", SEND, NAME, path, parent, name, recursive ? "-r" : ""];
 }
 
-/** `copy to /etc/hosts`, for a command that is one of those above, to the letter; undefined for any other. */
-export function copyText([shell, option, script, name, path = ""]: readonly string[]): string | undefined {
+/**
+ * `copy to /etc/hosts`, for a command that is one of those above, to the letter; undefined for any other: an argument that none of
+ * those has may be an option of tar, which runs what it is told.
+ */
+export function copyText([shell, option, script, name, path = "", ...rest]: readonly string[]): string | undefined {
   if (shell !== "/bin/sh" || option !== "-c" || name !== NAME) return undefined;
-  if (script === RECEIVE) return `copy to ${path}`;
+  if (script === RECEIVE) return isReceiving(rest) ? `copy to ${path}` : undefined;
   return script === SEND ? `copy of ${path}` : undefined;
+}
+
+function isReceiving([, , what = "", times = "?", hidden = "", ...more]: readonly string[]): boolean {
+  const isKnown = ["file", "folder", "many"].includes(what) && ["", "-m"].includes(times);
+  return isKnown && more.length === 0 && /^\.hpsctl-cp\.[0-9a-f]{12}$/.test(hidden);
 }
 
 interface Meaning {

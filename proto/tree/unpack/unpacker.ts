@@ -31,6 +31,8 @@ export interface UnpackerOptions {
   readonly devices: "create" | "refuse";
   /** A folder whose name something else wants: it goes with all it holds, which is the default, or stays and that is an error. */
   readonly folders?: "replace" | "keep";
+  /** Owner, mode and times of a folder that was there before: the archive's, which is the default, or as they are. */
+  readonly found?: "change" | "leave";
 }
 
 /** A place in the tree: an open folder, a name in it, and both as one path. */
@@ -140,7 +142,7 @@ export class Unpacker implements TarHandler {
 
   #rootEntry(entry: TarEntry): void {
     if (entry.type !== "directory") throw wrongRoot(entry);
-    this.#keepFolder(ROOT, entry);
+    if (this.#options.found !== "leave") this.#keepFolder(ROOT, entry);
   }
 
   #make(entry: TarEntry, place: Place): void {
@@ -169,6 +171,7 @@ export class Unpacker implements TarHandler {
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
       if (!isFolder(place)) this.#replacing(place, () => makeDirectory(place.at, place.name, 0o700));
+      else if (this.#options.found === "leave" && !this.#folders.has(place.path)) return;
     }
     this.#keepFolder(place.path, entry);
   }
