@@ -116,6 +116,23 @@ describe.each(["gnu", "busybox"] as const)("with %s on the host", (programs) => 
     expect(directions).toEqual([CopyDirection.TO_HOST, CopyDirection.FROM_HOST]);
   });
 
+  test("a folder that is on the host keeps its mode, without -p", async () => {
+    const { cp } = await hostWith(programs);
+    for (const root of [here, there]) await mkdir(join(root, "etc", "inner"), { recursive: true });
+    await mkdir(join(here, "etc", "new"));
+    const modes = async (...names: readonly string[]) =>
+      await Promise.all(names.map(async (name) => ((await stat(join(there, name))).mode & 0o7777).toString(8)));
+    for (const name of ["etc", "etc/inner", "etc/new"]) await chmod(join(here, name), 0o700);
+    await writeFile(join(here, "etc", "inner", "file"), "x", { mode: 0o640 });
+    await chmod(there, 0o751);
+    expect(await cp("-r", join(here, "etc"), "web01:")).toMatchObject({ code: 0 });
+    expect(await cp("-r", `${join(here, "etc")}/.`, `web01:${there}`)).toMatchObject({ code: 0 });
+    expect(await modes("", "etc", "etc/inner", "etc/new", "new")).toEqual(["751", "755", "755", "700", "700"]);
+    expect(await modes("etc/inner/file", "inner/file")).toEqual(["640", "640"]);
+    expect(await cp("-rp", join(here, "etc"), "web01:")).toMatchObject({ code: 0 });
+    expect(await modes("etc", "etc/inner")).toEqual(["700", "700"]);
+  });
+
   test("one file: to a new name, into a folder, over another; without -p it is new", async () => {
     const { cp } = await hostWith(programs);
     await writeFile(join(here, "a file"), "one");

@@ -21,6 +21,8 @@ const CHECK_TAR = `command -v tar >/dev/null || exit ${NO_TAR}`;
  * Arguments: destination, its parent, name of the one file, what comes (`file`, `folder`, `many`), tar's options, a name that
  * nothing has, for the folder in which the one file is made. Answers one line
  * when it is ready: `file`, `into` (an existing folder) or `as` (one of that name was made). A single file appears whole or not at all.
+ * Without -p (`-m` is there) folders that are there keep their modes, which each tar has its own way for: a copy into / is not to
+ * close it.
  */
 const RECEIVE = `
 ${CHECK_TAR}
@@ -52,9 +54,16 @@ if [ ! -d "$1" ]; then
   answer=as
 fi
 cd "$1" || exit 1
+keep=
+if [ "$5" = -m ]; then
+  case $(tar --version 2>/dev/null) in
+    *GNU*) keep=--no-overwrite-dir ;;
+    *) keep=--no-same-permissions ;;
+  esac
+fi
 echo "$answer"
 umask 0
-exec tar -x -o $5 -f -
+exec tar -x -o $keep $5 -f -
 `;
 
 /** Arguments: path, its parent, its last name, `-r` or nothing. The archive holds the one file, or the folder as `.`. */
