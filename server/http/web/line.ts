@@ -50,6 +50,11 @@ export class Line {
     });
   }
 
+  /** Something was typed of which hpsd has not said that it took it: where it is when this line is lost, nobody can tell. */
+  get owes(): boolean {
+    return this.#waiting.length > 0 || this.#taken < this.#sent;
+  }
+
   type(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; from += PIECE) this.#waiting.push(bytes.subarray(from, from + PIECE));
     this.#flush();

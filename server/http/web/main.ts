@@ -23,10 +23,12 @@ keepStylesStrict();
 
 const LOST: End = {
   title: "The connection is lost",
-  text: "The browser lost its connection to hpsd.",
-  hint: "The session may still be there for some minutes.",
+  text: "The browser lost its connection to hpsd: hpsd was restarted, or the network broke.",
+  hint: "The session goes on for some minutes.",
   again: "Reconnect",
 };
+
+const OWED = "What you typed last may not have reached the program: look before you type it again.";
 
 const NEVER: End = {
   title: "Not connected",
@@ -82,6 +84,7 @@ function listen(): void {
 
 async function connect(ask: TicketAsk): Promise<void> {
   const button = byId("go", HTMLButtonElement);
+  if (button.disabled) return; // a second click
   button.disabled = true;
   showProblem("", "");
   try {
@@ -96,8 +99,9 @@ async function connect(ask: TicketAsk): Promise<void> {
     });
   } catch (error) {
     const { message, hint } = error instanceof Refusal ? error : new Refusal("this page failed", String(error));
+    const again = error instanceof Refusal && error.mayPass ? "Reconnect" : "";
     if (session === undefined) showProblem(message, hint);
-    else showEnd("ended", { title: "Not connected", text: message, hint, again: "" });
+    else showEnd(again === "" ? "ended" : "lost", { title: "Not connected", text: sentence(message), hint, again });
   } finally {
     button.disabled = false;
   }
@@ -128,12 +132,14 @@ function endOf(message: ServerMessage): typeof end {
     const { code, message: text, hint } = message;
     // Only then hpsd itself went away, and the session may be held.
     const again = code === "unavailable" && session !== undefined && link === undefined ? "Reconnect" : "";
+    if (again !== "") return { state: "lost", end: { ...LOST, text: sentence(text) } };
     const title = session === undefined ? "Not opened" : "The session is closed";
     return { state: "ended", end: { title, text: sentence(text), hint, again } };
   }
   if (message.type === "detached") {
-    const text = message.text === "" ? "It goes on without this page, for some minutes." : sentence(message.text);
     const again = link === undefined ? "Come back" : "";
+    if (message.comeBack) return { state: "lost", end: { ...lostEnd(), text: sentence(message.text) } };
+    const text = message.text === "" ? "It goes on without this page, for some minutes." : sentence(message.text);
     return { state: "lost", end: { title: "You left the session", text, hint: "", again } };
   }
   if (message.type !== "exit") return undefined;
@@ -152,9 +158,14 @@ function sentenceOf({ code, signal, reason }: Extract<ServerMessage, { type: "ex
 }
 
 function closed(): void {
+  const owes = line?.owes === true && session !== undefined;
   line = undefined;
   const last = end ?? { state: "lost" as const, end: lostEnd() };
-  showEnd(last.state, last.end);
+  // Of a session that is over nothing waits for it.
+  showEnd(
+    last.state,
+    owes && last.end.again !== "" ? { ...last.end, hint: `${last.end.hint} ${OWED}`.trim() } : last.end,
+  );
 }
 
 function lostEnd(): End {
