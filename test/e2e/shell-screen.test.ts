@@ -10,14 +10,11 @@ import { armHost } from "../faults/load-agents.ts";
 import { startAgent } from "../faults/real-agent.ts";
 import { startHpsd } from "../faults/real-hpsd.ts";
 import { run } from "../lab/run.ts";
-import { type Size, TmuxScreen } from "./tmux.ts";
+import { alike, type Size, SOON, settled, TmuxScreen } from "./tmux.ts";
 
 const HPSCTL = [process.execPath, fileURLToPath(new URL("../../client/main.ts", import.meta.url))];
 const SMALL: Size = { columns: 80, rows: 24 };
 const LARGE: Size = { columns: 101, rows: 33 };
-
-/** The machine may have other work. */
-const SOON = { timeout: 60_000 };
 
 let hpsd: Awaited<ReturnType<typeof startHpsd>>;
 let files = "";
@@ -52,38 +49,6 @@ async function direct(): Promise<TmuxScreen> {
   const screen = await TmuxScreen.start(["/bin/bash", "-l"], SMALL, env);
   onTestFinished(async () => await screen[Symbol.asyncDispose]());
   return screen;
-}
-
-/** Does the same to both, after which both show the same, with `sees` in it. */
-async function alike(
-  [one, other]: readonly [TmuxScreen, TmuxScreen],
-  sees: RegExp,
-  act: (screen: TmuxScreen) => Promise<void>,
-): Promise<void> {
-  await Promise.all([act(one), act(other)]);
-  const until = performance.now() + SOON.timeout;
-  for (let before = ""; ; ) {
-    const [through, direct, text] = [await one.shown(), await other.shown(), await other.text()];
-    const now = `${through}\n${direct}`;
-    // Twice the same: nothing is on its way.
-    if (now === before && through === direct && sees.test(text)) return;
-    if (performance.now() > until) {
-      expect(text).toMatch(sees);
-      expect(through).toBe(direct);
-    }
-    before = now;
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-}
-
-/** What is shown when it changes no more. */
-async function settled(screen: TmuxScreen): Promise<string> {
-  for (let before = ""; ; ) {
-    const now = await screen.shown();
-    if (now === before) return now;
-    before = now;
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
 }
 
 async function pair(): Promise<readonly [TmuxScreen, TmuxScreen]> {

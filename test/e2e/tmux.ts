@@ -2,12 +2,18 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { expect } from "vitest";
 import { must, run } from "../lab/run.ts";
 
 export interface Size {
   readonly columns: number;
   readonly rows: number;
 }
+
+/** The machine may have other work. */
+export const SOON = { timeout: 60_000 };
+/** Between two looks. */
+const LOOK_MS = 150;
 
 /** One program on a terminal of its own; `exit=CODE` stands below it when it has ended. */
 export class TmuxScreen implements AsyncDisposable {
@@ -84,5 +90,37 @@ export class TmuxScreen implements AsyncDisposable {
     return await must(["tmux", "-S", path.join(this.#folder, "socket"), ...words], {
       env: { TMUX: "", LC_ALL: "C.UTF-8" },
     });
+  }
+}
+
+/** Does the same to both, after which both show the same, with `sees` in it. */
+export async function alike(
+  [one, other]: readonly [TmuxScreen, TmuxScreen],
+  sees: RegExp,
+  act: (screen: TmuxScreen) => Promise<void>,
+): Promise<void> {
+  await Promise.all([act(one), act(other)]);
+  const until = performance.now() + SOON.timeout;
+  for (let before = ""; ; ) {
+    const [through, direct, text] = [await one.shown(), await other.shown(), await other.text()];
+    const now = `${through}\n${direct}`;
+    // Twice the same: nothing is on its way.
+    if (now === before && through === direct && sees.test(text)) return;
+    if (performance.now() > until) {
+      expect(text).toMatch(sees);
+      expect(through).toBe(direct);
+    }
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** What is shown when it changes no more. */
+export async function settled(screen: TmuxScreen): Promise<string> {
+  for (let before = ""; ; ) {
+    const now = await screen.shown();
+    if (now === before) return now;
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

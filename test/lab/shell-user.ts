@@ -81,11 +81,24 @@ export async function sessionOf(lab: HpsdRack, session: string): Promise<Session
 
 /** Waits until the session is over and nothing of it is left: no process, no open recording, no place taken. */
 export async function nothingLeft(lab: HpsdRack, { shell, session }: ShellUser): Promise<Session> {
-  await expect.poll(async () => (await sessionOf(lab, session)).state, { timeout: 30_000 }).toBe(SessionState.ENDED);
+  const ended = await nothingLeftAtHpsd(lab, session);
   await expect.poll(() => processesOf(shell), { timeout: 30_000 }).toEqual([]);
+  return ended;
+}
+
+/** The same of a session on a machine whose processes are not here. */
+export async function nothingLeftAtHpsd(lab: HpsdRack, session: string): Promise<Session> {
+  await expect.poll(async () => (await sessionOf(lab, session)).state, { timeout: 30_000 }).toBe(SessionState.ENDED);
   expect(recordingsOpenIn(lab.hpsd().pid)).toEqual([]);
   expect((await lab.hps.shells.listSessions({ openOnly: true })).sessions).toEqual([]);
   return await sessionOf(lab, session);
+}
+
+/** Its recording is closed, and what was written. */
+export async function recordingHolds(lab: HpsdRack, session: string): Promise<void> {
+  const { code, stdout, stderr } = await lab.hpsctl("session", "verify", session);
+  expect(stdout, stderr).toMatch(/^RECORDING: +as it was$/m);
+  expect(code).toBe(0);
 }
 
 /** Files of the folder `sessions` that hpsd holds open. */
