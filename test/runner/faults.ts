@@ -158,6 +158,21 @@ export const FAULTS = {
     done: "the cable of somebody who is in a shell is pulled and put back 60 s later",
     holds: "the person is told that hpsd does not answer, and is back in the session by itself",
   },
+  "shell-reset": {
+    done: "a machine is reset, as by its button, while somebody has a shell in its installer",
+    holds:
+      "the person is told that the host is out of reach, and then that it was restarted; nothing of the session is left and its recording is whole; a new shell opens",
+  },
+  "shell-restart": {
+    done: "an installation comes to its end while somebody has a shell; SIGTSTP and SIGCONT to its agent follow each other three times",
+    holds:
+      "the restart waits, the terminal says so and until when; each signal holds it or lets it go, here and at hpsd; it restarts when the shell is left",
+  },
+  "shell-direct": {
+    done: "hpsd is killed, and an installed host is entered directly; it is switched off and on, and entered again; then hpsd is started",
+    holds:
+      "nobody comes in before a minute is over; both sessions are delivered as kept by the agent and verify; nobody listens on the port any more",
+  },
 } as const satisfies Record<string, Fault>;
 
 interface Fault {
