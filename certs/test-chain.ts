@@ -33,6 +33,27 @@ export interface TestPeer {
   readonly privateKey: KeyObject;
 }
 
+/** A chain with a server and an operator under it. */
+export interface TestParty {
+  readonly chain: TestChain;
+  readonly server: TestPeer;
+  readonly operator: TestPeer;
+}
+
+let party: Promise<TestParty> | undefined;
+
+/** The same for all tests of this process: making one takes longer than most of what is tried with it. */
+export function sharedParty(): Promise<TestParty> {
+  party ??= makeParty();
+  return party;
+}
+
+async function makeParty(): Promise<TestParty> {
+  const chain = await makeChain();
+  const [server, operator] = await Promise.all([makePeer(chain, PEERS.server), makePeer(chain, PEERS.operator)]);
+  return { chain, server, operator };
+}
+
 /** A certificate of `identity` for one day, with a new key; a server's is for localhost and both loopback addresses. */
 export async function makePeer(
   chain: TestChain,

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { VERSION } from "../proto/values/program-version.ts";
 import { hpsctl } from "./testing/hpsctl.ts";
+import { HPSCTL } from "./testing/on-pty.ts";
 
 const NOWHERE = { environment: { HPSCONFIG: "/nonexistent/hps.yaml" } };
 
@@ -67,7 +68,7 @@ test("without a context the error says how to get one", async () => {
 test("a full disk and a reader that went away are told apart", async () => {
   const program = (words: string) =>
     spawnSync("/bin/sh", ["-c", `exec "$NODE" "$MAIN" ${words}`], {
-      env: { NODE: process.execPath, MAIN: new URL("main.ts", import.meta.url).pathname, HOME: "/nonexistent" },
+      env: { ...HPSCTL, HOME: "/nonexistent" },
       encoding: "utf8",
       timeout: 20_000,
     });

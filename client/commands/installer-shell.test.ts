@@ -10,7 +10,7 @@ import { run } from "../run.ts";
 import { cutableWire } from "../testing/cutable-wire.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
-import { MAIN, onPty } from "../testing/on-pty.ts";
+import { HPSCTL, onPty } from "../testing/on-pty.ts";
 import { testHost } from "../testing/test-server.ts";
 
 const start = useServers();
@@ -241,7 +241,7 @@ test("a reader that goes away is a SIGPIPE for the command", async () => {
     }
   };
   const server = await start({ shells: { openSession } });
-  const environment = { ...server.environment, NODE: process.execPath, MAIN, PATH: process.env.PATH ?? "" };
+  const environment = { ...server.environment, ...HPSCTL, PATH: process.env.PATH ?? "" };
   const script = '{ "$NODE" "$MAIN" shell web01 -n -- yes; echo "exit=$?" >&2; } | head -n 1';
   const done = promisify(execFile)("/bin/sh", ["-c", script], { env: environment });
   expect(await done).toMatchObject({ stdout: "y\n", stderr: "exit=141\n" });

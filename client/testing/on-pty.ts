@@ -1,14 +1,22 @@
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
 import { spawn } from "node-pty";
 import { expect } from "vitest";
 import type { TestServer } from "./test-server.ts";
 
-/** hpsctl itself, for Node. */
-export const MAIN = new URL("../main.ts", import.meta.url).pathname;
+const cache = getCompileCacheDir();
+
+/** What a shell needs to start hpsctl itself, `"$NODE" "$MAIN"`: with what Node made of its sources before. */
+export const HPSCTL = {
+  NODE: process.execPath,
+  MAIN: new URL("../main.ts", import.meta.url).pathname,
+  ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }),
+};
 
 /** Runs hpsctl under a real terminal, between two looks at the terminal's settings. */
 export function onPty(server: Pick<TestServer, "environment">, words: string) {
   const script = `stty -g; "$NODE" "$MAIN" ${words}; echo "exit=$?"; stty -g; echo "the end"`;
-  const environment = { ...server.environment, NODE: process.execPath, MAIN, PATH: "/usr/bin:/bin" };
+  const environment = { ...server.environment, ...HPSCTL, PATH: "/usr/bin:/bin" };
   const pty = spawn("/bin/sh", ["-c", script], { cols: 91, rows: 33, name: "xterm", env: environment });
   let seen = "";
   pty.onData((data) => {

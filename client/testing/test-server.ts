@@ -6,7 +6,7 @@ import { create, type DescService, type MessageInitShape } from "@bufbuild/proto
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { writeCertificatesFile, writePrivateKeyFile } from "../../certs/files.ts";
 import { privateKeyPem } from "../../certs/key.ts";
-import { makeChain, makePeer, PEERS, type TestChain, type TestPeer } from "../../certs/test-chain.ts";
+import { sharedParty, type TestChain, type TestPeer } from "../../certs/test-chain.ts";
 import { AuditService } from "../../proto/gen/hps/v1/audit_pb.ts";
 import { ClusterService } from "../../proto/gen/hps/v1/cluster_pb.ts";
 import { GrantService } from "../../proto/gen/hps/v1/grant_pb.ts";
@@ -52,8 +52,7 @@ export async function startTestServer(
   handlers: TestHandlers = {},
   serverVersion: string = VERSION,
 ): Promise<TestServer> {
-  const chain = await makeChain();
-  const [server, operator] = await Promise.all([makePeer(chain, PEERS.server), makePeer(chain, PEERS.operator)]);
+  const { chain, server, operator } = await sharedParty();
   const versions: string[] = [];
   const rpc = new RpcServer<string>({
     authorize: async ({ metadata, peer }) => {

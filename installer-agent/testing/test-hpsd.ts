@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ID, makeChain, type TestChain } from "../../certs/test-chain.ts";
+import { ID, sharedParty, type TestChain } from "../../certs/test-chain.ts";
 import { readAgentConfig } from "../../proto/config/agent-config.ts";
 import type { Claim } from "../../proto/config/claim.ts";
 import { newClaimToken } from "../../proto/values/claim-token.ts";
@@ -29,7 +29,7 @@ export interface TestHpsd {
 }
 
 export async function startTestHpsd(): Promise<TestHpsd> {
-  const chain = await makeChain();
+  const { chain } = await sharedParty();
   const est = new EstDoor(chain);
   const attach = new AttachDoor(chain);
   const [https, grpc] = await Promise.all([est.listen(), attach.listen()]);

@@ -31,6 +31,27 @@ function keyPair(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
 }
 
+/** A root, a server and a client. */
+export interface Party {
+  readonly root: Authority;
+  readonly server: Leaf;
+  readonly client: Leaf;
+}
+
+let party: Promise<Party> | undefined;
+
+/** The same for all tests of this process: making one takes longer than most of what is tried with it. */
+export function sharedParty(): Promise<Party> {
+  party ??= makeParty();
+  return party;
+}
+
+async function makeParty(): Promise<Party> {
+  const root = await makeAuthority("root");
+  const [server, client] = await Promise.all([makeLeaf(root, { name: "server" }), makeLeaf(root, { name: "client" })]);
+  return { root, server, client };
+}
+
 /** A root, or an intermediate below `issuer`. */
 export async function makeAuthority(name: string, issuer?: Authority): Promise<Authority> {
   const keys = await keyPair();

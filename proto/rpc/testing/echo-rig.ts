@@ -7,7 +7,7 @@ import { type Channel, type ChannelOptions, openChannel } from "../channel.ts";
 import type { Handlers, IncomingCall } from "../handlers.ts";
 import { type Client, client } from "../rpc-client.ts";
 import { type CallObservation, RpcServer, type RpcServerOptions } from "../rpc-server.ts";
-import { type Authority, type Leaf, makeAuthority, makeLeaf } from "./certificates.ts";
+import { type Authority, type Leaf, sharedParty } from "./certificates.ts";
 
 export type EchoHandlers = Handlers<typeof EchoService, string>;
 
@@ -60,11 +60,7 @@ export async function startRig(
   handlers: Partial<EchoHandlers> = {},
   options: Partial<RpcServerOptions<string>> = {},
 ): Promise<Rig> {
-  const root = await makeAuthority("root");
-  const [serverLeaf, clientLeaf] = await Promise.all([
-    makeLeaf(root, { name: "server" }),
-    makeLeaf(root, { name: "client" }),
-  ]);
+  const { root, server: serverLeaf, client: clientLeaf } = await sharedParty();
   const incidents: Incident[] = [];
   const observations: CallObservation[] = [];
   const server = new RpcServer<string>({

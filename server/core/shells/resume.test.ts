@@ -1,20 +1,11 @@
 import { createHash } from "node:crypto";
-import { stat, truncate } from "node:fs/promises";
-import path from "node:path";
 import { create } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ResumeShellSchema, WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
-import type { AgentLink } from "./agent-links.ts";
+import { WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import type { AttachedRun } from "./open-sessions.ts";
 import type { OperatorOutput, Participant } from "./participant.ts";
-import { Shells, type ShellsDeps } from "./shells.ts";
-import { commandStart, exit, openShellsRig, output, type ShellsRig } from "./testing.ts";
-
-function asked(session: string, first: number, next: number, input = 0) {
-  const offsets = { firstOffset: BigInt(first), nextOffset: BigInt(next), inputOffset: BigInt(input) };
-  return create(ResumeShellSchema, { session, ...offsets });
-}
+import { asked, next, restart } from "./testing/resumed.ts";
+import { commandStart, exit, openShellsRig, output } from "./testing.ts";
 
 function reader(participant: Participant) {
   const messages: OperatorOutput[] = [];
@@ -25,19 +16,6 @@ function reader(participant: Participant) {
   const pieces = () => messages.flatMap(({ value }) => (value instanceof Uint8Array ? [value] : []));
   const notices = () => messages.flatMap((message) => (message.case === "notice" ? [message.value.text] : []));
   return { messages, notices, text: () => Buffer.concat(pieces()).toString() };
-}
-
-/** The next message to the agent. */
-async function next(link: AgentLink) {
-  const { value } = await link.toAgent[Symbol.asyncIterator]().next();
-  return value;
-}
-
-/** Another hpsd on the same store and recordings. */
-async function restart(rig: ShellsRig, changes: Partial<ShellsDeps> = {}): Promise<Shells> {
-  const shells = new Shells({ ...rig.deps, ...changes });
-  await shells.recover();
-  return shells;
 }
 
 test("a terminal whose link is lost goes on where it was: no byte twice, none left out, what was typed arrives", async () => {
@@ -218,108 +196,4 @@ test("what was lost once is lost once, for the hpsd after this one too: it takes
     expect((await rig.file(session, "raw")).toString()).toBe(raw);
     if (recorded === 20) await link.receive(output("z"));
   }
-});
-
-/** A piece that is recorded, or a power cut of hpsd that leaves so much of its files. */
-const POWER = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ bytes: fc.integer({ min: 1, max: 2000 }) }) },
-  { weight: 2, arbitrary: fc.record({ raw: fc.double({ min: 0, max: 1 }), cast: fc.double({ min: 0, max: 1 }) }) },
-);
-
-test("however often hpsd loses its power: no byte is recorded twice, and what the agent still has is asked for", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(POWER, { minLength: 2, maxLength: 30 }), async (happenings) => {
-      await using rig = await openShellsRig();
-      const { session, agent } = await rig.open();
-      const { id } = session.row;
-      const at = (extension: string) => path.join(rig.folder, `${id}.${extension}`);
-      let link = agent;
-      // Where what is recorded lies in what the program wrote; how much of the cast a power cut cannot take.
-      let places: number[] = [];
-      let [first, sent, durable] = [0, 0, (await stat(at("cast"))).size];
-      for (const happening of happenings) {
-        if ("bytes" in happening) {
-          const { bytes } = happening;
-          const piece = Array.from({ length: bytes }, (_, index) => sent + index);
-          await link.receive(output(Buffer.from(piece.map((place) => 33 + (place % 90)))));
-          places.push(...piece);
-          sent += bytes;
-          continue;
-        }
-        places = places.slice(0, Math.round(places.length * happening.raw));
-        await truncate(at("raw"), places.length);
-        const { size } = await stat(at("cast"));
-        await truncate(at("cast"), Math.max(durable, Math.round(size * happening.cast)));
-        // The agent has forgotten what was recorded, but for the end of it.
-        first = Math.max(first, sent - 500);
-        link = await (await restart(rig)).resume(asked(id, first, sent));
-        const from = Math.max(first, (places.at(-1) ?? -1) + 1);
-        expect(await next(link)).toEqual({ case: "recorded", value: BigInt(from) });
-        if (first === from) durable = (await stat(at("cast"))).size;
-        sent = from;
-      }
-      const raw = await rig.file(session, "raw");
-      expect(raw.equals(Buffer.from(places.map((place) => 33 + (place % 90))))).toBe(true);
-    }),
-    { numRuns: 12 },
-  );
-});
-
-/** One thing that happens: bytes the program writes, a piece that is sent, a link that is lost with what is on its way. */
-const HAPPENING = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({ kind: fc.constant("writes" as const), bytes: fc.integer({ min: 1, max: 3000 }) }),
-  },
-  {
-    weight: 8,
-    arbitrary: fc.record({ kind: fc.constant("sends" as const), bytes: fc.integer({ min: 1, max: 2000 }) }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("loses" as const), bytes: fc.integer({ min: 0, max: 1 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("restarts" as const), bytes: fc.constant(0) }) },
-);
-
-test("whatever is lost on the way and whenever hpsd dies: what the program wrote is recorded, each byte once", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(HAPPENING, { minLength: 1, maxLength: 60 }), async (happenings) => {
-      await using rig = await openShellsRig();
-      const { session, agent } = await rig.open();
-      const { id } = session.row;
-      const program = { written: Buffer.alloc(0), sent: 0 };
-      let [shells, link] = [rig.shells, agent];
-      const send = async (bytes: number) => {
-        const piece = program.written.subarray(program.sent, program.sent + bytes);
-        program.sent += piece.length;
-        // Not awaited: it may be on its way when the link is lost.
-        if (piece.length > 0) void link.receive(output(piece));
-      };
-      const goOn = async () => {
-        // What was recorded may be forgotten; here the agent has kept all.
-        link = await shells.resume(asked(id, 0, program.written.length));
-        const told = await next(link);
-        if (told?.case !== "recorded") throw new Error("hpsd does not say from where");
-        program.sent = Number(told.value);
-      };
-      for (const { kind, bytes } of happenings) {
-        if (kind === "writes") {
-          const more = Buffer.from(Array.from({ length: bytes }, (_, at) => (program.written.length + at) % 251));
-          program.written = Buffer.concat([program.written, more]);
-        } else if (kind === "sends") await send(bytes);
-        else if (kind === "loses") {
-          // Or a stream that nobody knows to be lost.
-          if (bytes === 0) link.lost("");
-          await goOn();
-        } else {
-          await shells.stop(50);
-          shells = await restart(rig);
-          await goOn();
-        }
-      }
-      await send(program.written.length);
-      await link.receive(exit(0));
-      expect((await rig.file(session, "raw")).equals(program.written)).toBe(true);
-      expect(await shells.get(id)).toMatchObject({ exitCode: 0, endReason: "" });
-    }),
-    { numRuns: 25 },
-  );
 });

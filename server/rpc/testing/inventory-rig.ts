@@ -9,7 +9,7 @@ import { type Channel, openChannel } from "../../../proto/rpc/channel.ts";
 import { type IncomingCall, pathOf } from "../../../proto/rpc/handlers.ts";
 import { client } from "../../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../../proto/rpc/rpc-server.ts";
-import { makeAuthority, makeLeaf } from "../../../proto/rpc/testing/certificates.ts";
+import { sharedParty } from "../../../proto/rpc/testing/certificates.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseVersion } from "../../../proto/values/version.ts";
 import { AuditVerifier } from "../../core/audit/audit-verifier.ts";
@@ -49,10 +49,9 @@ export async function startInventoryRig(): Promise<InventoryRig> {
     onError: ({ error }) => inventory.incidents.push(error),
   });
   addServices(server, inventory);
-  const authority = await makeAuthority("root");
-  const [own, peer] = await Promise.all([makeLeaf(authority, { name: "s" }), makeLeaf(authority, { name: "c" })]);
+  const { root, server: own, client: peer } = await sharedParty();
   const port = await server.listen({ host: "127.0.0.1", port: 0, certificate: { key: own.key, chain: own.cert } });
-  const tls = { ca: authority.pem, key: peer.key, cert: peer.cert };
+  const tls = { ca: root.pem, key: peer.key, cert: peer.cert };
   const channel = openChannel({ address: `localhost:${port}`, version: "0.1.0", tls });
   const operator = (name: string, roles: Readonly<Record<string, Role>>) => {
     callers.set(name, roles);

@@ -5,7 +5,7 @@ import { openChannel } from "../../../proto/rpc/channel.ts";
 import { type IncomingCall, pathOf } from "../../../proto/rpc/handlers.ts";
 import { client } from "../../../proto/rpc/rpc-client.ts";
 import { RpcServer } from "../../../proto/rpc/rpc-server.ts";
-import { makeAuthority, makeLeaf } from "../../../proto/rpc/testing/certificates.ts";
+import { sharedParty } from "../../../proto/rpc/testing/certificates.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { hostConfiguration } from "../../core/hosts/host-configuration.ts";
 import { Access } from "../../core/identity/access.ts";
@@ -17,8 +17,19 @@ import {
   openOperations,
   peerOf,
 } from "../../core/operations/testing.ts";
+import { addTestHost } from "../../core/testing/open-test-store.ts";
 import { type AgentServiceDeps, agentService } from "../agent-service.ts";
 import { installationService } from "../installation-service.ts";
+
+type OperationsRig = Awaited<ReturnType<typeof startOperationsRig>>;
+
+/** Armed and enrolled, on a host of its own. */
+export async function enrolled({ core }: OperationsRig, image = "") {
+  const hostId = await addTestHost(core.store, core.clusterId);
+  const { id } = await core.installations.arm(ALICE, hostId, { image, wipeDiskSerials: ["S1"] });
+  await core.store.write(async (tx) => void (await core.installations.apply(tx, id, "enrol", { actor: "test" })));
+  return { installationId: id, hostId };
+}
 
 export async function startOperationsRig(options: OperationsOptions = {}) {
   const core = await openOperations(options);
@@ -39,10 +50,9 @@ export async function startOperationsRig(options: OperationsOptions = {}) {
     installationService({ access, installations: core.installations, approve, issueClaim }),
   );
   server.add(AgentService, agentService({ access, agents: core.agents, ...othersOf(core) }));
-  const authority = await makeAuthority("root");
-  const [own, peer] = await Promise.all([makeLeaf(authority, { name: "s" }), makeLeaf(authority, { name: "c" })]);
+  const { root, server: own, client: peer } = await sharedParty();
   const port = await server.listen({ host: "127.0.0.1", port: 0, certificate: { key: own.key, chain: own.cert } });
-  const tls = { ca: authority.pem, key: peer.key, cert: peer.cert };
+  const tls = { ca: root.pem, key: peer.key, cert: peer.cert };
   const open = () => openChannel({ address: `localhost:${port}`, version: "0.1.0", tls });
   const channels = [open()];
   return {
