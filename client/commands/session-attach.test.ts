@@ -22,7 +22,7 @@ type Response = NonNullable<MessageInitShape<typeof OpenSessionResponseSchema>["
 type Request = OpenSessionRequest | AttachSessionRequest;
 
 /** Sessions of which a test plays hpsd's part: what it is sent, and what it says. */
-function playedSession(command: readonly string[] = []) {
+function playedSession(command: readonly string[] = [], holdSeconds = 420) {
   const heard: Request["message"][] = [];
   let say: BoundedQueue<Response> | undefined;
   const serve = async function* (requests: AsyncIterable<Request>) {
@@ -34,7 +34,8 @@ function playedSession(command: readonly string[] = []) {
     const { message } = first.value;
     heard.push(message);
     const role = message.case === "attach" && !message.value.write ? ParticipantRole.WATCHER : ParticipantRole.OWNER;
-    const value = { id: "s1", command: [...command], participants: [{ id: "me", role }] };
+    const hold = { seconds: BigInt(holdSeconds) };
+    const value = { id: "s1", command: [...command], participants: [{ id: "me", role }], hold };
     yield { message: { case: "session" as const, value }, participant: "me" };
     const reading = (async () => {
       for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
@@ -96,7 +97,7 @@ test("a lost connection is said, and the session is come back to by itself; keys
   await session.show("one\r\n");
   await until("one\r\n");
   wire.cut();
-  await until("tries to come back");
+  await until("tries to come back for 7m, ~. leaves");
   pty.write("rm -rf /\r");
   await wire.mend();
   await until("hpsctl: back in the session");
@@ -108,6 +109,18 @@ test("a lost connection is said, and the session is come back to by itself; keys
   await session.say({ case: "exit", value: { code: 0, reason: "" } });
   await until("exit=0");
   expect(seen()).toContain("hpsctl: hpsd restarts; tries to come back");
+});
+
+test("who cannot come back within the time that hpsd keeps the session is told so, and does not try on", async () => {
+  const session = playedSession([], 1);
+  const server = await start({ shells: session.shells });
+  using wire = await cutableWire(server.port);
+  const { until, seen } = onPty(server, `shell web01 --server localhost:${wire.port}`);
+  await expect.poll(() => session.heard.length, { timeout: 10_000 }).toBe(1);
+  wire.cut();
+  await until("tries to come back for 1s");
+  await until("exit=255");
+  expect(seen()).toContain("there is no way back to the session");
 });
 
 test("a session that ended meanwhile is told with its reason, a revoked certificate at once", async () => {

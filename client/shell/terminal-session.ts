@@ -11,7 +11,7 @@ import { exitText, type SessionExit } from "./exit-text.ts";
 import { InputPump } from "./input-pump.ts";
 import { Keyboard, type KeyboardOptions } from "./keyboard.ts";
 import { Screen } from "./screen.ts";
-import { HOLD_MS, mayPass, wayBack } from "./way-back.ts";
+import { mayPass, wayBack } from "./way-back.ts";
 import { Writers } from "./writers.ts";
 
 export interface TerminalWish extends KeyboardOptions {
@@ -41,6 +41,8 @@ class TerminalSession implements Disposable {
   readonly #input: InputPump;
   readonly #id: string;
   #connection: Connection | undefined;
+  /** How long the session goes on without anybody, as hpsd said last. */
+  #holdMs = 0;
   #repaint: NodeJS.Timeout | undefined;
   #told: WindowSize;
 
@@ -82,6 +84,8 @@ class TerminalSession implements Disposable {
   /** Gives the exit code, or why the connection broke and there may be a way back. */
   async #carry(connection: Connection): Promise<number | HpsError> {
     this.#connection = connection;
+    const { hold } = connection.session;
+    this.#holdMs = hold === undefined ? 0 : durationMs(hold);
     this.#keyboard.to(connection);
     // The window may have got another size since the session was asked for.
     this.#onResize();
@@ -111,10 +115,11 @@ class TerminalSession implements Disposable {
   async #comeBack(lost: HpsError): Promise<Connection | number> {
     const { ended, terminal } = this.#wish;
     if (this.#keyboard.parting !== undefined) return await this.#left();
-    await this.#say(`${lost.message}; tries to come back for ${formatDuration(HOLD_MS)}, ~. leaves`);
+    const time = formatDuration(this.#holdMs);
+    if (this.#holdMs > 0) await this.#say(`${lost.message}; tries to come back for ${time}, ~. leaves`);
     const signal = AbortSignal.any([terminal.signal, this.#keyboard.gone]);
     try {
-      return await wayBack(() => this.#attach(), { limitMs: HOLD_MS, signal });
+      return await wayBack(() => this.#attach(), { limitMs: this.#holdMs, signal });
     } catch (error) {
       if (terminal.signal.aborted || !(error instanceof HpsError)) throw error;
       if (this.#keyboard.gone.aborted) return await this.#left();
@@ -139,7 +144,7 @@ class TerminalSession implements Disposable {
 
   async #detached({ reason, hold, comeBack }: DetachedSession): Promise<number | HpsError> {
     if (comeBack) return new HpsError("unavailable", reason);
-    const time = hold === undefined ? HOLD_MS : durationMs(hold);
+    const time = hold === undefined ? this.#holdMs : durationMs(hold);
     const come = `Come back: hpsctl session attach ${this.#id}`;
     if (reason !== "") await this.#screen.sayLast(`detached: ${reason}`);
     else await this.#screen.sayLast(`detached; the session goes on, ${formatDuration(time)} without anybody. ${come}`);

@@ -2,8 +2,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long hpsd lets a terminal live without anybody, unless it says otherwise. */
-export const HOLD_MS = 600_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3000;
 

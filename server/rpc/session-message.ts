@@ -40,6 +40,7 @@ export function sessionMessage(row: SessionRow, live: LiveSession | undefined): 
     address: row.address,
     approver: row.approver,
     limits: limitsMessage(row),
+    ...(live?.holdMs !== undefined && { hold: durationFromMs(live.holdMs) }),
     recorded: live?.recorder.complete ?? row.recorded,
     recordsInput: live?.recorder.recordsInput ?? false,
     keptByAgent: row.keptByAgent ?? false,

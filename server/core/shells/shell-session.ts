@@ -95,6 +95,11 @@ export class ShellSession implements PeoplesSession, LinkedSession {
     return this.participants.length === 0 ? "detached" : "open";
   }
 
+  /** How long it goes on without anybody; undefined of a command, which does not. */
+  get holdMs(): number | undefined {
+    return this.isTerminal ? this.#options.holdMs : undefined;
+  }
+
   /** Of a terminal, where it is known. */
   get window(): WindowSize | undefined {
     return this.#options.screen?.size;

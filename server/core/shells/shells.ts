@@ -67,6 +67,8 @@ interface Recovered {
 export interface LiveSession extends Pick<ShellSession, "state" | "participants"> {
   readonly recorder: Pick<Recorder, "complete" | "recordsInput">;
   readonly window?: WindowSize | undefined;
+  /** How long a terminal goes on without anybody; of a command undefined. */
+  readonly holdMs?: number | undefined;
 }
 
 export interface ShellsDeps extends SessionRecordsDeps {
@@ -204,7 +206,8 @@ export class Shells {
 
   /** What is known of a session that goes on, beside its row; undefined when it is over. */
   live(id: string): LiveSession | undefined {
-    return this.#sessions.get(id) ?? (this.#approvals.has(id) ? WAITING : undefined);
+    const waiting = () => (this.#approvals.has(id) ? { ...WAITING, holdMs: this.#limits.holdMs } : undefined);
+    return this.#sessions.get(id) ?? waiting();
   }
 
   /** The first stream of the host's agent, which `Access` has let in. Once; `not-found` when the session is over. */
