@@ -1,7 +1,12 @@
+import { appendFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { WindowSizeSchema } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { Screens } from "./screens.ts";
+import { SessionScreen } from "./session-screen.ts";
 import { Shells } from "./shells.ts";
 import { drawn, reader, SIZE } from "./testing/drawn.ts";
 import { exit, openShellsRig, output } from "./testing.ts";
@@ -63,4 +68,44 @@ test("a mebibyte of output is rebuilt beside hpsd, not in it", async () => {
   // Of this thread alone, whatever else the machine does: the whole takes more than it.
   const { user, system } = process.threadCpuUsage(before);
   expect(user + system).toBeLessThan(30_000);
+});
+
+/** Milliseconds of this thread's own work in the longest turn of its loop until `work` is done: what it was not given does not count. */
+async function longestTurn(work: Promise<unknown>): Promise<number> {
+  let isOver = false;
+  void work.finally(() => {
+    isOver = true;
+  });
+  let longest = 0;
+  for (let before = process.threadCpuUsage(); !isOver; before = process.threadCpuUsage()) {
+    await nextTurn();
+    const { user, system } = process.threadCpuUsage(before);
+    longest = Math.max(longest, (user + system) / 1000);
+  }
+  return longest;
+}
+
+test.each([
+  ["this hpsd began", SIZE],
+  ["an earlier hpsd began", undefined],
+] as const)("no turn of hpsd's loop takes 20 ms for the screen of a long session that %s", async (_, window) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "hps-screen-"));
+  const [raw, cast] = [path.join(folder, "long.raw"), path.join(folder, "long.cast")];
+  const [length, tail] = [256 * 1024 * 1024, "abc \x1b[32mdef\x1b[m äöü\r\n".repeat(50_000)];
+  await writeFile(raw, "");
+  await truncate(raw, length - Buffer.byteLength(tail));
+  await appendFile(raw, tail);
+  await writeFile(cast, '{"version":3,"term":{"cols":80,"rows":24}}\n');
+  await appendFile(cast, `${JSON.stringify([0.01, "o", "x".repeat(4000)])}\n`.repeat(16_000));
+  const screens = new Screens();
+  const turns: number[] = [];
+  // The best of three: a collection of garbage is not the screen's.
+  for (let times = 0; times < 3; times += 1) {
+    const drawing = new SessionScreen({ screens, folder, id: "long", window }).at(length);
+    turns.push(await longestTurn(drawing));
+    const text = (await drawing).map(({ case: kind, value }) => (kind === "output" ? Buffer.from(value) : ""));
+    expect(text.join("")).toContain("äöü");
+  }
+  expect(Math.min(...turns)).toBeLessThan(20);
+  await rm(folder, { recursive: true });
 });
