@@ -1,7 +1,12 @@
 /** Makes dist/: the programs as bundles, because Node strips no types under node_modules. */
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type BuildOptions, build } from "esbuild";
-import { AGENT_OPTIONS, BUNDLE_OPTIONS, LAUNCHER_OPTIONS } from "../client/build/installer/agent-bundle.ts";
+import {
+  AGENT_OPTIONS,
+  BUNDLE_OPTIONS,
+  LAUNCHER_OPTIONS,
+  UNPACK_WORKER,
+} from "../client/build/installer/agent-bundle.ts";
 import { bundleWeb } from "../server/http/web-bundle.ts";
 
 const shared = { ...BUNDLE_OPTIONS, outdir: "dist" };
@@ -21,9 +26,10 @@ await build({ ...shared, define, entryPoints: WHOLE });
 mkdirSync("dist/web", { recursive: true });
 for (const [name, content] of Object.entries(await bundleWeb("server/http/web")))
   writeFileSync(`dist/web/${name}`, content);
-// The agent travels alone: its program, and what starts it.
+// The agent travels alone: its program, its thread, and what starts it.
 const agent = { ...AGENT_OPTIONS, define: { ...AGENT_OPTIONS.define, ...define }, outfile: "dist/hps-agent.cjs" };
 await build({ ...agent, entryPoints: ["installer-agent/main.ts"] });
+await build({ ...AGENT_OPTIONS, entryPoints: [UNPACK_WORKER], outfile: "dist/hps-unpack-worker.cjs" });
 await build({ ...LAUNCHER_OPTIONS, entryPoints: ["installer-agent/launch.ts"], outfile: "dist/hps-agent.js" });
 // A command loads only its own part: `hpsctl --help` reads neither gRPC nor the contract.
 const parts: BuildOptions = { splitting: true, chunkNames: "hpsctl/[name]-[hash]" };

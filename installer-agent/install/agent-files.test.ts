@@ -14,8 +14,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 test("the agent is copied with its libraries, links as the files they lead to, and replaces an older one whole", async () => {
-  for (const name of ["node", "hps-agent.js", "hps-agent.cjs", "pty.node"])
-    await writeFile(join(place.programs, name), name);
+  const programs = ["hps-agent.cjs", "hps-agent.js", "hps-unpack-worker.cjs", "node", "pty.node"];
+  for (const name of programs) await writeFile(join(place.programs, name), name);
   await chmod(join(place.programs, "node"), 0o555);
   await writeFile(join(place.libraries, "libc-2.36.so"), "libc");
   await symlink("libc-2.36.so", join(place.libraries, "libc.so.6"));
@@ -27,7 +27,7 @@ test("the agent is copied with its libraries, links as the files they lead to, a
   await mkdir(`${to}.new/left`, { recursive: true });
   await mkdir(join(to, "old"), { recursive: true });
   expect(await copyAgent(to, place)).toBeGreaterThan(20);
-  expect((await readdir(to)).toSorted()).toEqual(["hps-agent.cjs", "hps-agent.js", "lib", "node", "pty.node"]);
+  expect((await readdir(to)).toSorted()).toEqual([...programs, "lib"].toSorted());
   expect((await readdir(join(to, "lib"))).toSorted()).toEqual(["ld-linux-x86-64.so.2", "libc-2.36.so", "libc.so.6"]);
   expect(await readFile(join(to, "lib/libc.so.6"), "utf8")).toBe("libc");
   expect(await readFile(join(to, "lib/ld-linux-x86-64.so.2"), "utf8")).toBe("loader");

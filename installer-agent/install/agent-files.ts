@@ -19,7 +19,7 @@ export const INSTALLER_AGENT: AgentPlace = {
   loader: "/lib64/ld-linux-x86-64.so.2",
 };
 
-const NEEDED = ["node", "hps-agent.js", "hps-agent.cjs"];
+const NEEDED = ["node", "hps-agent.js", "hps-agent.cjs", "hps-unpack-worker.cjs"];
 
 /**
  * Copies the agent that runs now, with the libraries it runs on, to `folder`: it is known to work, and needs nothing of the

@@ -8,7 +8,8 @@ import type { Uuid } from "../../proto/values/uuid.ts";
 import type { BackoffLimits } from "../link/backoff.ts";
 import type { FileRef } from "../link/file-request.ts";
 import { patiently } from "../link/patient-call.ts";
-import { type InstallOrder, parseFileSource, parseInstallOrder } from "./install-order.ts";
+import { parseFileSource } from "./file-source.ts";
+import { type InstallOrder, parseInstallOrder } from "./install-order.ts";
 
 /** What one host is told, checked. */
 export interface HostConfiguration {

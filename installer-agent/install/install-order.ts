@@ -1,34 +1,44 @@
 import {
   type Configuration,
-  type FileSource,
   ImageFormat,
   type ImageSource,
   NetworkMode,
   type NetworkOrder as SentNetwork,
 } from "../../proto/gen/hps/v1/agent_pb.ts";
-import { parseDigest } from "../../proto/values/digest.ts";
 import { type DiskRule, parseDiskRule } from "../../proto/values/disk-rule.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { type ImageRef, parseImageRef } from "../../proto/values/image-ref.ts";
 import { type InterfaceAddress, parseInterfaceAddress } from "../../proto/values/interface-address.ts";
 import { type IpAddress, parseIpAddress } from "../../proto/values/ip-address.ts";
 import { type Mac, parseMac } from "../../proto/values/mac.ts";
-import { quote } from "../../proto/values/safe-text.ts";
 import { parseUuid, type Uuid } from "../../proto/values/uuid.ts";
+import type { ImageFiles } from "../image/image-source.ts";
 import type { FileRef } from "../link/file-request.ts";
+import { countOf, parseFileSource } from "./file-source.ts";
+import { parseImageFiles } from "./image-files.ts";
 
 type ArchiveFormat = "tar" | "tar.zst" | "tar.xz";
 
-export interface ImageOrder {
+interface ImageFacts {
   readonly name: ImageRef;
-  readonly file: FileRef;
-  readonly format: ArchiveFormat;
   /** Of all regular files, unpacked. */
   readonly contentBytes: number;
   readonly entries: number;
   /** `kernel`, `initrd`, `init`: what it needs to be booted and has not. */
   readonly lacks: readonly string[];
 }
+
+export interface ArchiveOrder extends ImageFacts {
+  readonly format: ArchiveFormat;
+  readonly file: FileRef;
+}
+
+export interface PacksOrder extends ImageFacts {
+  readonly format: "packs";
+  readonly files: ImageFiles;
+}
+
+type ImageOrder = ArchiveOrder | PacksOrder;
 
 interface StorageOrder {
   readonly disk: DiskRule;
@@ -75,12 +85,6 @@ export function parseInstallOrder(sent: Configuration): InstallOrder | undefined
   };
 }
 
-/** Reads where a file is; `what` names it in the error. */
-export function parseFileSource({ digest, sizeBytes }: FileSource, what: string): FileRef {
-  const checked = parseDigest(`sha256:${digest}`).slice("sha256:".length);
-  return { digest: checked, sizeBytes: countOf(sizeBytes, `the length of ${what}`) };
-}
-
 const FORMATS: ReadonlyMap<ImageFormat, ArchiveFormat> = new Map([
   [ImageFormat.TAR, "tar"],
   [ImageFormat.TAR_ZSTD, "tar.zst"],
@@ -88,23 +92,27 @@ const FORMATS: ReadonlyMap<ImageFormat, ArchiveFormat> = new Map([
 ]);
 
 function parseImage(name: ImageRef, source: ImageSource | undefined): ImageOrder {
-  if (source?.file === undefined) {
-    throw new HpsError("precondition", `hpsd names the image ${name} but not where it is`, {
-      hint: "import it again: hpsctl image import",
-    });
-  }
+  if (source === undefined) throw nowhere(name);
+  const facts = {
+    ...{ name, lacks: source.lacks },
+    contentBytes: countOf(source.contentBytes, `the content of the image ${name}`),
+    entries: countOf(source.entries, `the entries of the image ${name}`),
+  };
+  if (source.format === ImageFormat.PACKS) return { ...facts, format: "packs", files: parseImageFiles(name, source) };
   const format = FORMATS.get(source.format);
   if (format === undefined) {
     throw new HpsError("unimplemented", `this agent does not know the format of the image ${name}`, {
       hint: "boot the installer that belongs to the server",
     });
   }
-  return {
-    ...{ name, format, lacks: source.lacks },
-    file: parseFileSource(source.file, `the image ${name}`),
-    contentBytes: countOf(source.contentBytes, `the content of the image ${name}`),
-    entries: countOf(source.entries, `the entries of the image ${name}`),
-  };
+  if (source.file === undefined) throw nowhere(name);
+  return { ...facts, format, file: parseFileSource(source.file, `the image ${name}`) };
+}
+
+function nowhere(name: ImageRef): HpsError {
+  return new HpsError("precondition", `hpsd names the image ${name} but not where it is`, {
+    hint: "import it again: hpsctl image import",
+  });
 }
 
 function parseNetwork(sent: SentNetwork | undefined): NetworkOrder {
@@ -125,11 +133,4 @@ function parseNetwork(sent: SentNetwork | undefined): NetworkOrder {
     });
   }
   return order;
-}
-
-function countOf(value: bigint, what: string): number {
-  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new HpsError("invalid", `${what} is out of range: ${quote(`${value}`)}`);
-  }
-  return Number(value);
 }

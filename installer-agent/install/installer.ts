@@ -18,7 +18,7 @@ import { openStateFolder, type StateFolder } from "../link/state-folder.ts";
 import type { Log } from "../log.ts";
 import { type ClockReport, checkClock, checkClockOnce, clockSentence } from "./clock-check.ts";
 import { hostCertificates } from "./host-certificates.ts";
-import { configurationSource } from "./host-configuration.ts";
+import { type ConfigurationSource, configurationSource } from "./host-configuration.ts";
 import { type Machine, machineText } from "./machine.ts";
 import { Restart } from "./restart.ts";
 import { Sequence } from "./sequence.ts";
@@ -121,7 +121,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const service = () => link.service();
   const configuration = configurationSource({ service, ...claim, backoff: config.backoff });
   voice.onFailed(configuration.forget); // hpsd may say something else than before
-  const job = jobOf(options, { ...start, service, configuration: configuration.ask });
+  const job = jobOf(options, { ...start, service, configuration });
   const bringTools = toolsForShells({ ...job, configuration: configuration.look }, log, stop);
   const restart = new Restart({
     ...{ outbox, event, say, announce: (text: string) => shells?.announce(text) },
@@ -155,7 +155,8 @@ function isToRestart(why: unknown): boolean {
   );
 }
 
-interface JobParts extends Start, Pick<Job, "configuration"> {
+interface JobParts extends Start {
+  readonly configuration: ConfigurationSource;
   readonly service: () => Client<typeof AgentService>;
 }
 
@@ -164,12 +165,13 @@ function jobOf({ claim, config, facts }: InstallerOptions, parts: JobParts): Job
   const { identity, clock, service, voice, machine } = parts;
   const { backoff } = config;
   const configuration: Job["configuration"] = async (signal) => {
-    const known = await parts.configuration(signal);
+    const known = await parts.configuration.ask(signal);
     voice.situation.change({ host: known.hostName });
     return known;
   };
   return {
-    ...{ clock, facts, configuration, record: voice.record, contact: identity.contact, links: machine?.links },
+    ...{ clock, facts, configuration, forgetConfiguration: parts.configuration.forget },
+    ...{ record: voice.record, contact: identity.contact, links: machine?.links },
     hostCertificate: hostCertificates(service, { installation: claim.installation, backoff }),
     ...{ files: filesOf({ identity, backoff }), tools: toolsImage, target: machineTarget },
   };

@@ -16,6 +16,8 @@ export interface Job {
   readonly links?: (() => Promise<readonly string[]>) | undefined;
   /** The host's configuration, asked for once; also when the step of that name was done by an earlier run. */
   readonly configuration: (signal: AbortSignal) => Promise<HostConfiguration>;
+  /** What is asked next is asked of hpsd anew: it may say something else by now. */
+  readonly forgetConfiguration: () => void;
   /** Where hpsd is and whom to believe: what the installed system is told too. */
   readonly contact: Contact;
   /** The chain (PEM) for a PKCS#10 request of the host's own key; waits for an hpsd that is away. */

@@ -1,11 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { request } from "node:https";
-import { tlsKeyPair } from "../../certs/credentials.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { refusalOf, unreachable } from "./est-answer.ts";
-import { fastestCipher } from "./fastest-cipher.ts";
-import { connectionOf } from "./https-connection.ts";
-import type { Identity } from "./identity.ts";
+import { unreachable } from "./est-answer.ts";
+import type { FileOrigin } from "./file-origin.ts";
 
 /** A file that hpsd serves by its digest. */
 export interface FileRef {
@@ -14,11 +10,17 @@ export interface FileRef {
   readonly sizeBytes: number;
 }
 
-export interface FileRequest {
-  readonly identity: Pick<Identity, "contact" | "credentials">;
-  readonly file: FileRef;
+/** A part of a file. */
+export interface Span {
   /** Of the first byte wanted. */
   readonly from: number;
+  /** Of the first byte that is not. */
+  readonly to: number;
+}
+
+export interface FileRequest extends Span {
+  readonly origin: FileOrigin;
+  readonly file: FileRef;
   /** Longest wait for the answer to begin, and for each piece of it. */
   readonly idleMs: number;
   readonly signal: AbortSignal;
@@ -28,10 +30,11 @@ export interface FileRequest {
 const READ_AHEAD = 1024 * 1024;
 const REFUSAL_LIMIT = 16 * 1024;
 
-/** One request for the rest of a file. Throws `unavailable` when it is cut or stands still, hpsd's refusal when it refuses. */
+/** One request for a part of a file. Throws `unavailable` when it is cut or stands still, the origin's refusal when it refuses. */
 export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer, void> {
-  const { identity, idleMs, signal } = options;
+  const { origin, idleMs, signal } = options;
   const over = new AbortController();
+  let ended = false;
   try {
     const sent = send(options, AbortSignal.any([signal, over.signal]));
     const response = await within(sent, idleMs);
@@ -39,28 +42,32 @@ export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer,
     const chunks: AsyncIterator<Buffer> = response[Symbol.asyncIterator]();
     for (;;) {
       const { done, value } = await within(chunks.next(), idleMs);
-      if (done === true) return;
+      if (done === true) {
+        ended = true;
+        return;
+      }
       const wanted = value.subarray(skip);
       skip -= value.length - wanted.length;
       if (wanted.length > 0) yield wanted;
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof HpsError ? error : unreachable(identity.contact.https, error);
+    throw error instanceof HpsError ? error : unreachable(origin.address, error);
   } finally {
-    over.abort();
+    if (!ended) over.abort(); // or the connection, which may serve another request
   }
 }
 
-function send({ identity, file, from }: FileRequest, signal: AbortSignal): Promise<IncomingMessage> {
+function send({ origin, file, from, to }: FileRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  const range = to === file.sizeBytes ? `bytes=${from}-` : `bytes=${from}-${to - 1}`;
+  const isPart = from > 0 || to < file.sizeBytes;
   const options = {
-    ...connectionOf(identity.contact),
-    ...tlsKeyPair(identity.credentials),
-    ...{ path: `/files/v1/${file.digest}`, signal, highWaterMark: READ_AHEAD, ciphers: fastestCipher() },
-    headers: { accept: "application/octet-stream, application/json", ...(from > 0 && { range: `bytes=${from}-` }) },
+    ...origin.options(file.digest),
+    ...{ signal, highWaterMark: READ_AHEAD },
+    headers: { accept: "application/octet-stream, application/json", ...(isPart && { range }) },
   };
   return new Promise((resolve, reject) => {
-    const outgoing = request(options, (response) => {
+    const outgoing = origin.request(options, (response) => {
       response.on("error", () => undefined); // whoever reads it is told; after that nobody has to be
       resolve(response);
     });
@@ -69,18 +76,23 @@ function send({ identity, file, from }: FileRequest, signal: AbortSignal): Promi
   });
 }
 
-/** How many bytes of the body come before the first one wanted: none where hpsd honours the range. */
-async function startOf(response: IncomingMessage, { file, from }: FileRequest): Promise<number> {
+/** How many bytes of the body come before the first one wanted: none where the range is honoured. */
+async function startOf(response: IncomingMessage, { origin, file, from, to }: FileRequest): Promise<number> {
   const { statusCode: status = 0, headers } = response;
-  const expected = `bytes ${from}-${file.sizeBytes - 1}/${file.sizeBytes}`;
+  const expected = `bytes ${from}-${to - 1}/${file.sizeBytes}`;
   if (status === 206 && headers["content-range"] === expected) return 0;
-  if (status === 200 && headers["content-length"] === `${file.sizeBytes}`) return from;
+  // All of a file, to throw most of it away, is worth it only for the end of one.
+  if (status === 200 && headers["content-length"] === `${file.sizeBytes}` && to === file.sizeBytes) return from;
   if (status === 200 || status === 206 || status === 416) {
-    throw new HpsError("data-loss", `hpsd serves the file ${file.digest.slice(0, 12)}… with another length`, {
-      hint: "import it again, then hpsctl installation retry HOST",
-    });
+    throw new HpsError(
+      "data-loss",
+      `${origin.address} serves the file ${file.digest.slice(0, 12)}… with another length`,
+      {
+        hint: "import it again, then hpsctl installation retry HOST",
+      },
+    );
   }
-  throw refusalOf({ status, body: await refusalBody(response) });
+  throw origin.refusal(status, await refusalBody(response));
 }
 
 async function refusalBody(response: IncomingMessage): Promise<Buffer> {

@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { espVolumeId, fileSystemId, type PartitionRole } from "../../proto/values/layout-ids.ts";
 import type { Uuid } from "../../proto/values/uuid.ts";
 import type { ToolRun } from "./probe-disk.ts";
@@ -26,6 +27,20 @@ export async function makeExt4(
     ...features,
   ];
   await runTool([...argv, node], { ...run, limitMs: MAKE_MS });
+}
+
+/** Where an ext4 says that it is one, and its UUID. */
+const MAGIC_AT = 1024 + 0x38;
+const MAGIC = 0xef53;
+const ID_AT = 1024 + 0x68;
+
+/** Whether a device begins as the ext4 with this UUID, sound or not. */
+export async function isExt4(node: string, id: string): Promise<boolean> {
+  await using device = await open(node, "r");
+  const begin = Buffer.alloc(ID_AT + 16);
+  const { bytesRead } = await device.read(begin, 0, begin.length, 0);
+  if (bytesRead < begin.length || begin.readUInt16LE(MAGIC_AT) !== MAGIC) return false;
+  return begin.toString("hex", ID_AT) === id.replaceAll("-", "");
 }
 
 /** The ESP: FAT32, which UEFI asks of a fixed disk; one sector a cluster where sectors are large, or it would be too few for it. */

@@ -20,6 +20,8 @@ export class FileDoor {
   readonly files = new Map<string, Buffer>();
   /** `PATH RANGE PEER` of each request. */
   readonly asks: string[] = [];
+  /** Connections that came with a request. */
+  readonly sockets = new Set<object>();
   /** Cipher suites that were agreed on. */
   readonly ciphers = new Set<string>();
   fate: (before: number) => FileFate = () => "whole";
@@ -46,6 +48,7 @@ export class FileDoor {
     this.#server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, (request, response) => {
       const peer = request.socket instanceof TLSSocket ? request.socket.getPeerX509Certificate() : undefined;
       const name = peer === undefined ? "nobody" : identityText(certificateIdentity(peer).identity);
+      this.sockets.add(request.socket);
       if (request.socket instanceof TLSSocket) this.ciphers.add(request.socket.getCipher().name);
       this.asks.push(`${request.url} ${request.headers.range ?? "-"} ${name}`);
       this.#answer(request.url ?? "", request.headers.range, response);
@@ -87,13 +90,14 @@ export class FileDoor {
       response.writeHead(status).end('{"message":"no such file here"}');
       return;
     }
-    const from = this.ignoreRange ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
-    const body = content.subarray(from);
+    const wanted = this.ignoreRange ? null : /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
+    const [from, to] = [Number(wanted?.[1] ?? 0), Number(wanted?.[2] || content.length - 1)];
+    const body = content.subarray(from, to + 1);
     const headers = {
       "content-length": body.length,
-      "content-range": `bytes ${from}-${content.length - 1}/${content.length}`,
+      "content-range": `bytes ${from}-${to}/${content.length}`,
     };
-    response.writeHead(from === 0 ? 200 : 206, headers);
+    response.writeHead(wanted === null ? 200 : 206, headers);
     if (fate === "whole") response.end(body);
     else response.write(body.subarray(0, fate.after), () => fate.end === "cut" && response.socket?.destroy());
   }

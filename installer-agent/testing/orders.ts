@@ -5,13 +5,13 @@ import { parseHttpsUrl } from "../../proto/values/https-url.ts";
 import { parseImageRef } from "../../proto/values/image-ref.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import type { HostConfiguration } from "../install/host-configuration.ts";
-import type { InstallOrder } from "../install/install-order.ts";
+import type { ArchiveOrder, InstallOrder } from "../install/install-order.ts";
 import type { Contact } from "../link/contact.ts";
 
 const DIGEST = "ab".repeat(32);
 
 /** An image to be installed on the one disk, by DHCP. */
-export const ORDER: InstallOrder = {
+export const ORDER: InstallOrder & { readonly image: ArchiveOrder } = {
   installation: parseUuid("01890a5d-ac96-774b-bcce-b302099a8057"),
   image: {
     ...{ name: parseImageRef("debian:12"), file: { digest: DIGEST, sizeBytes: 300 }, format: "tar.zst" },

@@ -49,6 +49,12 @@ export function joinParts(parts: readonly ByteString[]): ByteString {
   return latin1(parts.join("/"));
 }
 
+/** The last part of a path, and the path of what holds it ("": the root). */
+export function splitPath(path: ByteString): { readonly folder: ByteString; readonly name: ByteString } {
+  const slash = path.lastIndexOf("/");
+  return { folder: latin1(path.slice(0, Math.max(slash, 0))), name: latin1(path.slice(slash + 1)) };
+}
+
 /** For a message: in quotes, safe for a terminal, cut when long. */
 export function showName(name: ByteString): string {
   const cut = name.length > LONGEST_SHOWN;

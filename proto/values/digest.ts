@@ -20,3 +20,8 @@ export function parseDigest(text: string): Digest {
 export function digestOf(data: Uint8Array | string): Digest {
   return branded<"Digest", string>(`sha256:${hash("sha256", data, "hex")}`);
 }
+
+/** The beginning of 64 digits, for messages. */
+export function shortDigest(hex: string): string {
+  return `${hex.slice(0, 12)}…`;
+}

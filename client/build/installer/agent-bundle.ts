@@ -36,6 +36,9 @@ export const AGENT_OPTIONS = {
   define: { "import.meta.url": "hpsUrl" },
 } satisfies BuildOptions;
 
+/** The source of the agent's thread, which is a program of its own beside it: it starts without what only the agent needs. */
+export const UNPACK_WORKER = "installer-agent/image/unpack-worker.ts";
+
 /** What starts it. */
 export const LAUNCHER_OPTIONS = { ...BUNDLE_OPTIONS, banner: {} } satisfies BuildOptions;
 
@@ -43,6 +46,8 @@ export interface AgentBundle {
   /** `hps-agent.cjs` and `hps-agent.js`, which starts it. */
   readonly program: Uint8Array;
   readonly launcher: Uint8Array;
+  /** `hps-unpack-worker.cjs`, the thread that unpacks images. */
+  readonly worker: Uint8Array;
   /** When it says it was built. */
   readonly built: string;
 }
@@ -66,7 +71,9 @@ export async function agentBundle(root: string, built: string | undefined): Prom
   const { outputFiles: program } = await build({ ...options, define });
   const launch = { ...LAUNCHER_OPTIONS, ...made, outfile: "hps-agent.js" };
   const { outputFiles: launcher } = await build({ ...launch, entryPoints: ["installer-agent/launch.ts"] });
-  return { program: contentOf(program), launcher: contentOf(launcher), built: time };
+  const thread = { ...AGENT_OPTIONS, ...made, outfile: "hps-unpack-worker.cjs" };
+  const { outputFiles: worker } = await build({ ...thread, entryPoints: [UNPACK_WORKER] });
+  return { program: contentOf(program), launcher: contentOf(launcher), worker: contentOf(worker), built: time };
 }
 
 function contentOf([file]: readonly OutputFile[]): Uint8Array {

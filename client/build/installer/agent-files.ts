@@ -33,11 +33,12 @@ export interface AgentParts {
 
 /** Node, the bundled agent and its native files: those that this hpsctl itself runs on. `asBuilt` is what a bundle made now says of its time. */
 export async function agentParts(asBuilt: string | undefined, order: CompileOrder): Promise<AgentParts> {
-  const { program, launcher, built } = await bundle(asBuilt);
+  const { program, launcher, worker, built } = await bundle(asBuilt);
   const parts = [
     part("node", stripped(await readFile(process.execPath)), EXECUTABLE),
     part("hps-agent.js", launcher, READABLE),
     part("hps-agent.cjs", program, READABLE),
+    part("hps-unpack-worker.cjs", worker, READABLE),
     part("hps-agent.cache", await compiledProgram(program, order), READABLE),
     part(NATIVE_FILE, await readFile(nativeFilePath()), READABLE),
     part("pty.node", await readFile(nativeFile("node-pty/build/Release/pty.node", "pty.node")), READABLE),
@@ -61,7 +62,7 @@ async function bundle(asBuilt: string | undefined): Promise<Omit<AgentBundle, "b
     const file = (name: string) => join(import.meta.dirname, folder, name);
     if (!existsSync(file("hps-agent.cjs"))) continue;
     const [program, launcher] = [await readFile(file("hps-agent.cjs")), await readFile(file("hps-agent.js"))];
-    return { program, launcher, built: undefined };
+    return { program, launcher, worker: await readFile(file("hps-unpack-worker.cjs")), built: undefined };
   }
   return await agentBundle(join(import.meta.dirname, "../../.."), asBuilt);
 }

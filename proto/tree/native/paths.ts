@@ -61,6 +61,12 @@ export function createFile(at: number, name: ByteString, mode: number): number {
   return checked("openat", openat(at, zeroEnded(name), flags, mode));
 }
 
+/** A file for writing, new or not; `ELOOP` when a link bears the name. */
+export function openOrCreateFile(at: number, name: ByteString, mode: number): number {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK | O_CLOEXEC;
+  return checked("openat", openat(at, zeroEnded(name), flags, mode));
+}
+
 export function makeDirectory(at: number, name: ByteString, mode: number): void {
   checked("mkdirat", mkdirat(at, zeroEnded(name), mode));
 }

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { type ByteString, joinParts } from "../byte-string.ts";
+import { type ByteString, joinParts, splitPath } from "../byte-string.ts";
 import { errnoOf } from "../native/call-error.ts";
 import { makeDirectory, openDirectoryBeneath } from "../native/paths.ts";
 
@@ -9,25 +9,31 @@ const MOST_OPEN = 64;
 /** Folders below a root, opened without following any link, created where they are missing and kept open while they are in use. */
 export class Directories {
   readonly #root: number;
+  readonly #mode: number;
   /** Least recently used first. */
   readonly #open = new Map<ByteString, number>();
 
-  /** `root` is an open directory and stays the caller's. */
-  constructor(root: number) {
+  /** `root` is an open directory and stays the caller's; missing folders get `mode`. */
+  constructor(root: number, { mode = 0o755 } = {}) {
     this.#root = root;
+    this.#mode = mode;
   }
 
   /** A descriptor to use as `at`, valid until the next but one call of this object. */
   at(parts: readonly ByteString[]): number {
-    if (parts.length === 0) return this.#root;
-    const path = joinParts(parts);
+    return this.atPath(joinParts(parts));
+  }
+
+  /** The same by a path whose parts are between single slashes; "" is the root. */
+  atPath(path: ByteString): number {
+    if (path === "") return this.#root;
     const known = this.#open.get(path);
     if (known !== undefined) {
       this.#open.delete(path);
       this.#open.set(path, known);
       return known;
     }
-    const opened = this.#openOrMake(parts, path);
+    const opened = this.#openOrMake(path);
     this.#keep(path, opened);
     return opened;
   }
@@ -46,14 +52,18 @@ export class Directories {
     this.#open.clear();
   }
 
-  #openOrMake(parts: readonly ByteString[], path: ByteString): number {
+  #openOrMake(path: ByteString): number {
     try {
       return openDirectoryBeneath(this.#root, path);
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") throw error;
     }
-    const name = parts.at(-1) ?? path;
-    makeDirectory(this.at(parts.slice(0, -1)), name, 0o755);
+    const { folder, name } = splitPath(path);
+    try {
+      makeDirectory(this.atPath(folder), name, this.#mode);
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST") throw error; // another thread made it
+    }
     return openDirectoryBeneath(this.#root, path);
   }
 

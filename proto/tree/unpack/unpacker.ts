@@ -5,10 +5,8 @@ import { type ByteString, bytesOf, joinParts, latin1, showName } from "../byte-s
 import { CallError, errnoOf } from "../native/call-error.ts";
 import {
   createFile,
-  makeDevice,
   makeDirectory,
   makeHardLink,
-  makeNode,
   makeSymlink,
   openBeneath,
   openDirectoryBeneath,
@@ -19,12 +17,11 @@ import { copyFile, writeWhole } from "./copy-file.ts";
 import { Directories } from "./directories.ts";
 import { Budget, type UnpackLimits } from "./limits.ts";
 import { setNamedMetadata, setOpenMetadata, throughProc } from "./metadata.ts";
+import { makeNodeOf, type NodeType } from "./node.ts";
 import { removeTree } from "./remove.ts";
 import { safeParts } from "./safe-path.ts";
 import { namesOfTree } from "./target-names.ts";
 import { folderInPlace, unpackError, wrongRoot } from "./unpack-error.ts";
-
-const NODE_TYPES = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 
 export interface UnpackerOptions {
   readonly limits: UnpackLimits;
@@ -176,15 +173,14 @@ export class Unpacker implements TarHandler {
     this.#keepFolder(place.path, entry);
   }
 
-  #makeNode(entry: TarEntry, type: keyof typeof NODE_TYPES, place: Place): void {
+  #makeNode(entry: TarEntry, type: NodeType, place: Place): void {
     if (type !== "fifo" && this.#options.devices === "refuse") {
       throw new HpsError(
         "denied",
         `the archive holds the device ${showName(entry.path)}, and devices are not wanted here`,
       );
     }
-    const device = type === "fifo" ? 0n : makeDevice(entry.major, entry.minor);
-    this.#replacing(place, () => makeNode(place.at, place.name, NODE_TYPES[type] | 0o600, device));
+    this.#replacing(place, () => makeNodeOf(place, type, entry));
     setNamedMetadata(place.at, place.name, entry);
   }
 

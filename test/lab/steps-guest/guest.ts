@@ -14,6 +14,7 @@ import { storage } from "../../../installer-agent/install/steps/storage.ts";
 import { machineTarget } from "../../../installer-agent/install/target.ts";
 import { toolsImage } from "../../../installer-agent/install/tools.ts";
 import type { FileRef } from "../../../installer-agent/link/file-request.ts";
+import type { SpanFiles } from "../../../installer-agent/link/files.ts";
 import { describeError } from "../../../installer-agent/log.ts";
 import { readDisks } from "../../../installer-agent/system/disks.ts";
 import { CONFIGURATION } from "../../../installer-agent/testing/orders.ts";
@@ -38,17 +39,30 @@ async function* read({ digest }: FileRef): AsyncGenerator<Buffer> {
   for (let at = 0; at < content.length; at += 65_536) yield content.subarray(at, at + 65_536);
 }
 
+/** Packs are files as others are; the parts of one that is not among them are gone. */
+const spans: SpanFiles = {
+  async *read({ digest }, { from, to }) {
+    const content = await readFile(join(FOLDER, digest)).catch(() => {
+      throw new HpsError("not-found", "there is nothing at this address");
+    });
+    yield { bytes: content.subarray(from, to), origin: 0 };
+  },
+  distrust: () => undefined,
+  close: () => undefined,
+};
+
 function contextOf(order: InstallOrder, tools: FileRef, task: GuestTask): StepContext {
   const stop = new AbortController();
   const job: Job = {
     clock: { offset: 0, action: "none", why: "" },
     facts: { firmware: "uefi", macs: [], interfaces: [], disks: [] }, // a BIOS starts no disk with large sectors
     configuration: async () => ({ ...CONFIGURATION, order, tools }),
+    forgetConfiguration: () => undefined,
     contact: NOWHERE,
     hostCertificate: async () => {
       throw new HpsError("internal", "no hpsd here");
     },
-    ...{ files: { read }, tools: toolsImage, target: machineTarget },
+    ...{ files: { read, open: () => spans }, tools: toolsImage, target: machineTarget },
     record: { log: "", journal: "" },
   };
   const log = (line: string) => {

@@ -1,0 +1,109 @@
+/** A thread that opens frames and writes files: all that waits for the disk or the processor when an image is unpacked. */
+import { closeSync, constants, openSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { openFrame } from "../../proto/image/pack-frame.ts";
+import type { Segment } from "../../proto/tree/native/files.ts";
+import type { Answer, FilePart, FrameJob, Job, KeptFile, ReuseJob } from "./jobs.ts";
+import { isObject, OldContent } from "./old-content.ts";
+import { released } from "./released.ts";
+import { sentError } from "./sent-error.ts";
+import { TreeWriter } from "./tree-writer.ts";
+
+const DIGEST = 32;
+
+const root = openSync(String(workerData.root), constants.O_RDONLY | constants.O_DIRECTORY);
+const writer = new TreeWriter(root);
+const old = new OldContent();
+
+parentPort?.on("message", (job: Job | "end") => {
+  if (job === "end") return end();
+  parentPort?.postMessage(answerTo(job));
+});
+
+function end(): void {
+  writer.close();
+  old.close();
+  closeSync(root);
+  parentPort?.close();
+}
+
+function answerTo(job: Job): Answer {
+  try {
+    return job.kind === "frame" ? writeFrame(job) : { good: perform(job) };
+  } catch (error) {
+    return { failed: sentError(error) };
+  }
+}
+
+function perform(job: Exclude<Job, FrameJob>): number[] {
+  switch (job.kind) {
+    case "make":
+      for (const entry of job.entries) writer.make(entry);
+      break;
+    case "finish":
+      for (const file of job.files) writer.finish(file);
+      break;
+    case "link":
+      for (const { path, target } of job.links) writer.link(path, target);
+      break;
+    case "folder":
+      for (const folder of job.folders) writer.finishFolder(folder);
+      break;
+    case "keep":
+      return job.files.flatMap(keepFile);
+    default:
+      return reuse(job);
+  }
+  return [];
+}
+
+function keepFile({ file, atOnce, pieces }: KeptFile): number[] {
+  let good: number[] = [];
+  writer.keep(file, (fd) => {
+    good = pieces.filter(({ digest, extents }) => holds(fd, extents, digest)).map(({ piece }) => piece);
+    if (good.length === 0) return "nothing";
+    return atOnce ? "whole" : "parts";
+  });
+  return good;
+}
+
+function holds(fd: number, extents: readonly Segment[], digest: Uint8Array): boolean {
+  const bytes = old.read(fd, extents);
+  return bytes !== undefined && isObject(bytes, digest);
+}
+
+function reuse(job: ReuseJob): number[] {
+  const good: number[] = [];
+  old.look(job, ({ parts }, bytes) => good.push(...writeParts(parts, bytes)));
+  return good;
+}
+
+/** Nothing of a frame is written before every object of it was found to be what it should. */
+function writeFrame(job: FrameJob): Answer {
+  let objects: readonly Buffer[];
+  try {
+    objects = openFrame(job.bytes, frameOf(job));
+  } catch (error) {
+    return { damaged: sentError(error) };
+  }
+  try {
+    return { good: objects.flatMap((bytes, index) => writeParts(job.parts[index] ?? [], bytes)) };
+  } finally {
+    released(job.bytes);
+    for (const bytes of objects.slice(0, 1)) released(bytes);
+  }
+}
+
+function frameOf({ bytes, rawBytes, digests, lengths }: FrameJob) {
+  const all = Buffer.from(digests.buffer, digests.byteOffset, digests.byteLength);
+  const objects = lengths.map((length, index) => ({
+    digest: all.subarray(index * DIGEST, (index + 1) * DIGEST),
+    length,
+  }));
+  return { offset: 0, compressedBytes: bytes.length, rawBytes, objects };
+}
+
+function writeParts(parts: readonly FilePart[], bytes: Uint8Array): number[] {
+  for (const part of parts) writer.write(part, bytes);
+  return parts.map(({ piece }) => piece);
+}

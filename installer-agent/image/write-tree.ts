@@ -1,0 +1,74 @@
+import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
+import type { Crew } from "./crew.ts";
+import { headOf, type Job } from "./jobs.ts";
+import { isFinishedLater, keptFile, madeEntry } from "./parts.ts";
+import type { Pieces } from "./pieces.ts";
+import { receivedError } from "./sent-error.ts";
+
+/** Entries of one job: some milliseconds of work. */
+const BATCH = 256;
+/** Files that are read whole. */
+const KEPT_BATCH = 16;
+
+export interface Writing {
+  readonly crew: Crew;
+  readonly pieces: Pieces;
+  readonly signal: AbortSignal;
+}
+
+/** Finds out which pieces of files that are there already are good. */
+export async function keepFiles(found: readonly number[], writing: Writing): Promise<void> {
+  await perform(found, writing, {
+    batch: KEPT_BATCH,
+    job: (numbers) => ({ kind: "keep", files: numbers.map((number) => keptFile(writing.pieces, number)) }),
+  });
+}
+
+/** Folders, links, devices, empty files: all that has no content. */
+export async function makeEmpty(writing: Writing): Promise<void> {
+  const empty = entriesThat(writing, ({ type, size }) => type !== "hardlink" && size === 0);
+  await perform(empty, writing, { job: (entries) => ({ kind: "make", entries: entries.map(madeEntry) }) });
+}
+
+/** What has to wait until all content is there: files in pieces, then second names, then folders. */
+export async function finishTree(writing: Writing): Promise<void> {
+  const { entries } = writing.pieces.manifest;
+  const files = entriesThat(writing, isFinishedLater);
+  await perform(files, writing, { job: (some) => ({ kind: "finish", files: some.map(headOf) }) });
+  const links = entriesThat(writing, ({ type }) => type === "hardlink");
+  await perform(links, writing, {
+    job: (some) => ({
+      kind: "link",
+      links: some.map(({ path, target }) => ({ path, target: entries[target]?.path ?? path })),
+    }),
+  });
+  const folders = entriesThat(writing, ({ type }) => type === "directory").reverse();
+  await perform(folders, writing, { job: (some) => ({ kind: "folder", folders: some.map(headOf) }) });
+}
+
+function entriesThat({ pieces }: Writing, is: (entry: ManifestEntry) => boolean): ManifestEntry[] {
+  return pieces.manifest.entries.filter(is);
+}
+
+/** All items in batches, by all threads; what they find good is kept. Ends when all is done. */
+export async function perform<Item>(
+  items: readonly Item[],
+  { crew, pieces, signal }: Writing,
+  { batch = BATCH, job }: { readonly batch?: number; readonly job: (items: readonly Item[]) => Job },
+): Promise<void> {
+  const running: Promise<void>[] = [];
+  let failed = false;
+  for (let at = 0; at < items.length && !failed; at += batch) {
+    await crew.room();
+    signal.throwIfAborted();
+    const work = crew.run(job(items.slice(at, at + batch))).then((answer) => {
+      if (!("good" in answer)) throw receivedError("failed" in answer ? answer.failed : answer.damaged);
+      for (const piece of answer.good) pieces.setGood(piece);
+    });
+    work.catch(() => {
+      failed = true; // and thrown below
+    });
+    running.push(work);
+  }
+  await Promise.all(running);
+}
