@@ -18,8 +18,8 @@ const CHARACTER_SETS = "AB0";
 /** A full reset may resize the window: as much of it as shows. */
 const RESET = "\x1b[!p\x1b[2J\x1b[H";
 
-/** Insert and repeat characters, move the cursor, erase, insert and delete lines, scroll, tabs: what only numbers refine. */
-const DRAWING = "@ABCDEFGHIJKLMPSTXZ`abdefgr";
+/** Insert, erase and repeat characters, move the cursor, insert and delete lines, scroll, tabs: what only numbers refine. */
+const DRAWING = "@ABCDEFGHILMPSTXZ`abdefgr";
 /** With at most so many numbers: of scrolling down, five would be mouse tracking. */
 const MOST_NUMBERS: Readonly<Record<string, number>> = { H: 2, f: 2, r: 2 };
 const MAX_NUMBER = 9999;
@@ -57,9 +57,13 @@ function safeControlSequence(sequence: Sequence): string {
   if (final === "q") return /^[0-6]? $/.test(collected) ? `\x1b[${collected}q` : "";
   if (final === "s" || final === "u") return collected === "" ? `\x1b[${final}` : "";
   if (final === "h" || final === "l") return safeModes(sequence);
-  const isErase = (final === "J" || final === "K") && /^\?\d?$/.test(collected);
-  if (isErase) return `\x1b[${collected}${final}`;
+  if (final === "J" || final === "K") return safeErase(sequence);
   return DRAWING.includes(final) ? drawing(collected, final) : "";
+}
+
+/** Of the screen and of lines. Not what has scrolled away: that is the viewer's own. */
+function safeErase({ collected, final }: Sequence): string {
+  return /^\??[012]?$/.test(collected) ? `\x1b[${collected}${final}` : "";
 }
 
 function safeModes({ collected, final }: Sequence): string {

@@ -2,6 +2,7 @@ import { StringDecoder } from "node:string_decoder";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { note } from "../output/print.ts";
 import { type Terminal, write } from "../output/terminal.ts";
+import { LOOK } from "./cast.ts";
 import { SafeOutput } from "./safe-output.ts";
 
 /** hpsd writes none longer: 64 kB in base64, a command of 64 kB in escapes. */
@@ -58,7 +59,7 @@ async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<strin
   for await (const piece of source) {
     const lines = (rest + decoder.write(Buffer.from(piece))).split("\n");
     rest = lines.pop() ?? "";
-    if (rest.length > MAX_LINE) throw new HpsError("data-loss", "a line of the recording has no end");
+    if (rest.length > MAX_LINE) throw new HpsError("data-loss", "a line of the recording has no end", { hint: LOOK });
     yield* lines;
   }
 }
@@ -70,5 +71,5 @@ function recordOf(line: string): Readonly<Record<string, unknown>> {
   } catch {
     // Told below.
   }
-  throw new HpsError("data-loss", "a line of the recording is no record of a command");
+  throw new HpsError("data-loss", "a line of the recording is no record of a command", { hint: LOOK });
 }

@@ -133,3 +133,16 @@ test("keys are found in whatever comes", () => {
   expect(playKeys("\x1b[D\x1bOCx \x1b[15~.q")).toEqual(["back", "on", "pause", "step", "quit"]);
   expect(playKeys("")).toEqual([]);
 });
+
+test.each([["-0.1"], ["1e999"], ["1e300"], ['"1"'], ["null"]])(
+  "a line whose time is %s is no event: it is said, with what to do",
+  async (time) => {
+    const lines = async function* () {
+      yield '{"version":3,"term":{"cols":101,"rows":33}}';
+      yield `[${time}, "o", "x"]`;
+    };
+    const { player, text } = playerOf({ lines });
+    await expect(player.play()).rejects.toMatchObject({ code: "data-loss", hint: expect.stringContaining("verify") });
+    expect(text()).toBe("");
+  },
+);

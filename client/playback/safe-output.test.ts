@@ -59,6 +59,7 @@ test.each([
   ["other encodings", "\x1b%@", "\x1b%G", "\x1b G", "\x1bn", "\x1bN"],
   ["strings for others", "\x1bXsecret\x1b\\", "\x1b^secret\x1b\\", "\x1b_Ga=q;x\x1b\\"],
   ["eight-bit forms", "\x9d52;c;x\x07", "\x9b6n", "\x90$qm\x9c", "\x9f\x9c", "\x9a"],
+  ["what the viewer can scroll back to", "\x1b[3J", "\x1b[?3J", "\x1b[03J", "\x1b[2;3J"],
   ["nothing at all", "\0\x7f\x11\x13"],
 ])("%s never does", (_what, ...texts) => {
   for (const text of texts) expect(filtered(`<${text}>`)).toBe("<>");
@@ -103,7 +104,7 @@ const ALLOWED = new RegExp(
     "\\x1b\\[!p",
     "\\x1b\\[[0-6]? q",
     "\\x1b\\[[su]",
-    "\\x1b\\[\\??\\d*[JK]",
+    "\\x1b\\[\\??[012]?[JK]",
     "\\x1b\\[\\d*[@A-IL-MPS-TXZ`abdeg]",
     "\\x1b\\[\\d*(;\\d*)?[Hfr]",
     "\\x1b\\[(4;)*4[hl]",

@@ -51,3 +51,12 @@ test("what fails is told where it is read, after what came before", async () => 
   expect((await lines.next()).value).toBe("one");
   await expect(lines.next()).rejects.toThrow("gone");
 });
+
+test("where nothing can be kept it is said where, and what to do", async () => {
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = "/proc/nowhere";
+  const failing = Spool.of((async function* () {})()).finally(() => {
+    process.env.TMPDIR = TMPDIR;
+  });
+  await expect(failing).rejects.toMatchObject({ code: "unavailable", hint: expect.stringContaining("TMPDIR") });
+});

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { quote } from "../../proto/values/safe-text.ts";
+import { LOOK } from "./cast.ts";
 
 const PIECE = 256 * 1024;
 /** The largest piece of output hpsd records, with every byte as an escape. */
@@ -25,9 +27,9 @@ export class Spool implements AsyncDisposable {
 
   /** Takes all of `source`, at its speed. */
   static async of(source: AsyncIterable<Uint8Array>): Promise<Spool> {
-    const folder = await mkdtemp(path.join(tmpdir(), "hpsctl-play-"));
+    const folder = await mkdtemp(path.join(tmpdir(), "hpsctl-play-")).catch(noRoom);
     try {
-      const spool = new Spool(await open(path.join(folder, "recording"), "wx+", 0o600));
+      const spool = new Spool(await open(path.join(folder, "recording"), "ax+", 0o600));
       void spool.#take(source);
       return spool;
     } finally {
@@ -44,7 +46,7 @@ export class Spool implements AsyncDisposable {
       position += piece.length;
       const lines = (rest + decoder.write(piece)).split("\n");
       rest = lines.pop() ?? "";
-      if (rest.length > MAX_LINE) throw new HpsError("data-loss", "a line of the recording has no end");
+      if (rest.length > MAX_LINE) throw new HpsError("data-loss", "a line of the recording has no end", { hint: LOOK });
       yield* lines;
     }
   }
@@ -56,7 +58,8 @@ export class Spool implements AsyncDisposable {
   async #take(source: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       for await (const piece of source) {
-        await this.#file.write(piece, 0, piece.length, this.#bytes);
+        // All of it, or it throws.
+        await this.#file.appendFile(piece).catch(noRoom);
         this.#bytes += piece.length;
         this.#wake();
       }
@@ -82,4 +85,11 @@ export class Spool implements AsyncDisposable {
     const { bytesRead } = await this.#file.read(piece, 0, piece.length, position);
     return piece.subarray(0, bytesRead);
   }
+}
+
+function noRoom(cause: unknown): never {
+  throw new HpsError("unavailable", `the recording cannot be kept in ${quote(tmpdir())} while it is played`, {
+    hint: "make room there, or name another folder: TMPDIR=…",
+    cause,
+  });
 }

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
+import { holdBufferRoom } from "../../proto/flow/buffer-room.ts";
 import type {
   AttachSessionRequestSchema,
   AttachSessionResponse,
@@ -51,6 +52,7 @@ export class Connection implements Disposable {
   readonly #input: BoundedQueue<Rest>;
   readonly #responses: AsyncIterator<Response>;
   readonly #cut: AbortController;
+  readonly #room = holdBufferRoom();
 
   private constructor({ session, participant }: Greeting, { input, responses, cut }: Wires) {
     this.session = session;
@@ -123,6 +125,7 @@ export class Connection implements Disposable {
   cut(): void {
     this.#cut.abort();
     void this.#input.return();
+    this.#room[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import { BoundedQueue } from "../../proto/flow/bounded-queue.ts";
+import { holdBufferRoom } from "../../proto/flow/buffer-room.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseUuid } from "../../proto/values/uuid.ts";
 import { describeError, type Log } from "../log.ts";
@@ -86,6 +87,7 @@ export class ShellSessions {
 
   async #marked({ leader }: Program, carry: () => Promise<void>): Promise<void> {
     const marks = leader === undefined ? undefined : this.#marks;
+    using _room = holdBufferRoom();
     if (leader !== undefined) await marks?.set(leader).catch((error: unknown) => this.#unmarked(error));
     await carry();
     if (leader !== undefined) await marks?.remove(leader);

@@ -2,6 +2,7 @@
 import { type Metadata, status as Status, type StatusObject } from "@grpc/grpc-js";
 import { HpsError } from "../values/hps-error.ts";
 import type { Channel } from "./channel.ts";
+import { type Frame, PREFIX_BYTES } from "./wire.ts";
 
 interface Waiter {
   readonly resolve: (message: Buffer | undefined) => void;
@@ -58,11 +59,11 @@ export class ClientCall {
   }
 
   /** Resolves when the transport took the message, or when the call has ended and nobody wants it. */
-  async write(bytes: Buffer): Promise<void> {
+  async write(frame: Frame): Promise<void> {
     if (!this.done) {
       await new Promise<void>((resolve) => {
         this.#writer = resolve;
-        this.#call.sendMessageWithContext({ callback: () => resolve() }, bytes);
+        this.#call.sendMessageWithContext({ callback: () => resolve() }, unframed(frame));
       });
     }
   }
@@ -111,4 +112,19 @@ function createCall(channel: Channel, path: string, deadline: Date | number) {
   } catch (cause) {
     throw new HpsError("unavailable", `the channel to ${channel.address} is closed`, { cause });
   }
+}
+
+/** grpc-js makes a frame of its own of every message: it asks for its length, and lets it copy itself to its place. */
+function unframed([head, bulk]: Frame): Buffer {
+  const bare = head.subarray(PREFIX_BYTES);
+  if (bulk === undefined) return bare;
+  const message: Pick<Buffer, "length"> & { readonly copy: (target: Buffer, at: number) => void } = {
+    length: bare.length + bulk.length,
+    copy: (target, at) => {
+      target.set(bare, at);
+      target.set(bulk, at + bare.length);
+    },
+  };
+  // Wire boundary: it is all that grpc-js needs of a Buffer.
+  return message as Buffer;
 }

@@ -9,6 +9,7 @@ import { TLSSocket } from "node:tls";
 import type { Server, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { HpsError } from "../values/hps-error.ts";
 import type { Peer } from "./handlers.ts";
+import type { Frame } from "./wire.ts";
 
 /** An intermediate or two is usual; more would only be there to cost time. */
 const MAX_CHAIN = 8;
@@ -37,6 +38,21 @@ export function widenWindow({ session }: ServerHttp2Stream, bytes: number): void
   widened.add(session);
   session.setLocalWindowSize(bytes);
   session.settings({ initialWindowSize: bytes });
+}
+
+/** Calls back when the transport took it; never of a stream that broke, whose call then ends. */
+export function writeFrame(stream: ServerHttp2Stream, [head, bulk]: Frame, onTaken: () => void): void {
+  const written = (error?: Error | null) => {
+    if (!error) onTaken();
+  };
+  if (bulk === undefined) {
+    stream.write(head, written);
+    return;
+  }
+  stream.cork();
+  stream.write(head);
+  stream.write(bulk, written);
+  stream.uncork();
 }
 
 /** The peer of a stream, read from its connection once. Throws `unavailable` when the connection is already gone. */

@@ -4,7 +4,7 @@ import { HpsError } from "../values/hps-error.ts";
 import type { CallContext } from "./handlers.ts";
 import type { ServerCall } from "./server-call.ts";
 import { isAsyncIterable, SourceReader } from "./source-reader.ts";
-import { decode, encode } from "./wire.ts";
+import { decode, encode, type Frame } from "./wire.ts";
 
 /** A handler when its types are no longer known: `Handlers` checked them where the service was added. */
 export type AnyHandler = (request: unknown, ctx: CallContext<unknown>) => unknown;
@@ -79,7 +79,7 @@ async function writeAll(call: ServerCall, method: DescMethod, source: unknown): 
   }
 }
 
-function encodeResult(method: DescMethod, value: unknown): Buffer {
+function encodeResult(method: DescMethod, value: unknown): Frame {
   // Wire boundary: the method's types were checked where its service was added.
   return encode(method.output, value as MessageInitShape<typeof method.output>);
 }

@@ -4,10 +4,11 @@
  * read or written at a time, nothing is buffered, and no error of ours can become a status by accident.
  */
 import { constants } from "node:http2";
-import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { Metadata, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { type ErrorCode, HpsError } from "../values/hps-error.ts";
-import { streamOf } from "./http2-stream.ts";
+import { streamOf, writeFrame } from "./http2-stream.ts";
 import { OK_STATUS, statusOfError } from "./status.ts";
+import type { Frame } from "./wire.ts";
 
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
@@ -29,6 +30,7 @@ export class ServerCall {
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
   #halfClosed = false;
+  #begun = false;
   #done = false;
 
   constructor(call: ServerInterceptingCallInterface, options: ServerCallOptions) {
@@ -80,14 +82,21 @@ export class ServerCall {
     });
   }
 
-  /** Resolves when the transport took the message, which a slow peer delays. One at a time. Rejects as `read` does. */
-  write(bytes: Buffer): Promise<void> {
+  /**
+   * Resolves when the transport took the message, which a slow peer delays. One at a time. Rejects as `read` does. Past
+   * grpc-js, which would copy each message into a frame of its own.
+   */
+  write(frame: Frame): Promise<void> {
     if (this.#done) {
       return Promise.reject(this.signal.reason ?? new HpsError("cancelled", "the call is over"));
     }
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#call.sendMetadata(new Metadata());
+    }
     return new Promise((resolve, reject) => {
       this.#writer = { resolve, reject };
-      this.#call.sendMessage(bytes, () => {
+      writeFrame(streamOf(this.#call), frame, () => {
         this.#writer = undefined;
         resolve();
       });

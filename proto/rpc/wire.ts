@@ -5,48 +5,45 @@ import {
   fromBinary,
   type MessageInitShape,
   type MessageShape,
-  ScalarType,
   toBinary,
 } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { HpsError } from "../values/hps-error.ts";
+import { packCarried, unpackCarried } from "./carried-bytes.ts";
 
 /** The largest message either side sends or takes, in bytes. Bulk data is a stream of smaller ones. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
-/** From here on bytes are copied once, and not thrice into room for twice as many. */
+/** Before each message on the wire: whether it is compressed, and its length. */
+export const PREFIX_BYTES = 5;
+/** From here on what a message carries is not copied into its frame. */
 const BULK_BYTES = 4096;
 
-/** Throws `exhausted` for a message above the limit. */
-export function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Buffer {
-  const bytes = bulkMessage(schema, message) ?? toBinary(schema, create(schema, message));
-  if (bytes.length > MAX_MESSAGE_BYTES) {
-    const limit = `${MAX_MESSAGE_BYTES} bytes`;
-    throw new HpsError("exhausted", `a ${schema.name} of ${bytes.length} bytes is above the limit of ${limit}`);
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
+/** A message in its frame, in one piece or two; what lies in the second may not change before it is sent. */
+export type Frame = readonly [Buffer] | readonly [Buffer, Uint8Array];
 
-/** A message that carries bulk in one of its alternatives: written behind the rest, for which any order is right. */
-function bulkMessage(schema: DescMessage, message: object): Uint8Array | undefined {
-  for (const { localName, fields } of schema.oneofs) {
-    const choice: unknown = Reflect.get(message, localName);
-    if (typeof choice !== "object" || choice === null || !("case" in choice) || !("value" in choice)) continue;
-    const { case: name, value } = choice;
-    if (!(value instanceof Uint8Array) || value.length < BULK_BYTES) continue;
-    const field = fields.find((each) => each.localName === name && each.scalar === ScalarType.BYTES);
-    if (field === undefined) continue;
-    const rest = toBinary(schema, create(schema, { ...message, [localName]: { case: undefined } }));
-    const head = new BinaryWriter().raw(rest).tag(field.number, WireType.LengthDelimited).uint32(value.length).finish();
-    return Buffer.concat([head, value], head.length + value.length);
+/** Throws `exhausted` for a message above the limit. */
+export function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Frame {
+  const packed = packCarried(schema, message) ?? { head: toBinary(schema, create(schema, message)), carried: NOTHING };
+  const { head, carried } = packed;
+  const length = head.length + carried.length;
+  if (length > MAX_MESSAGE_BYTES) {
+    const limit = `${MAX_MESSAGE_BYTES} bytes`;
+    throw new HpsError("exhausted", `a ${schema.name} of ${length} bytes is above the limit of ${limit}`);
   }
-  return undefined;
+  const isBulk = carried.length >= BULK_BYTES;
+  const first = Buffer.allocUnsafe(PREFIX_BYTES + (isBulk ? head.length : length));
+  first.writeUInt8(0);
+  first.writeUInt32BE(length, 1);
+  first.set(head, PREFIX_BYTES);
+  if (isBulk) return [first, carried];
+  first.set(carried, PREFIX_BYTES + head.length);
+  return [first];
 }
 
 /** Throws `invalid` for bytes that are no such message. */
 export function decode<D extends DescMessage>(schema: D, bytes: Buffer): MessageShape<D> {
   try {
-    return fromBinary(schema, bytes);
+    return unpackCarried(schema, bytes) ?? fromBinary(schema, bytes);
   } catch (cause) {
     throw new HpsError("invalid", `the bytes received are not a valid ${schema.typeName}`, {
       hint: "compare the versions of the two programs",
@@ -54,3 +51,5 @@ export function decode<D extends DescMessage>(schema: D, bytes: Buffer): Message
     });
   }
 }
+
+const NOTHING = new Uint8Array();

@@ -1,3 +1,4 @@
+import { holdBufferRoom } from "../../../proto/flow/buffer-room.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { WindowSize } from "../../../proto/values/terminal.ts";
 import type { SessionRow } from "../../store/sessions.ts";
@@ -135,8 +136,10 @@ export class OpenSessions {
   }
 
   #add(row: SessionRow, { recorder, free, who, window, restored = false }: Parts): ShellSession {
+    const buffers = holdBufferRoom();
     const onEnd = async (session: ShellSession, ending: SessionEnding) => {
       await this.#ended(session, who, ending);
+      buffers[Symbol.dispose]();
       free();
     };
     const { folder } = this.#deps;
