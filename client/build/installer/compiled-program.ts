@@ -12,15 +12,24 @@ export interface CompileOrder {
 /** The same bytes each time: else V8 hashes names by a number that it draws anew at each start. */
 const SAME_EACH_TIME = "--random-seed=1";
 
-/** Starts the program beside it and keeps, as it ends, what was compiled of it. The name is no real file's, so that the folder is not in the code. */
+/**
+ * Starts the program beside it and keeps, as it ends, what was compiled of it. The name is no real file's, so that the folder is not in the
+ * code. Each function notes which further compilers have it or are at it, in threads of their own, so on a busy machine it differed: they
+ * are off until the code is kept, and on again then, because the code is bound to V8's settings.
+ */
 const COMPILE = `
 const { readFileSync, writeFileSync } = require("node:fs");
 const { createRequire, wrap } = require("node:module");
 const { join } = require("node:path");
+const { setFlagsFromString } = require("node:v8");
 const { Script } = require("node:vm");
+for (const compiler of ["sparkplug", "maglev"]) setFlagsFromString("--no-" + compiler);
 const file = join(__dirname, "hps-agent.cjs");
 const script = new Script(wrap(readFileSync(file, "utf8")), { filename: "/opt/hps/hps-agent.cjs" });
-process.once("exit", () => writeFileSync(join(__dirname, "hps-agent.cache"), script.createCachedData()));
+process.once("exit", () => {
+  for (const compiler of ["sparkplug", "maglev"]) setFlagsFromString("--" + compiler);
+  writeFileSync(join(__dirname, "hps-agent.cache"), script.createCachedData());
+});
 const program = { exports: {} };
 script.runInThisContext()(program.exports, createRequire(file), program, file, __dirname);
 `;
