@@ -54,7 +54,7 @@ test("a grant to watch shows the session and its recording, and no more; it ends
   const owner = terminal(rig.operator);
   const { id: session } = await owner.session;
   await expect(OperatorSession.attach(bob, { session }).session).rejects.toMatchObject({ code: "denied" });
-  await rig.grant({ operator: "bob" }, "watch", 1500);
+  await rig.grant({ operator: "bob" }, "watch", 3000);
   await expect(OperatorSession.attach(bob, { session, write: true }).session).rejects.toMatchObject({ code: "denied" });
   const watcher = OperatorSession.attach(bob, { session });
   await watcher.session;
