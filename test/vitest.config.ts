@@ -12,7 +12,7 @@ const UNIT_FILES = [
   "{proto,certs,server,client,installer-agent}/**/*.test.ts",
   "test/*.test.ts",
   "test/{architecture,access}/*.test.ts",
-  "test/{lab,runner}/**/*.test.ts",
+  "test/{lab,runner,vectors}/**/*.test.ts",
 ];
 const SLOW_FILES = "{proto,certs,server,client,installer-agent,test}/**/*.slow.test.ts";
 

@@ -22,15 +22,17 @@ export interface DeltaTask {
 export function planDelta(base: Manifest, target: Manifest): DeltaTask[] {
   const done = new Set(base.objects.map(({ digest }) => digest.toString("latin1")));
   const sources = new OldFiles(base);
+  const namesOf = furtherNames(target);
   const tasks: DeltaTask[] = [];
-  for (const entry of target.entries) {
+  for (const [index, entry] of target.entries.entries()) {
     const digestOf = (number: number) => target.objects[number]?.digest.toString("latin1") ?? "";
-    const wanted = entry.objects.flatMap((number, index) =>
-      done.has(digestOf(number)) ? [] : [{ number, offset: placeOfData(entry, index * LARGEST_OBJECT) }],
+    const wanted = entry.objects.flatMap((number, cut) =>
+      done.has(digestOf(number)) ? [] : [{ number, offset: placeOfData(entry, cut * LARGEST_OBJECT) }],
     );
-    const source = wanted.length === 0 ? undefined : sources.like(entry);
+    const source =
+      wanted.length === 0 ? undefined : sources.like([entry.path, ...(namesOf.get(index) ?? [])], entry.size);
     if (source === undefined) continue;
-    const objects = wanted.filter(({ number }, index) => wanted.findIndex((one) => one.number === number) === index);
+    const objects = wanted.filter(({ number }, at) => wanted.findIndex((one) => one.number === number) === at);
     for (const { number } of objects) done.add(digestOf(number));
     tasks.push({ source, objects });
   }
@@ -45,6 +47,15 @@ function placeOfData(entry: ManifestEntry, at: number): number {
     before += size;
   }
   return at;
+}
+
+/** The hard links to each entry, by its number. */
+function furtherNames({ entries }: Manifest): ReadonlyMap<number, readonly ByteString[]> {
+  const names = new Map<number, ByteString[]>();
+  for (const { type, path, target } of entries) {
+    if (type === "hardlink") names.set(target, [...(names.get(target) ?? []), path]);
+  }
+  return names;
 }
 
 class OldFiles {
@@ -62,12 +73,15 @@ class OldFiles {
     }
   }
 
-  like({ path, size }: ManifestEntry): ManifestEntry | undefined {
-    return (
-      this.#byPath.get(path) ??
-      nearest(this.#byPattern.get(pattern(path)), size) ??
-      nearest(this.#byName.get(pattern(nameOf(path))), size)
-    );
+  /** The file that one of `paths`, all the names of a new file of `size` bytes, was or is most like. */
+  like(paths: readonly ByteString[], size: number): ManifestEntry | undefined {
+    const same = paths.map((path) => this.#byPath.get(path)).find((file) => file !== undefined);
+    const like = (files: ReadonlyMap<string, ManifestEntry[]>, key: (path: ByteString) => string) =>
+      nearest(
+        paths.flatMap((path) => files.get(key(path)) ?? []),
+        size,
+      );
+    return same ?? like(this.#byPattern, pattern) ?? like(this.#byName, (path) => pattern(nameOf(path)));
   }
 }
 
@@ -80,8 +94,8 @@ function addTo(files: Map<string, ManifestEntry[]>, key: string, file: ManifestE
   else if (found.length < MOST_COMPARED) found.push(file);
 }
 
-function nearest(files: readonly ManifestEntry[] | undefined, size: number): ManifestEntry | undefined {
-  return files?.reduce((best, file) => (Math.abs(file.size - size) < Math.abs(best.size - size) ? file : best));
+function nearest(files: readonly ManifestEntry[], size: number): ManifestEntry | undefined {
+  return files.toSorted((one, other) => Math.abs(one.size - size) - Math.abs(other.size - size))[0];
 }
 
 /** Without its numbers: what a new version of a package calls its files. */

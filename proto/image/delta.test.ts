@@ -8,6 +8,8 @@ import { type MadeObject, makeDeltaObjects } from "./delta-maker.ts";
 import { compressPiece, openDeltaObject } from "./delta-piece.ts";
 import { planDelta } from "./delta-plan.ts";
 import { LARGEST_OBJECT, LARGEST_PIECE, LARGEST_WINDOW } from "./limits.ts";
+import { manifestOfDrafts } from "./manifest-of-drafts.ts";
+import { draft, draftFile } from "./testing/drafts.ts";
 import { errorOf } from "./testing/error-of.ts";
 import { type SmallImage, smallImage } from "./testing/small-image.ts";
 
@@ -83,6 +85,17 @@ describe("a plan", () => {
     ["the name of nearest size", "new/place/config", "old/place/config"],
   ])("pairs files by %s", (_, path, expected) => {
     expect(source({ [path]: noise(11, "new") })).toEqual([[latin1(expected), first]]);
+  });
+
+  test("knows a file by each of its names", () => {
+    const entry = draftFile("a", "content", 11);
+    const target = manifestOfDrafts([
+      draft("directory", ""),
+      entry,
+      draft("directory", "etc"),
+      draft("hardlink", "etc/same", { link: latin1("a") }),
+    ]);
+    expect(planDelta(base.manifest, target).map((task) => task.source.path)).toEqual(["etc/same"]);
   });
 
   test("leaves out what the base has, what is like nothing there, and what is empty", () => {
