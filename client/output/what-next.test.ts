@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { InstallationSchema, InstallationState } from "../../proto/gen/hps/v1/installation_pb.ts";
 import { whatNext } from "./what-next.ts";
@@ -13,5 +14,7 @@ test("of a machine that restarts one reads what it waits for: an operator, whoev
   expect(next({ attached: true })).toMatch(
     /no shell is open .* or after 15 minutes; to hold it:\n .* pause-reboot \S*web01/,
   );
+  const restartTime = timestampFromMs(Date.UTC(2026, 10, 20, 23, 5));
+  expect(next({ attached: true, restartTime })).toMatch(/any more, or at 2026-11-20.23:05\S*; to hold it:/);
   expect(next({})).toBe("it restarts; waits for the installed system to report");
 });

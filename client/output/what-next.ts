@@ -67,10 +67,11 @@ function held(host: string): readonly string[] {
 }
 
 /** Its agent, while it is still there, waits for whoever has a shell. */
-function restarts(host: string, { attached }: Installation): readonly string[] {
+function restarts(host: string, { attached, restartTime }: Installation): readonly string[] {
   if (!attached) return ["it restarts; waits for the installed system to report"];
+  const latest = restartTime === undefined ? "after 15 minutes" : `at ${timeText(restartTime)}`;
   return [
-    "it restarts when no shell is open on it any more, or after 15 minutes; to hold it:",
+    `it restarts when no shell is open on it any more, or ${latest}; to hold it:`,
     `  hpsctl installation pause-reboot ${host}`,
   ];
 }

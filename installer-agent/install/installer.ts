@@ -111,7 +111,7 @@ async function install(options: InstallerOptions, start: Start, signal: AbortSig
   const direct = await openDirectWay({ ...start, hostId: claim.host, config, log, shells, link: () => link });
   const link: Link = new Link({
     ...{ identity, version, log, outbox, backoff: config.backoff, heartbeat: config.heartbeat },
-    ...{ onWelcome, onCommand, onNewRun: () => sequence.restart() },
+    ...{ onWelcome, onCommand, onNewRun: () => sequence.restart(), shellsHold: () => restart.shellsHold },
     hello: () => ({ version, facts: factsMessage(facts) }),
     onState: (attached, why, answered) => {
       voice.situation.attached(attached, why);

@@ -126,12 +126,16 @@ test("a restart that waits for shells can be held and let go at the machine, any
   }
   restart.holdHere(true);
   await sleep(1_500);
+  expect(restart.shellsHold).toBeUndefined();
   expect(said).not.toContain("ready");
   expect(said.filter((line) => line === "rebootPaused")).toHaveLength(101);
   expect(announced.at(-1)).toContain("the restart is held: hpsctl installation resume-reboot");
   restart.holdHere(false);
+  await expect.poll(() => restart.shellsHold, { interval: 5 }).toBeGreaterThan(0);
+  expect(restart.shellsHold).toBeLessThanOrEqual(1_000);
   await over;
   expect(said.at(-1)).toBe("ready");
+  expect(restart.shellsHold).toBeUndefined();
 });
 
 test("hpsd's word counts, but for one from before it knew what was done at the machine", () => {

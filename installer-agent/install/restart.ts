@@ -33,6 +33,8 @@ export class Restart {
   readonly #options: RestartOptions;
   #paused = false;
   #running = false;
+  /** When shells hold it no longer, `performance.now()`. */
+  #heldUntil: number | undefined;
   readonly #bell = new Bell();
 
   constructor(options: RestartOptions) {
@@ -45,6 +47,11 @@ export class Restart {
    */
   order(paused: boolean, acknowledged?: bigint): void {
     if (!this.#options.outbox.owes("rebootPaused", acknowledged)) this.#set(paused);
+  }
+
+  /** How many milliseconds open shells may hold it still; undefined: none does. */
+  get shellsHold(): number | undefined {
+    return this.#heldUntil === undefined ? undefined : Math.max(0, this.#heldUntil - performance.now());
   }
 
   /** Somebody at the machine holds it or lets it go, whoever held it. hpsd is told, so that both say the same. */
@@ -138,6 +145,7 @@ export class Restart {
     if (count > 0)
       this.#tell(`${sessions} open: the machine restarts when none is, at ${latest} at the latest; ${hold}`);
     const warnings = WARNINGS.filter((left) => left < shellLimitMs);
+    this.#heldUntil = count > 0 ? end : undefined;
     while (!this.#paused && openShells() > 0 && performance.now() < end) {
       await sleep(Math.min(LOOK, shellLimitMs), undefined, { signal });
       const [next] = warnings;
@@ -145,6 +153,7 @@ export class Restart {
       warnings.shift();
       this.#tell(`the machine restarts in ${formatDuration(next)}, at ${latest}; ${hold}`);
     }
+    this.#heldUntil = undefined;
   }
 
   /** Whoever waits for the machine, and whoever works on it. */

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AgentEventSchema, AttachRequestSchema, FactsSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Facts } from "../../proto/values/facts.ts";
 
@@ -22,8 +22,10 @@ export function logMessage(
   return { message: { case: "log", value: { sequence, time: timestampFromMs(time), text, source } } };
 }
 
-export function heartbeatMessage(backlog: number): AttachMessage {
-  return { message: { case: "heartbeat", value: { backlog } } };
+/** `shellsHold`: how many milliseconds open shells may hold the restart. */
+export function heartbeatMessage(backlog: number, shellsHold: number | undefined): AttachMessage {
+  const hold = shellsHold === undefined ? {} : { shellsHold: durationFromMs(Math.round(shellsHold)) };
+  return { message: { case: "heartbeat", value: { backlog, ...hold } } };
 }
 
 /** Empty `error`: done. */

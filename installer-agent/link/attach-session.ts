@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly hello: () => MessageInitShape<typeof HelloSchema>;
   /** Used when the Welcome names none; milliseconds. */
   readonly heartbeat?: number;
+  /** How many milliseconds open shells may hold the restart; undefined: they do not. */
+  readonly shellsHold?: () => number | undefined;
   readonly onWelcome: (welcome: Welcome) => void;
   /** Resolves with the result for hpsd: empty when done, else why not. Never rejects. */
   readonly onCommand: (command: Command) => Promise<string>;
@@ -133,7 +135,8 @@ export class AttachSession {
   #next(): AttachMessage | undefined {
     if (this.#heartbeatDue) {
       this.#heartbeatDue = false;
-      return heartbeatMessage(this.#options.outbox.size);
+      const { outbox, shellsHold } = this.#options;
+      return heartbeatMessage(outbox.size, shellsHold?.());
     }
     return this.#results.shift() ?? (this.#leaving ? undefined : this.#options.outbox.next());
   }

@@ -87,6 +87,7 @@ export async function openCore(options: CoreOptions) {
     targetLink: settings.targetLink,
     pendingOf: pendingEnrolmentOf,
     isAttached: (hostId) => presence.isAttached(hostId),
+    restartAt: (hostId) => presence.restartAt(hostId),
   });
   const shells = openShells(identity, presence, options);
   const quota = new LogQuota({ maxCost: settings.logSize, slack: Math.ceil(settings.logSize / 16) });

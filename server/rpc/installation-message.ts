@@ -52,6 +52,7 @@ export function installationMessage(view: InstallationView): MessageInitShape<ty
     rebootPaused: view.rebootPaused,
     rescue: view.rescue,
     storage: storageMessage(view.storage),
+    ...(view.restartAt !== undefined && { restartTime: timestampFromMs(view.restartAt) }),
   };
 }
 

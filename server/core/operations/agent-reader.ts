@@ -1,18 +1,22 @@
-import type { AgentEvent, AgentLogLine, AttachRequest } from "../../../proto/gen/hps/v1/agent_pb.ts";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { AgentEvent, AgentLogLine, AttachRequest, Heartbeat } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { Clock } from "../audit/audit.ts";
+import type { Attached } from "../presence/presence.ts";
 import { parseAgentEvent, parseLogLine, parseSequence } from "./agent-event.ts";
 import type { NumberedMessage } from "./agent-messages.ts";
 import type { Intake } from "./intake.ts";
 import { MAX_STEPS, PROGRESS_JOURNAL_MS } from "./limits.ts";
 
+/** No honest agent lets shells hold a machine longer. */
+const LONGEST_HOLD_MS = 24 * 3_600_000;
 /** A message costs this much beside its text while it waits. */
 const OVERHEAD = 256;
 
 export interface AgentReaderDeps {
   readonly clock: Clock;
   readonly intake: Intake<NumberedMessage>;
-  readonly attached: { readonly seen: () => void; readonly answered: (commandId: string, error: string) => void };
+  readonly attached: Pick<Attached, "seen" | "held" | "answered">;
 }
 
 /** Reads one agent's messages after its Hello, as fast as they are stored. */
@@ -35,7 +39,7 @@ export class AgentReader {
   async #take(message: AttachRequest["message"]): Promise<void> {
     switch (message.case) {
       case "heartbeat":
-        return;
+        return this.#deps.attached.held(holdOf(message.value));
       case "event":
         return await this.#deps.intake.offer(this.#eventOf(message.value));
       case "log":
@@ -79,4 +83,11 @@ function sizeOf({ event }: AgentEvent): number {
   if (event.case === "stepFailed") return Buffer.byteLength(event.value.reason);
   if (event.case === "plan") return event.value.steps.length * 64;
   return event.case === "boot" ? Buffer.byteLength(event.value.reason) : 0;
+}
+
+function holdOf({ shellsHold }: Heartbeat): number | undefined {
+  if (shellsHold === undefined) return undefined;
+  const hold = durationMs(shellsHold);
+  if (hold >= 0 && hold <= LONGEST_HOLD_MS) return hold;
+  throw new HpsError("invalid", `shells hold no restart for ${hold} ms`);
 }

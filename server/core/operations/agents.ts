@@ -7,7 +7,7 @@ import type { Tables } from "../../store/schema/tables.ts";
 import { actorOfCaller } from "../audit/audit.ts";
 import type { RecordsRefusals } from "../identity/refusals.ts";
 import type { AttachResponseInit } from "../presence/pending-commands.ts";
-import type { Presence } from "../presence/presence.ts";
+import type { Attached, Presence } from "../presence/presence.ts";
 import { type ParsedHello, parseHello } from "./agent-hello.ts";
 import { type AgentCaller, type NumberedMessage, storeMessages } from "./agent-messages.ts";
 import { AgentReader } from "./agent-reader.ts";
@@ -98,7 +98,7 @@ export class Agents {
     await this.#deps.commits.submit((tx) => this.#deps.changes.note(tx, gone)).catch(() => undefined);
   }
 
-  async #read({ caller, hello, iterator, outbox }: Reading, attached: Heard): Promise<void> {
+  async #read({ caller, hello, iterator, outbox }: Reading, attached: Attached): Promise<void> {
     const failure = Promise.withResolvers<never>();
     // It is raced below while the stream is read, and must not be unhandled when nobody reads.
     failure.promise.catch(() => undefined);
@@ -151,11 +151,6 @@ export class Agents {
 interface Ends {
   readonly call: AgentCall;
   readonly outbox: StreamOutbox;
-}
-
-interface Heard {
-  readonly seen: () => void;
-  readonly answered: (commandId: string, error: string) => void;
 }
 
 interface Reading {

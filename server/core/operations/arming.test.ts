@@ -5,7 +5,7 @@ import { selectOpenOf } from "../../store/installations.ts";
 import { addTestCluster } from "../testing/open-test-store.ts";
 import { addTestImage } from "../testing/test-rows.ts";
 import { openOperations } from "./testing.ts";
-import { event, hello, line, plan, started, succeeded, TestStream } from "./testing-agent.ts";
+import { event, hello, line, plan, type RequestInit, started, succeeded, TestStream } from "./testing-agent.ts";
 
 const BOOT = { boot: { slot: "a", kernel: "6.1", image: "debian:12", healthy: true, reason: "" } };
 const ORDER = { image: "debian:12", wipeDiskSerials: [] };
@@ -118,6 +118,33 @@ test("a restart is held and let go any number of times, and an agent that comes 
   later.cut();
   await later.ended;
   await expect(installations.pauseReboot(alice, id, true)).rejects.toMatchObject({ code: "precondition" });
+});
+
+test("a machine that waits for open shells says how long at most, and is shown with it", async () => {
+  await using rig = await openOperations();
+  const id = await rig.opened("enrol");
+  const beat = (seconds?: number): RequestInit => ({
+    case: "heartbeat",
+    value: seconds === undefined ? {} : { shellsHold: { seconds: BigInt(seconds) } },
+  });
+  const agent = new TestStream(rig.agents, rig.installer(id)).send(hello());
+  await agent.welcome();
+  const restartAt = async () => {
+    const { restartAt: at } = await rig.installations.get(id);
+    return at && Math.round((at - rig.time.now) / 60_000);
+  };
+  expect(await restartAt()).toBeUndefined();
+  agent.send(beat(900));
+  await expect.poll(restartAt).toBe(15);
+  agent.send(beat());
+  await expect.poll(restartAt).toBeUndefined();
+  agent.send(beat(900));
+  await expect.poll(restartAt).toBe(15);
+  agent.cut();
+  await agent.ended;
+  expect(await restartAt()).toBeUndefined();
+  const liar = new TestStream(rig.agents, rig.installer(id)).send(hello(), beat(1e9));
+  expect(await liar.ended).toMatchObject({ code: "invalid" });
 });
 
 test("what is held or let go at the machine is kept, shown and journalled, and not told to who said it", async () => {

@@ -28,6 +28,8 @@ export interface InstallationView extends NamedInstallationRow {
   readonly steps: readonly StepRow[];
   readonly pending?: PendingEnrolmentView;
   readonly attached: boolean;
+  /** UTC milliseconds: when it restarts at the latest though shells are open; undefined: it does not wait for any. */
+  readonly restartAt?: number;
 }
 
 /** What a view needs from others. */
@@ -35,6 +37,7 @@ export interface ViewSources {
   /** The gate's: who waits to enrol. */
   readonly pendingOf: (db: Db, installationId: string) => Promise<PendingEnrolmentView | undefined>;
   readonly isAttached: (hostId: string) => boolean;
+  readonly restartAt: (hostId: string) => number | undefined;
 }
 
 export async function viewInstallations(
@@ -52,5 +55,7 @@ async function viewOf(db: Db, row: NamedInstallationRow, sources: ViewSources): 
   const steps = await selectSteps(db, row.id);
   const open = row.outcome === "open";
   const pending = open ? await sources.pendingOf(db, row.id) : undefined;
-  return { ...row, steps, attached: open && sources.isAttached(row.hostId), ...(pending && { pending }) };
+  const attached = open && sources.isAttached(row.hostId);
+  const restartAt = open ? sources.restartAt(row.hostId) : undefined;
+  return { ...row, steps, attached, ...(restartAt !== undefined && { restartAt }), ...(pending && { pending }) };
 }

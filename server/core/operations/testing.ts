@@ -124,7 +124,8 @@ function compose(store: HpsStore, clock: Clock, options: OperationsOptions) {
     ...{ clock, audit: new Audit(store, clock), changes: new Changes(store, clock), bell: new Bell() },
   };
   const isAttached = (id: string) => presence.isAttached(id);
-  const others = { isAttached, pendingOf: nobodyWaits, targetLink: TARGET_LINK };
+  const restartAt = (id: string) => presence.restartAt(id);
+  const others = { isAttached, restartAt, pendingOf: nobodyWaits, targetLink: TARGET_LINK };
   const installations = new Installations({ ...shared, store, hooks, orders, ...others });
   const agents = new Agents({
     ...{ ...shared, presence, life: installations, quota: new LogQuota(options.log) },

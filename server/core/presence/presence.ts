@@ -24,6 +24,8 @@ export interface Attachment {
 export interface Attached {
   /** Something came from the agent. */
   readonly seen: () => void;
+  /** Open shells may hold its restart for so many milliseconds from now; undefined: they do not. */
+  readonly held: (holdMs: number | undefined) => void;
   readonly answered: (commandId: string, error: string) => void;
   /** The stream has ended; idempotent. */
   readonly detach: () => void;
@@ -42,6 +44,8 @@ export interface PresenceOptions {
 interface Entry extends Attachment {
   readonly pending: PendingCommands;
   lastSeenAt: number;
+  /** UTC milliseconds. */
+  restartAt: number | undefined;
 }
 
 /** Which agent is attached where; in memory, because a stream lives no longer than the process. */
@@ -64,7 +68,12 @@ export class Presence {
     if (this.#stopping) throw stoppingError();
     const older = this.#byIdentity.get(attachment.identity);
     if (older !== undefined) this.#replace(older, attachment);
-    const entry: Entry = { ...attachment, pending: new PendingCommands(), lastSeenAt: this.#options.clock() };
+    const entry: Entry = {
+      ...attachment,
+      pending: new PendingCommands(),
+      lastSeenAt: this.#options.clock(),
+      restartAt: undefined,
+    };
     this.#byIdentity.set(entry.identity, entry);
     const ofHost = this.#byHost.get(entry.hostId) ?? new Set();
     this.#byHost.set(entry.hostId, ofHost.add(entry));
@@ -72,6 +81,9 @@ export class Presence {
     return {
       seen: () => {
         entry.lastSeenAt = this.#options.clock();
+      },
+      held: (holdMs) => {
+        entry.restartAt = holdMs === undefined ? undefined : this.#options.clock() + holdMs;
       },
       answered: (commandId, error) => entry.pending.answered(commandId, error),
       detach: () => this.#left(entry),
@@ -90,6 +102,11 @@ export class Presence {
 
   isAttached(hostId: string): boolean {
     return this.#byHost.has(hostId);
+  }
+
+  /** When its machine restarts at the latest though shells are open, UTC milliseconds; undefined: it does not wait for any. */
+  restartAt(hostId: string): number | undefined {
+    return this.#latest(hostId)?.restartAt;
   }
 
   /** Run of the agent of the host that attached last; undefined when none is attached. */
