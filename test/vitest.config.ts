@@ -44,7 +44,7 @@ export default defineConfig({
       {
         // What `npm run check` does not wait for: properties tried with programs, thousands of calls, every cell of a matrix.
         extends: true,
-        test: { ...BESIDE_THE_CODE, name: "slow", include: [SLOW_FILES] },
+        test: { ...BESIDE_THE_CODE, name: "slow", include: [SLOW_FILES], testTimeout: 180_000 },
       },
       {
         extends: true,

@@ -26,7 +26,7 @@ const KEPT_LINES = 200;
 /** Runs one program to its end; rejects with its failure, when it hangs, and when interrupted, never while it still runs. */
 export async function runBuildProgram(order: BuildProgram): Promise<void> {
   const { argv, environment, signal, output } = order;
-  signal.throwIfAborted();
+  if (signal.aborted) throw interrupted();
   const [command, ...args] = argv;
   // A group of its own: what an interrupt on the terminal would end at once, cleans up after itself when we tell it.
   const child = spawn(command, args, { env: environment, stdio: ["ignore", "pipe", "pipe"], detached: true });
@@ -52,7 +52,7 @@ export async function runBuildProgram(order: BuildProgram): Promise<void> {
     const [status] = await Promise.allSettled([ended, readLines(child.stderr, hear)]);
     const [written] = await Promise.allSettled([taken]);
     if (status.status === "rejected") throw status.reason;
-    if (stop.reason === "interrupted") throw new HpsError("cancelled", "interrupted; nothing was written");
+    if (stop.reason === "interrupted") throw interrupted();
     if (stop.reason === "silent")
       throw new HpsError("deadline", `${command} printed nothing for ${SILENCE_MS / 60_000} minutes`);
     if (written.status === "rejected") throw written.reason;
@@ -61,6 +61,11 @@ export async function runBuildProgram(order: BuildProgram): Promise<void> {
     signal.removeEventListener("abort", onAbort);
     stop[Symbol.dispose]();
   }
+}
+
+/** What whoever interrupts a build is told. */
+export function interrupted(): HpsError {
+  return new HpsError("cancelled", "interrupted; nothing was written");
 }
 
 /** Ends a program, once, for the first reason given; kills what does not end. */

@@ -41,12 +41,16 @@ async function build(
   words: Partial<OsImageWords> = {},
   signal = new AbortController().signal,
   path = ":/usr/bin:/bin",
+  hear: (line: string) => void = () => undefined,
 ) {
   const lines: string[] = [];
   const environment = { PATH: `${join(folder, "bin")}${path}`, HOME: folder, TMPDIR: folder };
   const order = parseOsImageOrder({ ...WORDS, mirror: "http://mirror.example/debian", ...words });
   const out = join(folder, "image.tar.zst");
-  const onLine = (line: string) => lines.push(line);
+  const onLine = (line: string) => {
+    lines.push(line);
+    hear(line);
+  };
   const written = await buildOsImage({ order, out, environment, signal, now: Date.now, onLine });
   return { written, lines, out };
 }
@@ -106,11 +110,18 @@ describe("a build", () => {
   test("that is interrupted tells mmdebstrap, waits for it and leaves no image", async () => {
     fakeBootstrap(`trap 'echo cleaned > "$HOME/cleaned"; exit 1' TERM; echo up >&2; while :; do sleep 0.05; done`);
     const controller = new AbortController();
-    const running = build({}, controller.signal);
-    setTimeout(() => controller.abort(), 300);
+    const running = build({}, controller.signal, undefined, () => controller.abort());
     await expect(running).rejects.toMatchObject({ code: "cancelled" });
     expect(existsSync(join(folder, "cleaned"))).toBe(true);
     expect(existsSync(join(folder, "image.tar.zst"))).toBe(false);
+  });
+
+  test("that is interrupted before mmdebstrap says the same", async () => {
+    await expect(build({}, AbortSignal.abort())).rejects.toMatchObject({
+      code: "cancelled",
+      message: expect.stringMatching(/^interrupted/),
+    });
+    expect(existsSync(join(folder, "words"))).toBe(false);
   });
 });
 

@@ -4,6 +4,7 @@ import { chmod, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { interrupted } from "./build-program.ts";
 import type { OsImageOrder } from "./os-image-order.ts";
 
 const LIMIT_MS = 300_000;
@@ -43,6 +44,7 @@ export async function makeOverlay(
     archive,
   ];
   await promisify(execFile)("tar", argv, { signal, timeout: LIMIT_MS }).catch((cause: unknown) => {
+    if (signal.aborted) throw interrupted();
     throw new HpsError("internal", "cannot pack the files that the image is to hold", { cause });
   });
   return archive;

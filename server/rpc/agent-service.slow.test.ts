@@ -46,7 +46,7 @@ test("200 agents stream at once: each is acknowledged to its end and journalled 
     expect({ lastJournal, lastLog }).toEqual({ lastJournal: 2 + 1 + 2 * ROUNDS, lastLog: ROUNDS });
   }
   expect(rig.incidents).toEqual([]);
-}, 60_000);
+});
 
 test("a flood of log lines is slowed down at its source, and leaves a bounded log", async () => {
   const maxCost = 2 * 1024 * 1024;
@@ -83,4 +83,4 @@ test("a flood of log lines is slowed down at its source, and leaves a bounded lo
   }
   expect(kept).toBeLessThan(maxCost);
   expect(kept).toBeGreaterThan(maxCost / 2);
-}, 60_000);
+});
