@@ -16,6 +16,7 @@ const WHOLE = {
   hpsd: "server/main.ts",
   "store-worker": "server/store/store-worker.ts",
   "screen-worker": "server/core/shells/screen-worker.ts",
+  "upload-worker": "server/core/images/upload-worker.ts",
 };
 
 rmSync("dist", { recursive: true, force: true });

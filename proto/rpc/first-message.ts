@@ -12,14 +12,18 @@ export async function firstMessage<T>(messages: AsyncIterator<T>, limitMs = FIRS
   return first.value;
 }
 
+/** A message after the first, or that there is none. `deadline` for a sender that stalls. */
+export async function nextMessage<T>(messages: AsyncIterator<T>, limitMs = STALL_MS): Promise<IteratorResult<T>> {
+  return await nextWithin(messages, limitMs, `nothing came for ${limitMs / 1000} s: the sender stalls`);
+}
+
 /** What the messages after the first carry. `deadline` for a sender that stalls, `invalid` for one that carries nothing. */
 export async function* dataOf<T extends { readonly message: { readonly case?: string | undefined; value?: unknown } }>(
   messages: AsyncIterator<T>,
   limitMs = STALL_MS,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const late = `nothing came for ${limitMs / 1000} s: the sender stalls`;
   for (;;) {
-    const next = await nextWithin(messages, limitMs, late);
+    const next = await nextMessage(messages, limitMs);
     if (next.done === true) return;
     const { case: kind, value } = next.value.message;
     if (kind !== "data" || !(value instanceof Uint8Array) || value.length === 0) {

@@ -24,6 +24,7 @@ import { type Identity, type OpenIdentityOptions, openIdentity } from "./identit
 import { Filing } from "./images/filing.ts";
 import { Images } from "./images/images.ts";
 import { LibraryFiles } from "./images/library-files.ts";
+import { Uploads } from "./images/uploads.ts";
 import { Installers } from "./installers/installers.ts";
 import { SetFolder } from "./installers/set-folder.ts";
 import { agentOrders } from "./operations/agent-orders.ts";
@@ -162,7 +163,8 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
     folder: await SetFolder.open(`${stateFolder}/boot`, room),
     onError: (error) => onError("removing old installers", error),
   });
-  return { images, filing, installers };
+  const uploads = new Uploads({ ...identity, filing, images, maxBytes: settings.imageSize });
+  return { images, filing, uploads, installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

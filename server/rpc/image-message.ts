@@ -7,14 +7,15 @@ import type { DeltaRow, ImageView, IndexedFile } from "../core/images/images.ts"
 import type { CurrentInstaller } from "../core/installers/installers.ts";
 import { required, wordOf } from "./fields.ts";
 
-const FORMATS = {
+const ARCHIVES = {
   tar: ImageFormat.TAR,
   "tar-zstd": ImageFormat.TAR_ZSTD,
   "tar-xz": ImageFormat.TAR_XZ,
-  packs: ImageFormat.PACKS,
 } as const;
+const FORMATS = { ...ARCHIVES, packs: ImageFormat.PACKS } as const;
 
-export function imageMessage(image: ImageView): MessageInitShape<typeof ImageSchema> {
+/** With its packs, where they were asked for. */
+export function imageMessage(image: ImageView & Pick<ReadImage, "packs">): MessageInitShape<typeof ImageSchema> {
   const { id, cluster, name, system, kernel, importedBy } = image;
   const createTime = timestampFromMs(image.createdAt);
   const expires = image.expiresAt !== null && { expireTime: timestampFromMs(image.expiresAt) };
@@ -42,7 +43,7 @@ export function imageSourceMessage(image: ReadImage): MessageInitShape<typeof Im
   };
 }
 
-function packMessage({ digest, sizeBytes, indexOffset, indexBytes }: IndexedFile) {
+export function packMessage({ digest, sizeBytes, indexOffset, indexBytes }: IndexedFile) {
   return {
     digest,
     sizeBytes: BigInt(sizeBytes),
@@ -68,6 +69,6 @@ export function announcementOf({ name, source: said, system, kernel }: ImportIma
   const source = required(said, "source");
   const { digest, sizeBytes } = required(source.file, "file of the source");
   const { contentBytes, entries, lacks } = source;
-  const format = wordOf(FORMATS, source.format, "image format");
+  const format = wordOf(ARCHIVES, source.format, "image format");
   return { name, digest, sizeBytes, format, contentBytes, entries, lacks, system, kernel };
 }

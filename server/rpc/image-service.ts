@@ -3,22 +3,19 @@ import { dataOf, firstMessage } from "../../proto/rpc/first-message.ts";
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseImageName } from "../../proto/values/image-ref.ts";
-import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { parseImageOrder } from "../core/images/image-order.ts";
-import type { Images } from "../core/images/images.ts";
 import type { Installers } from "../core/installers/installers.ts";
 import { required } from "./fields.ts";
 import { announcementOf, imageMessage, installerMessage } from "./image-message.ts";
+import { clusterOf, type ImageServiceDeps, libraryOf, packMethods } from "./pack-methods.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 
-export interface ImageServiceDeps {
-  readonly access: Access;
-  readonly images: Images;
-}
-
-export function imageService({ access, images }: ImageServiceDeps): Handlers<typeof ImageService, Caller> {
+export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageService, Caller> {
+  const { access, images } = deps;
   return {
+    ...packMethods(deps),
+
     importImage: async (requests, { principal: caller }) => {
       const messages = requests[Symbol.asyncIterator]();
       const { message } = await firstMessage(messages);
@@ -52,18 +49,6 @@ export function imageService({ access, images }: ImageServiceDeps): Handlers<typ
       return imageMessage(await images.tag(caller, library, { image, name, move }));
     },
   };
-}
-
-/** Whose library is asked before the shared one: nobody's when no cluster is named. */
-async function clusterOf(access: Access, caller: Caller, cluster: string): Promise<string | undefined> {
-  return cluster === "" ? undefined : (await access.cluster(caller, cluster)).id;
-}
-
-/** In which library a name stands that is to change: a cluster's, by its id, or undefined for the shared one. */
-async function libraryOf(access: Access, caller: Caller, cluster: string, name: string): Promise<string | undefined> {
-  if (!parseImageName(name).shared) return (await access.cluster(caller, cluster)).id;
-  await access.shared(caller);
-  return undefined;
 }
 
 export function installerService(installers: Installers): Handlers<typeof InstallerService, Caller> {

@@ -137,10 +137,15 @@ export async function countOthersOf(
   return Number(row?.count ?? 0);
 }
 
-/** Whether any image, in any library, with a name or without, is this archive or manifest. */
-export async function isDigestHeld(db: Db, digest: string): Promise<boolean> {
-  const row = await db.selectFrom("image").select("id").where("digest", "=", digest).limit(1).executeTakeFirst();
-  return row !== undefined;
+/** How long the file of this archive or manifest is, as any library says; undefined when none has it. */
+export async function selectStoredSize(db: Db, digest: string): Promise<number | undefined> {
+  const select = db.selectFrom("image").select("size_bytes").where("digest", "=", digest).limit(1);
+  return (await select.executeTakeFirst())?.size_bytes;
+}
+
+/** The file is another now, with the same meaning: a manifest's compressed form may differ. */
+export async function updateStoredSize(tx: Tx, digest: string, sizeBytes: number): Promise<void> {
+  await tx.updateTable("image").set({ size_bytes: sizeBytes }).where("digest", "=", digest).execute();
 }
 
 /** What files of archives and manifests there are to be, and how long. */

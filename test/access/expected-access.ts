@@ -68,6 +68,10 @@ IdentityService/InstallIntermediate       U  U   U   U   U   U   D   D   D   D  
 IdentityService/RotateServerCertificate   U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 
 ImageService/ImportImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/UploadImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/UploadImage of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
+ImageService/GetManifest                  U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ImageService/GetManifest of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok
 ImageService/GetImage                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ImageService/GetImage of all clusters     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok
 ImageService/ListImages                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { ImageFormat } from "../../proto/gen/hps/v1/agent_pb.ts";
-import { ImageService, InstallerService } from "../../proto/gen/hps/v1/image_pb.ts";
+import { ImageService, InstallerService, type UploadImageResponse } from "../../proto/gen/hps/v1/image_pb.ts";
 import { addTestImage } from "../../server/core/testing/test-rows.ts";
 import type { Rig } from "./rig.ts";
 import { type Row, row, type Try } from "./row.ts";
@@ -36,6 +37,27 @@ const OF_ALL = {
   ...{ variant: "of all clusters", extra: sharedImage, target: () => "library:shared", shared: true },
 } as const;
 
+/** An image of packs in this library, whose manifest nobody reads; its name. */
+async function imageOfPacks({ core }: Rig, library: string): Promise<string> {
+  const name = `${library === "shared" ? "shared/" : ""}packs:${fresh()}`;
+  const file = fileOf(Buffer.from(name));
+  const { path } = core.filing.files.stored("manifests", { digest: file.digest, sizeBytes: name.length });
+  await writeFile(path, name);
+  await addTestImage(core.store, library, { name, digest: file.digest, sizeBytes: name.length, format: "packs" });
+  return name;
+}
+
+/** To bring an image that is there, by its digest, is to name it. */
+function uploadOf({ subject, number }: Try, cluster: string) {
+  const { digest, sizeBytes } = fileOf(Buffer.from(subject.extra));
+  const name = `${cluster === "" ? "shared/" : ""}upload:${number}`;
+  const value = { cluster, name, digest, manifestBytes: sizeBytes };
+  return { message: { case: "begin" as const, value } };
+}
+
+const isNewImage = ({ message }: UploadImageResponse, t: Try, library?: string) =>
+  message.case === "image" && storedName(t, message.value.name, library) !== undefined;
+
 export const IMAGE_ROWS: readonly Row[] = [
   row(image.importImage, {
     request: (t) => {
@@ -47,6 +69,33 @@ export const IMAGE_ROWS: readonly Row[] = [
     shows: ({ name }, t) => name === `new:${t.number}` && storedName(t, name) === name,
     target: ofClusterA,
     changes: true,
+  }),
+  row(image.uploadImage, {
+    extra: async (rig) => await imageOfPacks(rig, rig.clusters.a),
+    request: (t) => uploadOf(t, "a"),
+    shows: (reply, t) => isNewImage(reply, t),
+    target: ofClusterA,
+    changes: true,
+  }),
+  row(image.uploadImage, {
+    ...OF_ALL,
+    extra: async (rig) => await imageOfPacks(rig, "shared"),
+    request: (t) => uploadOf(t, ""),
+    shows: (reply, t) => isNewImage(reply, t, "shared"),
+    changes: true,
+  }),
+  row(image.getManifest, {
+    extra: async (rig) => await imageOfPacks(rig, rig.clusters.a),
+    request: ({ subject }) => ({ cluster: "a", name: subject.extra }),
+    shows: ({ message }, { subject }) =>
+      message.case === "manifest" && Buffer.from(message.value).toString() === subject.extra,
+    target: ofClusterA,
+  }),
+  row(image.getManifest, {
+    ...{ variant: "of all clusters", shared: true, extra: async (rig) => await imageOfPacks(rig, "shared") },
+    request: ({ subject }) => ({ name: subject.extra }),
+    shows: ({ message }, { subject }) =>
+      message.case === "manifest" && Buffer.from(message.value).toString() === subject.extra,
   }),
   row(image.getImage, {
     extra: someImage,

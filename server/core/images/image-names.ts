@@ -31,7 +31,11 @@ export interface NamingOptions {
 }
 
 /** Whether the name stands for this image already; `exists` when it stands for another and may not be moved. */
-export function isNamed(known: NamedImageRow | undefined, wanted: NewName, move: boolean): boolean {
+export function isNamed(
+  known: NamedImageRow | undefined,
+  wanted: Pick<NewName, "name" | "digest">,
+  move: boolean,
+): known is NamedImageRow {
   if (known === undefined || known.digest !== wanted.digest) {
     if (known === undefined || move) return false;
     throw new HpsError("exists", `image ${wanted.name} is there already, with other content`, {
@@ -45,7 +49,7 @@ export function isNamed(known: NamedImageRow | undefined, wanted: NewName, move:
 /** Gives the image its name, and gives up what the name stood for before. */
 export async function putName(tx: Tx, image: NewName, { move, now }: NamingOptions): Promise<NamedImageRow> {
   const known = await selectImage(tx, image.library, image.name);
-  if (known !== undefined && isNamed(known, image, move)) return known;
+  if (isNamed(known, image, move)) return known;
   if (known !== undefined) await releaseImage(tx, known, now);
   const nameless = await selectImageByDigest(tx, [image.library], image.digest);
   if (nameless?.name === "") await deleteImage(tx, nameless.id);

@@ -10,17 +10,17 @@ type ImageFormat = ImageRow["format"];
 const PARTS: readonly string[] = ["kernel", "initrd", "init"];
 const MAX_TEXT_BYTES = 256;
 
-/** What an importer says it found in an archive. */
-export interface ImageAnnouncement {
+/** What an importer found in an image beside its tree. */
+export type ImageFound = Pick<ImageRow, "lacks" | "system" | "kernel">;
+
+/** What an importer says of an archive. */
+export interface ImageAnnouncement extends ImageFound {
   readonly name: string;
   readonly digest: string;
   readonly sizeBytes: bigint;
   readonly format: ImageFormat;
   readonly contentBytes: bigint;
   readonly entries: bigint;
-  readonly lacks: readonly string[];
-  readonly system: string;
-  readonly kernel: string;
 }
 
 /** The same, checked. The archive itself is looked at by the agent that unpacks it. */
@@ -34,8 +34,6 @@ export interface ImageOrder
 
 /** `invalid` names the first thing wrong. */
 export function parseImageOrder(said: ImageAnnouncement): ImageOrder {
-  const stranger = said.lacks.find((part) => !PARTS.includes(part));
-  if (stranger !== undefined) throw new HpsError("invalid", `an image cannot lack ${quote(stranger)}`);
   return {
     name: clusterName(said.name),
     digest: parseSha256(said.digest),
@@ -43,9 +41,18 @@ export function parseImageOrder(said: ImageAnnouncement): ImageOrder {
     format: said.format,
     contentBytes: count(said.contentBytes, "content"),
     entries: count(said.entries, "number of entries"),
-    lacks: PARTS.filter((part) => said.lacks.includes(part)),
-    system: text(said.system, "system"),
-    kernel: text(said.kernel, "kernel"),
+    ...foundOf(said),
+  };
+}
+
+/** Checks what an importer found; `invalid` names the first thing wrong. */
+export function foundOf({ lacks, system, kernel }: ImageFound): ImageFound {
+  const stranger = lacks.find((part) => !PARTS.includes(part));
+  if (stranger !== undefined) throw new HpsError("invalid", `an image cannot lack ${quote(stranger)}`);
+  return {
+    lacks: PARTS.filter((part) => lacks.includes(part)),
+    system: text(system, "system"),
+    kernel: text(kernel, "kernel"),
   };
 }
 

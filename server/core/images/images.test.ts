@@ -113,7 +113,7 @@ test("a start removes what nobody names and says what is missing; the same impor
   await writeFile(rig.file(sha256("orphan")), "orphan");
   await writeFile(rig.file("lost+found"), "not ours");
   await rm(rig.file(sha256("lost")));
-  const images = await rig.reopened();
+  const { images } = await rig.reopened();
   expect(await images.recover()).toEqual([sha256("lost")]);
   expect((await rig.files()).sort()).toEqual([sha256("kept"), "lost+found"].sort());
   await images.import(ALICE, rig.a, orderOf("lost:1", "lost"), inPieces("lost"));

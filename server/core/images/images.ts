@@ -93,7 +93,7 @@ export class Images {
     const archives = filing.files.part("archives");
     const image = { ...order, library: clusterId, importedBy: importerOf(caller), createdAt: clock(), expiresAt: null };
     const known = await store.read((db) => selectImage(db, clusterId, order.name));
-    if (known !== undefined && isNamed(known, image, false) && (await archives.has(known))) return known;
+    if (isNamed(known, image, false) && (await archives.has(known))) return known;
     this.#refuseLarge(order);
     const arrived = await archives.receive(order, `image ${order.name}`, data);
     try {
@@ -166,7 +166,7 @@ export class Images {
 }
 
 /** Who brought an image, as it is shown. */
-function importerOf(caller: Caller): string {
+export function importerOf(caller: Caller): string {
   return caller.principal.kind === "operator" ? caller.principal.name : actorOf(caller);
 }
 

@@ -10,8 +10,8 @@ import { Filing } from "./filing.ts";
 import { parseImageOrder } from "./image-order.ts";
 import { Images } from "./images.ts";
 import { LibraryFiles } from "./library-files.ts";
+import { Uploads } from "./uploads.ts";
 
-const PARTS: readonly string[] = ["manifests", "packs", "deltas"];
 export const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
 
 /** What an importer says of an archive with this content. */
@@ -25,34 +25,33 @@ export async function* inPieces(...pieces: readonly string[]): AsyncGenerator<Ui
   for (const piece of pieces) yield Buffer.from(piece);
 }
 
+interface RigOptions {
+  /** Of one archive, or of what one upload stores. */
+  readonly maxBytes?: number;
+}
+
 /** The images of two clusters, in a folder of their own. */
-export async function openImageRig() {
+export async function openImageRig({ maxBytes = 1000 }: RigOptions = {}) {
   const store = await openTestStore();
   const folder = await mkdtemp(path.join(tmpdir(), "hps-images-"));
   const failures: unknown[] = [];
   const time = { now: 1_000 };
   const clock = () => time.now;
-  const open = async () =>
-    new Images({
-      ...{ store, clock, audit: new Audit(store, clock), maxBytes: 1000 },
-      filing: new Filing({
-        ...{ store, clock, files: await LibraryFiles.open(path.join(folder, "images"), new Room(folder)) },
-        onError: (error) => failures.push(error),
-      }),
-    });
-  const clusterOf = async (name: string) => await addTestCluster(store, name);
+  const open = async () => {
+    const files = await LibraryFiles.open(path.join(folder, "images"), new Room(folder));
+    const filing = new Filing({ store, clock, files, onError: (error) => failures.push(error) });
+    const images = new Images({ store, clock, audit: new Audit(store, clock), maxBytes, filing });
+    return { filing, images, uploads: new Uploads({ store, clock, filing, images, maxBytes }) };
+  };
+  const [a, b] = [await addTestCluster(store, "a"), await addTestCluster(store, "b")];
   return {
-    ...{
-      store,
-      failures,
-      time,
-      images: await open(),
-      reopened: open,
-      a: await clusterOf("a"),
-      b: await clusterOf("b"),
+    ...{ store, failures, time, ...(await open()), reopened: open, a, b },
+    /** Names of files: archives, or those of a part. */
+    files: async (part = ".") => {
+      const entries = await readdir(path.join(folder, "images", part), { withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
     },
-    files: async () => (await readdir(path.join(folder, "images"))).filter((name) => !PARTS.includes(name)),
-    file: (name: string) => path.join(folder, "images", name),
+    file: (...names: readonly string[]) => path.join(folder, "images", ...names),
     audited: async () =>
       await store.read(async (db) => {
         const rows = await db.selectFrom("audit").select(["actor", "target", "details_json"]).execute();

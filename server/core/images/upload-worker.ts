@@ -1,0 +1,34 @@
+/** The thread of one upload: see upload-work.ts. */
+import { parentPort, workerData } from "node:worker_threads";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { UploadCall, UploadReply } from "./upload-thread.ts";
+import { type UploadStart, UploadWork } from "./upload-work.ts";
+
+const work = new UploadWork(workerData satisfies UploadStart);
+
+function answerTo(call: UploadCall): UploadReply {
+  try {
+    switch (call.kind) {
+      case "manifest":
+        work.manifest(call.data);
+        return { kind: "manifest" };
+      case "plan":
+        return { kind: "plan", plan: work.plan() };
+      case "frame":
+        return { kind: "frame", stored: work.frame(call.frame) };
+      case "finish":
+        return { kind: "finish", packs: work.finish() };
+    }
+  } catch (error) {
+    work.close();
+    return { kind: "failure", failure: failureOf(error) };
+  }
+}
+
+function failureOf(error: unknown) {
+  if (!(error instanceof HpsError)) return { code: "internal" as const, message: String(error), hint: "", details: {} };
+  const { code, message, hint, details } = error;
+  return { code, message, hint, details: { ...details } };
+}
+
+parentPort?.on("message", (call: UploadCall) => parentPort?.postMessage(answerTo(call)));

@@ -1,0 +1,130 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type {
+  BeginUpload,
+  GetManifestResponseSchema,
+  ImageService,
+  UploadImageRequest,
+  UploadImageResponseSchema,
+} from "../../proto/gen/hps/v1/image_pb.ts";
+import { firstMessage, nextMessage } from "../../proto/rpc/first-message.ts";
+import type { CallContext, Handlers } from "../../proto/rpc/handlers.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseImageName } from "../../proto/values/image-ref.ts";
+import type { Access } from "../core/identity/access.ts";
+import type { Caller } from "../core/identity/principal.ts";
+import type { Images } from "../core/images/images.ts";
+import { type ManifestPart, manifestParts } from "../core/images/manifest-parts.ts";
+import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
+import type { ObjectRange, UploadPlan } from "../core/images/upload-work.ts";
+import type { UploadAnswer, Uploads } from "../core/images/uploads.ts";
+import { imageMessage, packMessage } from "./image-message.ts";
+
+export interface ImageServiceDeps {
+  readonly access: Access;
+  readonly images: Images;
+  readonly uploads: Uploads;
+}
+
+type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest">;
+
+/** The largest image over a slow line; a thread waits for it meanwhile. */
+const LONGEST_UPLOAD_MS = 12 * 60 * 60 * 1000;
+/** So many ranges fit into a message by far. */
+const RANGES = 4096;
+
+/** The methods of ImageService about images of packs. */
+export function packMethods({ access, images, uploads }: ImageServiceDeps): Methods {
+  return {
+    uploadImage: async function* (requests, context) {
+      using _ = endAfter(context, LONGEST_UPLOAD_MS);
+      const { principal: caller } = context;
+      const messages = requests[Symbol.asyncIterator]();
+      const { message } = await firstMessage(messages);
+      if (message.case !== "begin") throw new HpsError("invalid", "the first message begins no upload");
+      const { cluster, name } = message.value;
+      const clusterId = await libraryOf(access, caller, cluster, name);
+      const order = parseUploadOrder(announcementOf(message.value));
+      const parts = new UploadParts({ next: async () => partOf(await nextMessage(messages)) });
+      for await (const answer of uploads.take({ caller, clusterId }, order, parts)) yield* answerMessages(answer);
+    },
+
+    getManifest: async function* ({ cluster, name, indexes }, { principal: caller }) {
+      const image = await images.get(await clusterOf(access, caller, cluster), name);
+      const packs = await images.packsOf(image);
+      const parts = manifestParts(images, image, indexes ? packs : []);
+      yield { message: { case: "image", value: imageMessage({ ...image, packs }) } };
+      for await (const part of parts) yield { message: manifestMessage(part) };
+    },
+  };
+}
+
+/** Whose library is asked before the shared one: nobody's when no cluster is named. */
+export async function clusterOf(access: Access, caller: Caller, cluster: string): Promise<string | undefined> {
+  return cluster === "" ? undefined : (await access.cluster(caller, cluster)).id;
+}
+
+/** In which library a name stands that is to change: a cluster's, by its id, or undefined for the shared one. */
+export async function libraryOf(
+  access: Access,
+  caller: Caller,
+  cluster: string,
+  name: string,
+): Promise<string | undefined> {
+  if (!parseImageName(name).shared) return (await access.cluster(caller, cluster)).id;
+  await access.shared(caller);
+  return undefined;
+}
+
+function endAfter({ end }: CallContext<Caller>, ms: number): Disposable {
+  const timer = setTimeout(() => end(new HpsError("deadline", `no image takes ${ms / 3_600_000} h`)), ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function announcementOf({ name, digest, manifestBytes, system, kernel, lacks, move, expireTime }: BeginUpload) {
+  const expiresAt = expireTime === undefined ? null : timestampMs(expireTime);
+  return { name, digest, manifestBytes, system, kernel, lacks, move, expiresAt };
+}
+
+function partOf(next: IteratorResult<UploadImageRequest>): IteratorResult<UploadPart> {
+  if (next.done === true) return { done: true, value: undefined };
+  const { message } = next.value;
+  switch (message.case) {
+    case "manifest":
+    case "data":
+      return { value: { kind: message.case, data: message.value } };
+    case "frame":
+      return { value: { kind: "frame", ...message.value } };
+    case "finish":
+      return { value: { kind: "finish" } };
+    default:
+      throw new HpsError("invalid", "a message after the first is of no upload");
+  }
+}
+
+type AnswerMessage = MessageInitShape<typeof UploadImageResponseSchema>;
+
+function* answerMessages(answer: UploadAnswer): Generator<AnswerMessage> {
+  if (answer.kind === "image") yield { message: { case: "image", value: imageMessage(answer.image) } };
+  else yield* wantedMessages(answer.plan);
+}
+
+/** New objects first; the last message says that it is. */
+function* wantedMessages({ fresh, again }: UploadPlan): Generator<AnswerMessage> {
+  const wanted = (ranges: readonly ObjectRange[], isAgain: boolean, last: boolean): AnswerMessage => ({
+    message: {
+      case: "wanted",
+      value: { ranges: ranges.map(([first, count]) => ({ first, count })), again: isAgain, last },
+    },
+  });
+  for (let at = 0; at < fresh.length; at += RANGES) yield wanted(fresh.slice(at, at + RANGES), false, false);
+  for (let at = 0; at < again.length; at += RANGES) yield wanted(again.slice(at, at + RANGES), true, false);
+  yield wanted([], again.length > 0, true);
+}
+
+type ManifestMessage = NonNullable<MessageInitShape<typeof GetManifestResponseSchema>["message"]>;
+
+function manifestMessage(part: ManifestPart): ManifestMessage {
+  if (part.kind === "pack") return { case: "pack", value: packMessage(part.pack) };
+  return { case: part.kind, value: part.data };
+}
