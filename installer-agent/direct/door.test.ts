@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { hostDoorName } from "../../certs/host-door.ts";
@@ -36,7 +37,8 @@ async function openDoor(more: Partial<DirectList> = {}, sessionSize = 1_000_000)
   await recordings.openFolder();
   const good = { ...readSignedList(await rig.sign(), rig), ...more };
   list = good;
-  const options = { port: 0, roots: rig.roots, list: () => list, shells, recordings, log, onEnd: () => undefined };
+  const own = { port: 0, roots: rig.roots, list: () => list, lastWordsMs: 300 };
+  const options = { ...own, shells, recordings, log, onEnd: () => undefined };
   ({ door, port } = await Door.open(options, good));
 }
 
@@ -170,6 +172,23 @@ test("when hpsd is back nobody new comes in, who is in goes on, and who may no l
   expect(door.sessions).toBe(1);
   await door.endSessions(({ name }) => name === "alice", "you may no longer enter this host directly");
   expect(await inside.done).toMatchObject({ reason: "you may no longer enter this host directly" });
+  await expect.poll(() => [door.sessions, shells.count], { timeout: 5000 }).toEqual([0, 0]);
+});
+
+test("an operator who does not read how the session ended holds no place", async () => {
+  await openDoor();
+  const tls = { ca: rig.chain.root.certificate.toString(), serverName: hostDoorName("lab", "web01") };
+  const own = rig.pairOf(rig.operator);
+  const channel = openChannel({ address: `127.0.0.1:${port}`, version: "0.1.0", tls: { ...tls, ...own } });
+  channels.push(channel);
+  const input = new BoundedQueue<Request>({ capacity: 1e6, sizeOf: () => 0 });
+  void input.put({ message: { case: "start", value: { command: ["yes"] } } });
+  const messages = client(DirectShellService, channel).openSession(input)[Symbol.asyncIterator]();
+  expect((await messages.next()).value?.message.case).toBe("session");
+  // Until neither it nor what is on the way has room.
+  await sleep(500);
+  await door.endSessions(() => true, "its time is over");
+  expect(door.sessions).toBe(1);
   await expect.poll(() => [door.sessions, shells.count], { timeout: 5000 }).toEqual([0, 0]);
 });
 

@@ -28,11 +28,14 @@ export interface DoorOptions {
   readonly log: Log;
   /** For the end of each session. */
   readonly onEnd: () => void;
+  /** For an operator to read how its session ended, before its place is another's; default 30 000. */
+  readonly lastWordsMs?: number;
 }
 
 /** Few people work on a host that is alone; what else knocks here is not worth memory. */
 const LIMITS = { connections: 64, connectionsPerAddress: 16, streams: 8, handshakeMs: 10_000, authorizeMs: 5_000 };
 const MOST_SESSIONS = 8;
+const LAST_WORDS_MS = 30_000;
 /** Best first: the first takes IPv4 too, where the kernel has both. */
 const ADDRESSES = ["::", "0.0.0.0"];
 
@@ -193,8 +196,17 @@ export class Door {
     return new DirectSession({
       ...{ recording, recordInput, idleLimit, isTerminal: command.length === 0 },
       admit: (more) => recordings.admit(recording, more),
-      onEnd: (isWhole) => recordings.closed(id, isWhole),
+      onEnd: (isWhole) => {
+        recordings.closed(id, isWhole);
+        this.#letGo(call);
+      },
     });
+  }
+
+  /** One who does not read holds no place. A call that has ended by then is let be. */
+  #letGo(call: CallContext<DirectOperator>): void {
+    const over = new HpsError("aborted", "the session is over, and you did not read how it ended");
+    setTimeout(() => call.end(over), this.#options.lastWordsMs ?? LAST_WORDS_MS).unref();
   }
 
   async #run(id: string, start: DirectStart, session: DirectSession): Promise<void> {
