@@ -32,8 +32,11 @@ export interface DoorOptions {
   readonly lastWordsMs?: number;
 }
 
-/** Few people work on a host that is alone; what else knocks here is not worth memory. */
-const LIMITS = { connections: 64, connectionsPerAddress: 16, streams: 8, handshakeMs: 10_000, authorizeMs: 5_000 };
+/** Few people work on a host that is alone; what else knocks here is not worth memory, nor a place that somebody may need. */
+const LIMITS = {
+  ...{ connections: 64, connectionsPerAddress: 16, streams: 8 },
+  ...{ handshakeMs: 10_000, authorizeMs: 5_000, idleMs: 10_000 },
+};
 const MOST_SESSIONS = 8;
 const LAST_WORDS_MS = 30_000;
 /** Best first: the first takes IPv4 too, where the kernel has both. */

@@ -46,6 +46,14 @@ async function closed(socket: Socket): Promise<void> {
   }
 }
 
+test("a connection that asks for nothing is let go, also after its calls", async () => {
+  const rig = await startRig({}, { limits: { idleMs: 300 } });
+  await rig.echo.unary({ text: "x" });
+  await rawSession(rig);
+  expect(rig.server.connections).toBe(2);
+  await expect.poll(() => rig.server.connections, { timeout: 5_000 }).toBe(0);
+});
+
 test("a peer that says nothing is cut: before the handshake, after it, and in the middle of the preface", async () => {
   const rig = await startRig({}, { limits: { handshakeMs: 700 } });
   const silent = await tcp(rig);

@@ -14,6 +14,8 @@ export interface RpcServerLimits extends ListenerLimits {
   readonly requestMs: number;
   /** For a peer to take the end of its call, before the stream is reset. */
   readonly flushMs: number;
+  /** How long a connection may stay without a call. */
+  readonly idleMs: number;
 }
 
 export const DEFAULT_LIMITS: RpcServerLimits = {
@@ -25,6 +27,7 @@ export const DEFAULT_LIMITS: RpcServerLimits = {
   authorizeMs: 10_000,
   requestMs: 30_000,
   flushMs: 30_000,
+  idleMs: 600_000,
 };
 
 export function transportOptions(limits: RpcServerLimits): ServerOptions {
@@ -34,10 +37,10 @@ export function transportOptions(limits: RpcServerLimits): ServerOptions {
     "grpc.max_concurrent_streams": limits.streams,
     // MiB an HTTP/2 session may hold before it refuses new streams.
     "grpc-node.max_session_memory": 32,
-    // A peer that vanished is noticed within 50 s; one that has asked nothing for 10 min is let go.
+    // A peer that vanished is noticed within 50 s.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
-    "grpc.max_connection_idle_ms": 600_000,
+    "grpc.max_connection_idle_ms": limits.idleMs,
     "grpc.enable_channelz": 0,
   };
 }
