@@ -97,7 +97,22 @@ export interface OldFile {
   readonly path: ByteString;
 }
 
-export type Job = FrameJob | MakeJob | FinishJob | LinkJob | FolderJob | KeepJob | ReuseJob;
+/** An object that is made out of old files. */
+export interface DeltaJob {
+  readonly kind: "delta";
+  /** The compressed pieces, one after the other. */
+  readonly bytes: Uint8Array;
+  readonly digest: Uint8Array;
+  readonly length: number;
+  readonly pieces: readonly {
+    readonly length: number;
+    readonly compressedBytes: number;
+    readonly window: (OldFile & { readonly offset: number; readonly length: number }) | undefined;
+  }[];
+  readonly parts: readonly FilePart[];
+}
+
+export type Job = FrameJob | MakeJob | FinishJob | LinkJob | FolderJob | KeepJob | ReuseJob | DeltaJob;
 
 /** How a job ended: pieces that are good now, or why not. */
 export type Answer =

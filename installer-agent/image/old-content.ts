@@ -2,11 +2,12 @@
 import { hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { LARGEST_OBJECT } from "../../proto/image/limits.ts";
-import type { ByteString } from "../../proto/tree/byte-string.ts";
+import { type ByteString, showName } from "../../proto/tree/byte-string.ts";
 import { errnoOf } from "../../proto/tree/native/call-error.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
 import { openBeneath } from "../../proto/tree/native/paths.ts";
-import type { ReuseJob, WantedObject } from "./jobs.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
+import type { OldFile, ReuseJob, WantedObject } from "./jobs.ts";
 
 /** Old folders that were opened, and room for one object. */
 export class OldContent {
@@ -41,6 +42,17 @@ export class OldContent {
       }
     }
     return this.#room.subarray(0, filled);
+  }
+
+  /** A part of an old file, holes as zeros; throws `not-found` where it is not there. */
+  window({ root, path, offset, length }: OldFile & { readonly offset: number; readonly length: number }): Buffer {
+    let bytes: Buffer | undefined;
+    this.#withFile(root, path, (fd) => {
+      const there = fstatSync(fd).isFile() ? this.read(fd, [{ offset, size: length }]) : undefined;
+      bytes = there === undefined ? undefined : Buffer.from(there);
+    });
+    if (bytes === undefined) throw new HpsError("not-found", `${showName(path)} is not there as it should be`);
+    return bytes;
   }
 
   close(): void {

@@ -14,13 +14,19 @@ export interface PlannedFrame {
   readonly objects: Int32Array;
 }
 
-/** A range of a pack's bytes that is asked for at once: frames in their order, and between them little that is not needed. */
-export interface Run {
-  /** Number of the pack. */
-  readonly pack: number;
+/** A part of a file that is wanted. */
+export interface Wanted {
+  readonly offset: number;
+  readonly compressedBytes: number;
+}
+
+/** A range of a file's bytes that is asked for at once: parts in their order, and between them little that is not needed. */
+export interface Run<Part extends Wanted = PlannedFrame> {
+  /** Number of the file. */
+  readonly file: number;
   readonly from: number;
   readonly to: number;
-  readonly frames: readonly PlannedFrame[];
+  readonly parts: readonly Part[];
 }
 
 /** What is read and thrown away rather than asked for anew. */
@@ -33,8 +39,8 @@ const DIGEST = 32;
 export class RunPlanner {
   /** Wanted and not found yet: digest to number. */
   readonly #wanted: Map<string, number>;
-  readonly #runs: Run[] = [];
-  #packs = 0;
+  /** Of each pack. */
+  readonly #frames: PlannedFrame[][] = [];
 
   constructor({ objects }: Pick<Manifest, "objects">, wanted: Iterable<number>) {
     this.#wanted = new Map();
@@ -51,17 +57,24 @@ export class RunPlanner {
 
   /** The next pack. */
   add({ frames }: PackIndex): void {
-    const needed = frames.flatMap((frame) => this.#planned(frame) ?? []);
-    this.#runs.push(...runsOf(needed, this.#packs));
-    this.#packs += 1;
+    this.#frames.push(frames.flatMap((frame) => this.#planned(frame) ?? []));
   }
 
-  /** All that has to be fetched. `data-loss` when there are objects that no pack has. */
-  runs(): readonly Run[] {
-    const [missing] = this.#wanted.keys();
-    if (missing === undefined) return this.#runs;
-    const digest = Buffer.from(missing, "latin1").toString("hex");
-    const what = `${this.#wanted.size} of its objects are in none of the ${this.#packs} packs that hpsd names, the first is`;
+  /** The frames of all packs. */
+  frames(): readonly PlannedFrame[] {
+    return this.#frames.flat();
+  }
+
+  /** What has to be fetched for the objects that are lacking yet. `data-loss` when no pack has one. */
+  runs(isLacking: (object: number) => boolean): readonly Run[] {
+    const nowhere = [...this.#wanted].filter(([, number]) => isLacking(number));
+    const [missing] = nowhere;
+    if (missing === undefined) {
+      const isNeeded = ({ objects }: PlannedFrame) => objects.some((number) => number !== -1 && isLacking(number));
+      return this.#frames.flatMap((frames, pack) => runsOf(frames.filter(isNeeded), pack));
+    }
+    const digest = Buffer.from(missing[0], "latin1").toString("hex");
+    const what = `${nowhere.length} of its objects are in none of the ${this.#frames.length} packs that hpsd names, the first is`;
     throw new HpsError("data-loss", `the image is not complete: ${what} ${digest}`, {
       hint: "import it again, then hpsctl installation retry HOST",
     });
@@ -83,15 +96,16 @@ export class RunPlanner {
   }
 }
 
-function runsOf(frames: readonly PlannedFrame[], pack: number): Run[] {
-  const runs: { pack: number; from: number; to: number; frames: PlannedFrame[] }[] = [];
-  for (const frame of frames) {
-    const end = frame.offset + frame.compressedBytes;
+/** The ranges in which the parts of file number `file`, which are in order, are asked for. */
+export function runsOf<Part extends Wanted>(parts: readonly Part[], file: number): Run<Part>[] {
+  const runs: { file: number; from: number; to: number; parts: Part[] }[] = [];
+  for (const part of parts) {
+    const end = part.offset + part.compressedBytes;
     const last = runs.at(-1);
-    if (last !== undefined && frame.offset - last.to <= LARGEST_GAP && end - last.from <= LONGEST_RUN) {
-      last.frames.push(frame);
+    if (last !== undefined && part.offset - last.to <= LARGEST_GAP && end - last.from <= LONGEST_RUN) {
+      last.parts.push(part);
       last.to = end;
-    } else runs.push({ pack, from: frame.offset, to: end, frames: [frame] });
+    } else runs.push({ file, from: part.offset, to: end, parts: [part] });
   }
   return runs;
 }

@@ -1,7 +1,5 @@
-import { createCipheriv, createHash } from "node:crypto";
 import {
   appendFileSync,
-  chmodSync,
   cpSync,
   linkSync,
   mkdirSync,
@@ -17,57 +15,17 @@ import {
 import { describe, expect, test } from "vitest";
 import { ACL_DEFAULT, aclBytes } from "../../proto/tree/acl.ts";
 import { byteStringOf, latin1 } from "../../proto/tree/byte-string.ts";
-import { compareTrees, showDifference } from "../../proto/tree/compare/compare.ts";
+import { compareTrees } from "../../proto/tree/compare/compare.ts";
 import { recordsOfTree } from "../../proto/tree/compare/records-of-tree.ts";
 import { setXattr } from "../../proto/tree/native/xattrs.ts";
 import { makeRichTree } from "../../proto/tree/testing/rich-tree.ts";
-import { makeScratch, run } from "../../proto/tree/testing/scratch.ts";
-import { imageOfTree, type TestImage } from "../testing/image-of-tree.ts";
+import { run } from "../../proto/tree/testing/scratch.ts";
+import { imageOfTree } from "../testing/image-of-tree.ts";
 import { memorySpans } from "../testing/span-files.ts";
-import { type UnpackImage, unpackImage } from "./unpack-image.ts";
+import { differences, MEBI, makeTree, makeTrees, noise, optionsFor } from "../testing/unpack-rig.ts";
+import { unpackImage } from "./unpack-image.ts";
 
 const OWNER = process.getuid?.() === 0;
-const MEBI = 1 << 20;
-
-function makeTrees() {
-  const scratch = makeScratch();
-  const [source, target] = [scratch.under("source"), scratch.under("target")];
-  mkdirSync(source);
-  mkdirSync(target);
-  return { source, target, under: scratch.under, [Symbol.dispose]: () => scratch[Symbol.dispose]() };
-}
-
-/** The same bytes at each run, which zstd makes nothing of. */
-function noise(length: number, seed: string): Buffer {
-  const key = createHash("sha256").update(seed).digest();
-  return createCipheriv("aes-256-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length));
-}
-
-/** A tree with a file of several objects and some small ones. */
-function makeTree(root: string): void {
-  mkdirSync(`${root}/etc`, { recursive: true });
-  mkdirSync(`${root}/usr/lib`, { recursive: true });
-  writeFileSync(`${root}/big`, noise(9 * MEBI, "big"));
-  for (let index = 0; index < 40; index += 1)
-    writeFileSync(`${root}/usr/lib/${index}`, noise(3000 + index, `${index}`));
-  writeFileSync(`${root}/etc/a`, noise(4000, "a"));
-  linkSync(`${root}/etc/a`, `${root}/etc/second`);
-  symlinkSync("a", `${root}/etc/link`);
-  chmodSync(`${root}/etc`, 0o2755);
-}
-
-function optionsFor(image: TestImage, root: string, changes: Partial<UnpackImage> = {}): UnpackImage {
-  const { manifest, files, contents } = image;
-  return {
-    ...{ manifest, files, root, olds: [], what: "the image debian:12", signal: AbortSignal.timeout(60_000) },
-    ...{ spans: memorySpans(contents).spans, log: () => undefined, progress: () => undefined },
-    ...changes,
-  };
-}
-
-const differences = (one: string, other: string) =>
-  compareTrees(recordsOfTree(one), recordsOfTree(other)).map(showDifference);
-
 describe.runIf(OWNER)("an image becomes a tree", () => {
   test("with one of everything", async () => {
     using trees = makeTrees();

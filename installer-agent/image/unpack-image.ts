@@ -9,21 +9,22 @@ import { roundSize } from "../../proto/values/size.ts";
 import type { SpanFiles } from "../link/files.ts";
 import type { ReadOptions } from "../link/read-span.ts";
 import { Crew } from "./crew.ts";
-import { fetchRuns } from "./fetch-frames.ts";
+import { fetchDeltas } from "./fetch-deltas.ts";
+import { fetchFrames } from "./fetch-frames.ts";
 import { fetchIndex } from "./fetch-index.ts";
-import type { ImageFiles } from "./image-source.ts";
+import type { ImageFiles, IndexedFile } from "./image-source.ts";
 import { removeMarker } from "./marker.ts";
 import { findOldFiles, type OldRoot } from "./old-files.ts";
 import { Pieces } from "./pieces.ts";
 import { type FoundFile, lackingSizes, planReuse } from "./plan-reuse.ts";
-import { type Run, RunPlanner } from "./plan-runs.ts";
+import { RunPlanner } from "./plan-runs.ts";
 import { spaceNeeded } from "./space.ts";
 import { type Swept, sweep } from "./sweep.ts";
 import { finishTree, keepFiles, makeEmpty, perform } from "./write-tree.ts";
 
 export interface UnpackImage extends ReadOptions {
   readonly manifest: Manifest;
-  readonly files: Pick<ImageFiles, "packs">;
+  readonly files: Pick<ImageFiles, "manifest" | "packs" | "deltas">;
   readonly spans: SpanFiles;
   /** The folder that becomes the image; what is not of it goes, but for what is mounted below. */
   readonly root: string;
@@ -118,27 +119,35 @@ async function reuseJobs(pieces: Pieces, { olds, signal }: UnpackImage) {
   return planReuse(pieces, found);
 }
 
-/** Fetches what is lacking yet. Gives the bytes that came. */
+/** Fetches what is lacking yet, and says how many bytes that took. */
 async function fetchLacking(
   pieces: Pieces,
   crew: Crew,
   tell: () => number,
-  { files, spans, what, signal, log }: UnpackImage,
+  { files, spans, olds, what, signal, log }: UnpackImage,
 ): Promise<number> {
   const read = { what, signal, log };
-  const runs = await plannedRuns(pieces, { files, spans, ...read });
-  await fetchRuns(runs, { packs: files.packs, spans, crew, pieces, read, onFrame: tell });
-  return runs.reduce((sum, { from, to }) => sum + to - from, 0);
+  let planner: Promise<RunPlanner> | undefined;
+  const plan = () => {
+    planner ??= planned(pieces, files.packs, { spans, read });
+    return planner;
+  };
+  const common = { files, olds, spans, crew, pieces, read };
+  const made = await fetchDeltas({ ...common, frames: async () => (await plan()).frames(), onObject: tell });
+  const runs = (await plan()).runs((object) => pieces.lacking(object).length > 0);
+  await fetchFrames(runs, { ...common, packs: files.packs, onFrame: tell });
+  return runs.reduce((sum, { from, to }) => sum + to - from, made);
 }
 
-async function plannedRuns(
+async function planned(
   pieces: Pieces,
-  { files, spans, ...read }: Pick<UnpackImage, "files" | "spans" | keyof ReadOptions>,
-): Promise<readonly Run[]> {
+  packs: readonly IndexedFile[],
+  { spans, read }: { readonly spans: SpanFiles; readonly read: ReadOptions },
+): Promise<RunPlanner> {
   const planner = new RunPlanner(pieces.manifest, pieces.lackingObjects());
-  for (const pack of files.packs) {
+  for (const pack of packs) {
     if (planner.isComplete) break;
     planner.add(await fetchIndex(pack, { kind: PACK, parse: parsePackIndex }, { spans, read }));
   }
-  return planner.runs();
+  return planner;
 }

@@ -1,9 +1,10 @@
 /** A thread that opens frames and writes files: all that waits for the disk or the processor when an image is unpacked. */
 import { closeSync, constants, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import { openDeltaObject } from "../../proto/image/delta-piece.ts";
 import { openFrame } from "../../proto/image/pack-frame.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
-import type { Answer, FilePart, FrameJob, Job, KeptFile, ReuseJob } from "./jobs.ts";
+import type { Answer, DeltaJob, FilePart, FrameJob, Job, KeptFile, ReuseJob } from "./jobs.ts";
 import { isObject, OldContent } from "./old-content.ts";
 import { released } from "./released.ts";
 import { sentError } from "./sent-error.ts";
@@ -29,13 +30,14 @@ function end(): void {
 
 function answerTo(job: Job): Answer {
   try {
-    return job.kind === "frame" ? writeFrame(job) : { good: perform(job) };
+    if (job.kind === "frame") return writeFrame(job);
+    return job.kind === "delta" ? writeDelta(job) : { good: perform(job) };
   } catch (error) {
     return { failed: sentError(error) };
   }
 }
 
-function perform(job: Exclude<Job, FrameJob>): number[] {
+function perform(job: Exclude<Job, FrameJob | DeltaJob>): number[] {
   switch (job.kind) {
     case "make":
       for (const entry of job.entries) writer.make(entry);
@@ -92,6 +94,20 @@ function writeFrame(job: FrameJob): Answer {
     released(job.bytes);
     for (const bytes of objects.slice(0, 1)) released(bytes);
   }
+}
+
+/** The same for an object that is made of old content. */
+function writeDelta(job: DeltaJob): Answer {
+  let bytes: Buffer;
+  try {
+    const { digest, length, pieces } = job;
+    const windows = pieces.map(({ window }) => (window === undefined ? undefined : old.window(window)));
+    const object = { digest: Buffer.from(digest), length, pieces, offset: 0, compressedBytes: job.bytes.length };
+    bytes = openDeltaObject(object, job.bytes, windows);
+  } catch (error) {
+    return { damaged: sentError(error) };
+  }
+  return { good: writeParts(job.parts, bytes) };
 }
 
 function frameOf({ bytes, rawBytes, digests, lengths }: FrameJob) {
