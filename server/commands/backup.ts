@@ -121,7 +121,7 @@ async function copyPrivately(from: string, to: string): Promise<void> {
 }
 
 function isNamedByContent(file: string): boolean {
-  return /\/(?:images|sets)\/[0-9a-f]{64}(?:\/|$)/.test(file);
+  return /\/(?:images(?:\/(?:manifests|packs|deltas))?|sets)\/[0-9a-f]{64}(?:\/|$)/.test(file);
 }
 
 async function sizeOf(file: string): Promise<number | undefined> {

@@ -11,6 +11,7 @@ import { addTestCluster, addTestHost } from "../core/testing/open-test-store.ts"
 import { issueTestPeer, openTestIdentity, type PeerOptions, type TestPeer } from "../core/testing/test-identity.ts";
 import { addTestImage, addTestInstallation, addTestOperator } from "../core/testing/test-rows.ts";
 import { selectAudit } from "../store/audit.ts";
+import { insertDelta, insertPack } from "../store/packs.ts";
 import { fileRoutes } from "./files.ts";
 import { DOWNLOADS, HeldOpen } from "./held-open.ts";
 import { openTestDoor } from "./testing.ts";
@@ -158,6 +159,45 @@ test("an installed host reads what it was installed from, until that image is no
   expect((await rig.start(host, sha256(TOOLS))).statusCode).toBe(404);
   await rig.store.write((tx) => tx.deleteFrom("image").execute());
   expect((await rig.start(host)).statusCode).toBe(404);
+});
+
+test("manifests, packs and deltas are for members of their library, the shared one's for all, while an installation goes on", async () => {
+  await using rig = await openRig();
+  const other = await addTestCluster(rig.store, "other");
+  const files = new Map<string, Buffer>();
+  for (const library of [rig.clusterId, "shared", other]) {
+    for (const kind of ["manifest", "pack", "delta"] as const) {
+      const bytes = randomBytes(5000);
+      const digest = sha256(bytes);
+      files.set(`${kind} of ${library}`, bytes);
+      await writeFile(path.join(rig.folder, digest), bytes);
+      const row = { library, digest, sizeBytes: bytes.length, indexOffset: 1, indexBytes: 1, createdAt: 1 };
+      await rig.store.write(async (tx) => {
+        if (kind === "pack") await insertPack(tx, row);
+        if (kind === "delta") await insertDelta(tx, { ...row, base: "b", target: "t" });
+      });
+      const name = `${library === "shared" ? "shared/" : ""}packs:1`;
+      if (kind === "manifest")
+        await addTestImage(rig.store, library, { name, digest, sizeBytes: 5000, format: "packs" });
+    }
+  }
+  const host = await rig.peer("host", rig.hostId);
+  const got = async (as: TestPeer) => {
+    const found: string[] = [];
+    for (const [what, bytes] of files) {
+      const response = await rig.start(as, sha256(bytes), { headers: { range: "bytes=1000-1999" } });
+      const body = await bodyOf(response);
+      if (response.statusCode === 206 && body.equals(bytes.subarray(1000, 2000))) found.push(what);
+      else expect(response.statusCode).toBe(404);
+    }
+    return found;
+  };
+  const members = [...files.keys()].filter((what) => !what.endsWith(other));
+  expect(await got(rig.installer)).toEqual(members);
+  expect(await got(host)).toEqual(members);
+  await rig.store.write((tx) => tx.updateTable("installation").set({ outcome: "cancelled" }).execute());
+  expect(await got(rig.installer)).toEqual([]);
+  expect(await got(host)).toEqual(members);
 });
 
 test("a file that hpsd lost is said, not sent short", async () => {

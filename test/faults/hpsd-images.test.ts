@@ -35,7 +35,12 @@ async function* pieces(bytes: Buffer, between: () => Promise<unknown> = async ()
 }
 
 function filesIn({ state }: RealHpsd, folder: string): readonly string[] {
-  return readdirSync(path.join(state, folder)).sort();
+  const entries = readdirSync(path.join(state, folder), { withFileTypes: true });
+  // Beside archives the folder holds those of images of packs.
+  return entries
+    .filter((entry) => entry.isFile() || folder !== "images")
+    .map(({ name }) => name)
+    .sort();
 }
 
 const importImage = async (hps: Hps, name: string, archive: Buffer) =>

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { parseIpv4 } from "../../../proto/values/ip-address.ts";
 import { parseIpv4Network } from "../../../proto/values/ipv4-network.ts";
+import { insertDelta, insertPack, replacePacksOf } from "../../store/packs.ts";
 import { ALICE, openOperations } from "../operations/testing.ts";
+import { addTestImage } from "../testing/test-rows.ts";
 import { hostConfiguration } from "./host-configuration.ts";
 import { networkOrderOf } from "./network-order.ts";
 
@@ -57,6 +59,28 @@ test("the tools are those of the installer the machine booted", async () => {
   await rig.store.write((tx) => tx.updateTable("installation").set({ installer: "i1" }).where("id", "=", id).execute());
   await rig.told(true);
   expect(rig.asked).toEqual(["tools.squashfs of i1"]);
+});
+
+test("an installer is told the image that its host was armed with, wherever the name has moved, and its packs in order", async () => {
+  await using rig = await openRig();
+  const { store, clusterId } = rig;
+  const [digest, other] = ["d".repeat(64), "e".repeat(64)];
+  await addTestImage(store, clusterId, { name: "web:stable", digest, format: "packs" });
+  const pack = { library: clusterId, sizeBytes: 9, indexOffset: 5, indexBytes: 3, createdAt: 1 };
+  const packs = ["1", "2"].map((name) => ({ ...pack, digest: name.repeat(64) }));
+  await store.write(async (tx) => {
+    for (const each of packs) await insertPack(tx, each);
+    await replacePacksOf(tx, { library: clusterId, digest }, packs.toReversed());
+    await insertDelta(tx, { ...pack, digest: "3".repeat(64), base: "a".repeat(64), target: digest });
+  });
+  await rig.installations.arm(ALICE, rig.hostId, { image: "web:stable", wipeDiskSerials: [] });
+  await store.write((tx) => tx.updateTable("image").set({ name: "web:old" }).where("digest", "=", digest).execute());
+  await addTestImage(store, clusterId, { name: "web:stable", digest: other });
+  expect((await rig.told(true)).order?.image).toMatchObject({
+    ...{ name: "web:stable", digest, format: "packs" },
+    packs: packs.toReversed().map(({ digest: each }) => ({ digest: each, indexOffset: 5, indexBytes: 3 })),
+    deltas: [{ digest: "3".repeat(64), base: "a".repeat(64) }],
+  });
 });
 
 test("a rescue has no image; one that vanished is said", async () => {

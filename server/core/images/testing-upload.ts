@@ -1,6 +1,6 @@
 /** For tests: images of packs, and importers of them, honest and other. */
 import { createCipheriv, hash } from "node:crypto";
-import { compressManifest, encodeManifest, manifestDigest } from "../../../proto/image/manifest.ts";
+import { compressManifest, encodeManifest, type Manifest, manifestDigest } from "../../../proto/image/manifest.ts";
 import type { ImageObject } from "../../../proto/image/manifest-entry.ts";
 import { type DraftEntry, manifestOfDrafts } from "../../../proto/image/manifest-of-drafts.ts";
 import { compressFrame, FrameBuilder } from "../../../proto/image/pack-frame.ts";
@@ -15,6 +15,9 @@ const LARGEST = 4 << 20;
 
 export interface TestImage {
   readonly digest: string;
+  readonly manifest: Manifest;
+  /** As it is digested, and as it is stored. */
+  readonly raw: Buffer;
   readonly stored: Buffer;
   readonly objects: readonly ImageObject[];
   /** By the digest, as latin1. */
@@ -42,7 +45,14 @@ export function testImage(files: Readonly<Record<string, Buffer>>): TestImage {
   );
   const manifest = manifestOfDrafts([root, ...entries]);
   const raw = encodeManifest(manifest);
-  return { digest: manifestDigest(raw), stored: compressManifest(raw), objects: manifest.objects, content };
+  return {
+    digest: manifestDigest(raw),
+    manifest,
+    raw,
+    stored: compressManifest(raw),
+    objects: manifest.objects,
+    content,
+  };
 }
 
 const PLAIN = {

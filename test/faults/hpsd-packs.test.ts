@@ -1,0 +1,176 @@
+/** A real hpsd, and images of packs that come while it is killed, while its disk fills, and with each other. */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { uploadImage } from "../../client/image/upload.ts";
+import type { Hps } from "../../client/sdk/connect.ts";
+import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
+import { manifestBytes, parseManifest } from "../../proto/image/manifest.ts";
+import type { ImageObject } from "../../proto/image/manifest-entry.ts";
+import { openFrame } from "../../proto/image/pack-frame.ts";
+import { readPackIndex } from "../../server/core/images/pack-frames.ts";
+import { noise, type TestImage, testImage } from "../../server/core/images/testing-upload.ts";
+import { damageOf, type RealHpsd, startHpsd, until } from "./real-hpsd.ts";
+
+const MIB = 1 << 20;
+const PARTS = ["manifests", "packs", "deltas"] as const;
+const QUIET = { onWanted: () => undefined, onBytes: () => undefined };
+
+const imageOf = (names: readonly string[], size = MIB) =>
+  testImage(Object.fromEntries(names.map((name) => [name, noise(name, size)])));
+const names = (prefix: string, count: number) => Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
+
+/** As hpsctl uploads. */
+async function upload(hps: Hps, name: string, image: TestImage): Promise<Image> {
+  const read = ({ digest }: ImageObject) => image.content.get(digest.toString("latin1")) ?? expect.unreachable();
+  const found = { system: "", kernel: "", lacks: [], contentBytes: 0 };
+  const { digest, manifest, raw } = image;
+  return await uploadImage(
+    (requests, options) => hps.images.uploadImage(requests, options),
+    { digest, manifest, raw, read, ...found },
+    { cluster: "lab", name },
+    QUIET,
+  );
+}
+
+function filesIn({ state }: RealHpsd): string[] {
+  return PARTS.flatMap((part) => readdirSync(path.join(state, "images", part)).map((name) => `${part}/${name}`)).sort();
+}
+
+/** Reads every byte of every image: each object is there, in a pack that is what its name says. Answers which files that takes. */
+async function verified(hpsd: RealHpsd, hps: Hps): Promise<string[]> {
+  const { images } = await hps.images.listImages({ cluster: "lab", pageSize: 1000 });
+  const needed = new Set<string>();
+  const checked = new Map<string, ReadonlySet<string>>();
+  for (const { name } of images) {
+    const replies = [];
+    for await (const { message } of hps.images.getManifest({ cluster: "lab", name })) replies.push(message);
+    const image = replies.flatMap((message) => (message.case === "image" ? [message.value] : []))[0];
+    const stored = Buffer.concat(replies.flatMap((message) => (message.case === "manifest" ? [message.value] : [])));
+    const digest = image?.source?.manifest?.digest ?? expect.unreachable();
+    needed.add(`manifests/${digest}`);
+    const missing = new Set(parseManifest(manifestBytes(stored, digest)).objects.map((object) => hex(object)));
+    for (const pack of image?.source?.packs ?? []) {
+      needed.add(`packs/${pack.digest}`);
+      if (!checked.has(pack.digest)) checked.set(pack.digest, objectsOf(hpsd, pack.digest, Number(pack.sizeBytes)));
+      for (const object of checked.get(pack.digest) ?? []) missing.delete(object);
+    }
+    expect([...missing], name).toEqual([]);
+  }
+  return [...needed].sort();
+}
+
+const hex = ({ digest }: ImageObject) => digest.toString("hex");
+
+function objectsOf({ state }: RealHpsd, digest: string, sizeBytes: number): ReadonlySet<string> {
+  const file = path.join(state, "images", "packs", digest);
+  const bytes = readFileSync(file);
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(digest);
+  const { frames } = readPackIndex({ path: file, digest, sizeBytes });
+  for (const frame of frames) openFrame(bytes.subarray(frame.offset, frame.offset + frame.compressedBytes), frame);
+  return new Set(frames.flatMap(({ objects }) => objects.map(hex)));
+}
+
+test("hpsd that is killed while images come has each whole or not at all, and takes it again", async () => {
+  await using hpsd = await startHpsd();
+  const base = names("base", 8);
+  await upload(hpsd.admin, "base:1", imageOf(base));
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 4; round += 1) {
+    const admin = await hpsd.connect();
+    const images = [0, 1].map((who) => imageOf([...base.slice(who), ...names(`round-${round}.${who}`, 24)]));
+    const nameOf = (who: number) => `round:${round}.${who}`;
+    const arriving = Promise.allSettled(images.map(async (image, who) => await upload(admin, nameOf(who), image)));
+    await until("something arrives", 20_000, () => filesIn(hpsd).some((name) => name.startsWith("packs/incoming-")));
+    await sleep(Math.random() * 400);
+    await hpsd.program().stop("SIGKILL");
+    await arriving;
+    await hpsd.start();
+    const again = await hpsd.connect();
+    // Nothing lies there that nobody needs, but what no name needs any more and may still be read.
+    expect(await verified(hpsd, again)).toEqual(filesIn(hpsd));
+    const { images: listed } = await again.images.listImages({ cluster: "lab", pageSize: 1000 });
+    for (const [who, image] of images.entries()) {
+      outcomes.add(listed.some(({ name }) => name === nameOf(who)) ? "came" : "was cut off");
+      expect(await upload(again, nameOf(who), image)).toMatchObject({ name: nameOf(who) });
+    }
+    expect(await verified(hpsd, again)).toEqual(filesIn(hpsd));
+  }
+  expect(outcomes).toContain("was cut off");
+  expect(await hpsd.program().stop()).toBe(0);
+  expect(await damageOf(hpsd)).toEqual([]);
+});
+
+test("many that bring overlapping images at once, by turns with deletions, leave a whole library", async () => {
+  await using hpsd = await startHpsd();
+  const pool = names("pool", 24);
+  const importers = Array.from({ length: 5 }, async (_, who) => {
+    const hps = await hpsd.connect();
+    for (let round = 0; round < 4; round += 1) {
+      const own = pool.filter((_name, at) => (at * (who + 3) + round) % 5 < 3);
+      await upload(hps, `image:${who}.${round}`, imageOf([...own, `own-${who}-${round}`], MIB / 4));
+      if (round > 1) await hps.images.deleteImage({ cluster: "lab", name: `image:${who}.${round - 2}` });
+    }
+  });
+  await Promise.all(importers);
+  const needed = await verified(hpsd, hpsd.admin);
+  // Packs that no image needs any more stay for an hour, for who was told of them.
+  for (const file of needed) expect(filesIn(hpsd)).toContain(file);
+  expect(filesIn(hpsd).filter((name) => name.startsWith("manifests/"))).toHaveLength(10);
+  await hpsd.program().stop();
+  expect((await hpsd.run("check")).stdout).toMatch(/ok {7}images/);
+});
+
+/** A file system of 32 MiB, unmounted when the test is over. */
+function smallDisk(): string {
+  const at = mkdtempSync(path.join(tmpdir(), "hps-fault-disk-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "hps-fault-test", at]);
+  onTestFinished(() => {
+    execFileSync("umount", ["--lazy", at]);
+    rmdirSync(at);
+  });
+  return at;
+}
+
+test("an image for which there is no room is refused with what to do, at once or where it grows, and leaves nothing", async () => {
+  const disk = smallDisk();
+  await using hpsd = await startHpsd({ state: path.join(disk, "state") });
+  const { admin } = hpsd;
+  const full = { code: "exhausted", message: expect.stringMatching(/no room for image \w+:1/) };
+  // However well it were compressed it could not fit; what may fit is taken until it does not.
+  await expect(upload(admin, "huge:1", imageOf(names("huge", 300)))).rejects.toMatchObject(full);
+  await expect(upload(admin, "large:1", imageOf(names("large", 40)))).rejects.toMatchObject(full);
+  expect(filesIn(hpsd)).toEqual([]);
+  writeFileSync(path.join(disk, "ballast"), Buffer.alloc(18 * MIB));
+  await expect(upload(admin, "next:1", imageOf(names("next", 12)))).rejects.toMatchObject(full);
+  expect(filesIn(hpsd)).toEqual([]);
+  rmSync(path.join(disk, "ballast"));
+  expect(await upload(admin, "fits:1", imageOf(names("fits", 4)))).toMatchObject({ name: "fits:1" });
+  expect(await verified(hpsd, admin)).toEqual(filesIn(hpsd));
+  expect(await admin.hosts.listHosts({})).toMatchObject({ hosts: [] });
+});
+
+test("a backup brings images of packs back; without them hpsd says what is to be imported again, and takes it", async () => {
+  await using hpsd = await startHpsd();
+  const image = imageOf(names("file", 3));
+  await upload(hpsd.admin, "debian:12", image);
+  const files = filesIn(hpsd);
+  const [whole, without] = [path.join(hpsd.folder, "whole"), path.join(hpsd.folder, "without")];
+  expect(await hpsd.run("backup", whole)).toMatchObject({ code: 0 });
+  expect(await hpsd.run("backup", without, "--without-images")).toMatchObject({ code: 0 });
+  for (const from of [without, whole]) {
+    await hpsd.program().stop();
+    rmSync(hpsd.state, { recursive: true });
+    expect(await hpsd.run("restore", from)).toMatchObject({ code: 0 });
+    const { stdout } = await hpsd.run("check");
+    expect(stdout).toMatch(from === whole ? /ok {7}images/ : /problem {2}images: files are gone: lab\/debian:12/);
+    await hpsd.start();
+    const admin = await hpsd.connect();
+    expect(await upload(admin, "debian:12", image)).toMatchObject({ name: "debian:12" });
+    expect(await verified(hpsd, admin)).toEqual(files);
+  }
+});
