@@ -231,6 +231,11 @@ function archive(
 
 /** A host that sends what it likes. */
 async function hostile(bytes: Buffer, ...words: readonly string[]) {
+  return await ending({ code: 0 }, bytes, ...words);
+}
+
+/** One whose program ends so. */
+async function ending(exit: { code: number; reason?: string }, bytes: Buffer, ...words: readonly string[]) {
   const server = await start({
     shells: {
       openSession: async function* (requests) {
@@ -238,7 +243,8 @@ async function hostile(bytes: Buffer, ...words: readonly string[]) {
         await messages.next();
         yield { message: { case: "session", value: { id: "s1" } } };
         yield { message: { case: "output", value: bytes } };
-        yield { message: { case: "exit", value: { code: 0 } } };
+        yield { message: { case: "errorOutput", value: Buffer.from("tar: ./log: file changed as we read it\n") } };
+        yield { message: { case: "exit", value: exit } };
         await messages.next().catch(() => undefined);
       },
     },
@@ -326,6 +332,26 @@ test("a folder that is here stays as it is, whatever the host says of it; with -
   expect((await stat(dest)).mtimeMs).toBe(1_000_000_000_000);
   expect(await hostile(sent, "-rp", "web01:/etc", dest)).toMatchObject({ code: 0 });
   expect(await modes()).toEqual(["2700", "777", "777"]);
+});
+
+test("of a folder that changed while it was read all stays, with its modes, and that is said", async () => {
+  const folders = [
+    { type: "directory", path: "./" },
+    { type: "directory", path: "./inner/" },
+    { type: "file", path: "./inner/log", text: "x" },
+  ] as const;
+  const mode = async (...names: readonly string[]) => ((await stat(join(here, ...names))).mode & 0o777).toString(8);
+  const changed = await ending({ code: 1 }, archive(...folders), "-r", "web01:/var", here);
+  expect(changed).toMatchObject({ code: 10, err: expect.stringContaining("file changed as we read it") });
+  expect(changed.err).toContain("web01:/var is here, but the host's tar ended with 1");
+  expect([await mode("var"), await mode("var", "inner")]).toEqual(["755", "755"]);
+  const cut = archive(...folders).subarray(0, 1024);
+  const broken = await ending({ code: 255, reason: "the host restarted" }, cut, "-r", "web01:/srv", here);
+  expect(broken).toMatchObject({ code: 10, err: expect.stringContaining("was not copied whole: the host restarted") });
+  expect(await mode("srv")).toBe("755");
+  const one = archive({ type: "file", path: "./x", text: "1" });
+  expect(await ending({ code: 1 }, one, "web01:x", join(here, "x"))).toMatchObject({ code: 10 });
+  expect((await readdir(here)).sort()).toEqual(["srv", "var"]);
 });
 
 test("asked for one file, anything else is refused, and set-user bits and owners are not taken", async () => {

@@ -58,6 +58,13 @@ export class Arrival implements Disposable {
     }
   }
 
+  /** The host's tar was not content. Of a folder what came stays, with its modes and times; false where it is not all there. */
+  settle(): boolean {
+    if (this.#receiver.top !== "directory") return false;
+    for (const _ of this.#receiver.finish());
+    return this.#reader.hasEnded;
+  }
+
   [Symbol.dispose](): void {
     this.#receiver.close();
     closeSync(this.#root);

@@ -52,9 +52,20 @@ async function fetchCopy(copy: CopyCall, { host, path: from }: RemotePath, place
   using connection = await openCopy(copy, host, command, CopyDirection.FROM_HOST);
   const end = await copySession(connection, (bytes) => arrival.take(bytes));
   checkTaken(end, copy, place, where);
-  checkEnd(end, where);
-  arrival.finish();
+  if (isGood(end)) arrival.finish();
+  else if (arrival.settle() && end.exit.reason === "") saidOf(end, where).forEach(copy.onProblem);
+  else checkEnd(end, where);
   if (arrival.skipped > 0) copy.onProblem(`${arrival.skipped} devices or pipes below ${where} were left out`);
+}
+
+function isGood({ exit }: CopyEnd): boolean {
+  return exit.code === 0 && exit.reason === "";
+}
+
+/** The archive is whole, and yet: a file changed while it was read, or could not be. */
+function saidOf({ exit, said }: CopyEnd, where: string): string[] {
+  const lines = said.split("\n").filter((line) => line !== "");
+  return [...lines, `${where} is here, but the host's tar ended with ${exit.code}`];
 }
 
 function checkTaken({ exit }: CopyEnd, { recursive }: CopyCall, { taken, name }: LocalPlace, where: string): void {

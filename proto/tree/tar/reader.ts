@@ -36,6 +36,11 @@ export class TarReader {
     this.#feed.push(bytes);
   }
 
+  /** The end mark has come. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** The source has ended: throws when the archive has not. */
   end(): void {
     if (this.#ended) return;
