@@ -17,6 +17,12 @@ import {
 /** How long hpsd may take to say from where a terminal goes on. */
 const RESUME_MS = 20_000;
 
+/**
+ * A terminal gives 4 kB at a time: what comes so soon behind a message waits so long for more. What comes first, as the echo of
+ * a key does, never waits.
+ */
+const GATHER_MS = 2;
+
 /** A terminal, whichever stream it is on. */
 export interface ServedTerminal {
   readonly id: string;
@@ -37,6 +43,8 @@ export class TerminalStream {
   /** Of the output that is sent next; not known before hpsd has said it. */
   #offset: number | undefined;
   #toldTaken: number;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #gathering: NodeJS.Timeout | undefined;
   #ending: { readonly why: unknown } | undefined;
   #limit: NodeJS.Timeout | undefined;
 
@@ -61,6 +69,7 @@ export class TerminalStream {
       throw this.#ending?.why ?? (this.#cut.signal.aborted ? this.#cut.signal.reason : error);
     } finally {
       clearTimeout(this.#limit);
+      clearTimeout(this.#gathering);
       this.#cut.abort();
     }
     if (this.#ending !== undefined) throw this.#ending.why;
@@ -126,9 +135,27 @@ export class TerminalStream {
       this.#toldTaken = input.taken;
       return inputTaken(input);
     }
-    const value = kept.read(this.#offset, MESSAGE_BYTES);
-    this.#offset += value.length;
-    return value.length === 0 ? exit() : { message: { case: "output", value } };
+    const waiting = kept.next - this.#offset;
+    if (waiting === 0) return exit();
+    return waiting < MESSAGE_BYTES && this.#gathers() ? undefined : this.#output(this.#offset);
+  }
+
+  #output(from: number): ShellMessage {
+    const value = this.#terminal.kept.read(from, MESSAGE_BYTES);
+    this.#offset = from + value.length;
+    this.#sentAt = performance.now();
+    return { message: { case: "output", value } };
+  }
+
+  /** Whether more may come until the bell rings, which it then does in any case. */
+  #gathers(): boolean {
+    const left = this.#sentAt + GATHER_MS - performance.now();
+    if (left <= 0) return false;
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.#terminal.bell.ring();
+    }, left);
+    return true;
   }
 }
 
