@@ -18,6 +18,8 @@ const start = useServers();
 type OpenSession = Handlers<typeof ShellService>["openSession"];
 
 const SESSION = { message: { case: "session" as const, value: { id: "s1" } } };
+/** Of a terminal, which hpsd keeps for who comes back. */
+const TERMINAL = { message: { case: "session" as const, value: { id: "s1", hold: { seconds: 600n } } } };
 const output = (text: string | Uint8Array) => ({
   message: { case: "output" as const, value: typeof text === "string" ? Buffer.from(text) : new Uint8Array(text) },
 });
@@ -43,7 +45,7 @@ function tellingShell(seen: OpenSessionRequest[]): OpenSession {
       const { message } = request;
       if (message.case === "start") {
         const { term, window, environment } = message.value;
-        yield SESSION;
+        yield TERMINAL;
         yield output(
           `start ${term} ${window?.columns}x${window?.rows} ${JSON.stringify(Object.entries(environment).sort())}\r\n`,
         );
