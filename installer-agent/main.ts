@@ -7,6 +7,7 @@ import { type Facts, parseFactsJson } from "../proto/values/facts.ts";
 import { ERROR_TABLE, HpsError } from "../proto/values/hps-error.ts";
 import { VERSION } from "../proto/values/program-version.ts";
 import type { AgentOptions } from "./agent-options.ts";
+import { type CaptureOrder, capture } from "./capture/capture.ts";
 import { runHost } from "./host/host-agent.ts";
 import { runOnBareMetal } from "./install/bare-metal.ts";
 import { runInstaller } from "./install/installer.ts";
@@ -48,10 +49,28 @@ const program = new Command("hps-agent")
   .addOption(new Option("--set <name=value>", "one setting").default([], "none").argParser(append))
   .option("--set-clock", "set the machine's clock when it is wrong (mode installer)", false)
   .option("--bare-metal", "this machine is booted for this alone: bring up its network, speak on its consoles", false)
-  .addOption(new Option("--log-level <level>", "what is written").choices([...LOG_LEVELS]).default("info"));
+  .addOption(new Option("--log-level <level>", "what is written").choices([...LOG_LEVELS]).default("info"))
+  .action(async (flags: Flags) => await main(flags));
 
-// All in one function: the bundle is a script (see client/build/installer/agent-bundle.ts), and a script cannot wait at its top.
-void main(program.parse().opts());
+program
+  .command("capture")
+  .description(
+    "write this system's file tree to the standard output, as .tar.zst, without what is this machine's alone",
+  )
+  .option("--root <folder>", "of the tree", "/")
+  .option("--exclude <pattern...>", "leave out too: opt/data/**", [])
+  .option("--mount <folder...>", "other file systems that belong to it, beside /boot", [])
+  .option("--whole", "all of a tree that is not running, as it is", false)
+  .action(async ({ mount, ...order }: Omit<CaptureOrder, "mounts"> & { readonly mount: readonly string[] }) => {
+    const say = (line: string) => void process.stderr.write(`${line}\n`);
+    await capture({ ...order, mounts: mount }, process.stdout, say).catch((error: unknown) => {
+      say(describeError(error));
+      process.exit(exitCode(error));
+    });
+  });
+
+// Waited for by nobody: the bundle is a script (see client/build/installer/agent-bundle.ts), and a script cannot wait at its top.
+void program.parseAsync();
 
 async function main(flags: Flags): Promise<never> {
   const consoles = flags.bareMetal ? await Consoles.open() : undefined;
@@ -154,5 +173,9 @@ function append(value: string, before: readonly string[]): readonly string[] {
 function fail(error: unknown, log: Log): never {
   log.error(describeError(error));
   if (!(error instanceof HpsError) && error instanceof Error) log.debug(error.stack ?? error.name);
-  process.exit(error instanceof HpsError ? ERROR_TABLE[error.code].exit : 1);
+  process.exit(exitCode(error));
+}
+
+function exitCode(error: unknown): number {
+  return error instanceof HpsError ? ERROR_TABLE[error.code].exit : 1;
 }

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { copyFile, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { AGENT_LIBRARIES, AGENT_LOADER } from "../../proto/values/agent-program.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { AGENT_LIBRARIES, AGENT_LOADER } from "../plan/agent-unit.ts";
 
 /** Where the installer keeps what its own agent runs on. */
 export interface AgentPlace {

@@ -3,7 +3,7 @@
  * stands for any characters but a slash. Every file that a step writes is one of these, or the tests fail; docs/installation.md
  * says why each is there.
  */
-const OWNED_FILES: readonly string[] = [
+export const OWNED_FILES: readonly string[] = [
   "etc/fstab",
   "etc/hostname",
   "etc/hosts",

@@ -51,6 +51,12 @@ const TYPES: ReadonlyMap<number, TreeNode["type"]> = new Map([
 export interface WalkOptions {
   /** Folders on which another file system is mounted are shown, and what lies in them is not. */
   readonly sameMount?: boolean;
+  /** With `sameMount`: hears of each such folder, and says whether it is entered all the same. */
+  readonly enters?: (path: ByteString) => boolean;
+  /** Says what is passed over, with all below it. */
+  readonly skips?: (path: ByteString, type: TreeNode["type"]) => boolean;
+  /** The tree is in use: names that vanish while it is walked are passed over. */
+  readonly live?: boolean;
 }
 
 /**
@@ -71,29 +77,31 @@ export function* walkTree(root: string, options: WalkOptions = {}): Generator<Tr
 function* walkFolder(folder: number, path: ByteString, options: WalkOptions): Generator<TreeNode> {
   for (const name of namesIn(folder)) {
     const place = { at: folder, name, path: path === "" ? name : latin1(`${path}/${name}`) };
-    const node = nodeOf(place);
-    if (node === undefined) continue;
+    const node = options.live ? liveNodeOf(place) : nodeOf(place);
+    if (node === undefined || options.skips?.(node.path, node.type)) continue;
     yield node;
     if (node.type === "directory") yield* walkBelow(place, options);
   }
 }
 
-function* walkBelow({ at, name, path }: Place, options: WalkOptions): Generator<TreeNode> {
-  const folder = openFolder(at, name, options);
+function* walkBelow(place: Place, options: WalkOptions): Generator<TreeNode> {
+  const folder = openFolder(place, options);
   if (folder === undefined) return;
   try {
-    yield* walkFolder(folder, path, options);
+    yield* walkFolder(folder, place.path, options);
   } finally {
     closeSync(folder);
   }
 }
 
-function openFolder(at: number, name: ByteString, { sameMount = false }: WalkOptions): number | undefined {
+function openFolder({ at, name, path }: Place, { sameMount = false, enters, live }: WalkOptions): number | undefined {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   try {
-    return openBeneath(at, name, { flags: constants.O_RDONLY | constants.O_DIRECTORY, sameMount });
+    return openBeneath(at, name, { flags, sameMount });
   } catch (error) {
-    if (sameMount && errnoOf(error) === "EXDEV") return undefined;
-    throw error;
+    if (live && errnoOf(error) === "ENOENT") return undefined;
+    if (!sameMount || errnoOf(error) !== "EXDEV") throw error;
+    return enters?.(path) ? openBeneath(at, name, { flags }) : undefined;
   }
 }
 
@@ -106,6 +114,15 @@ interface Place {
   readonly at: number;
   readonly name: ByteString;
   readonly path: ByteString;
+}
+
+function liveNodeOf(place: Place): TreeNode | undefined {
+  try {
+    return nodeOf(place);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function nodeOf(place: Place): TreeNode | undefined {
@@ -157,7 +174,7 @@ function segmentsOf(place: Place, size: number, blocks: number): readonly Segmen
 
 function* contentOf(place: Place, segments: readonly Segment[], stat: BigIntStats): Generator<Piece> {
   if (segments.length === 0) return;
-  const file = openFile(place);
+  const file = openContent(place);
   try {
     const buffer = Buffer.allocUnsafe(Math.min(PIECE, Number(stat.size)));
     for (const segment of segments) yield* piecesOf(file, segment, buffer, place.path);
@@ -176,6 +193,14 @@ function* piecesOf(file: number, { offset, size }: Segment, buffer: Buffer, path
     if (read === 0) throw changed(path);
     yield { bytes: buffer.subarray(0, read), offset: at };
     at += read;
+  }
+}
+
+function openContent(place: Place): number {
+  try {
+    return openFile(place);
+  } catch (error) {
+    throw errnoOf(error) === "ENOENT" ? changed(place.path) : error;
   }
 }
 
