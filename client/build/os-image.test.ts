@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { aptOptionsFrom, aptSourcesFor } from "./apt-sources.ts";
-import { buildOsImage } from "./os-image.ts";
+import { writeOsImage } from "./os-image.ts";
 import { buildFailure } from "./os-image-failure.ts";
 import { type OsImageWords, parseOsImageOrder } from "./os-image-order.ts";
 import { mmdebstrapArguments } from "./os-image-plan.ts";
@@ -51,7 +51,7 @@ async function build(
     lines.push(line);
     hear(line);
   };
-  const written = await buildOsImage({ order, out, environment, signal, now: Date.now, onLine });
+  const written = await writeOsImage({ order, out, environment, signal, now: Date.now, onLine });
   return { written, lines, out };
 }
 

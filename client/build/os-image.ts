@@ -1,6 +1,7 @@
 /** Builds a Debian image: mmdebstrap's archive, compressed, in one file. */
 import { copyFile, mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Environment } from "../../proto/config/overrides.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { roundSize } from "../../proto/values/size.ts";
@@ -16,21 +17,39 @@ import { cacheFolder, keepPackages, packageFolder } from "./package-cache.ts";
 
 export interface OsImageBuild {
   readonly order: OsImageOrder;
-  /** Where the image goes: a `.tar.zst`, replaced when it is there. */
-  readonly out: string;
   /** Of this process: TMPDIR, SOURCE_DATE_EPOCH, proxies and the cache folder count. */
   readonly environment: Environment;
   readonly signal: AbortSignal;
   readonly now: () => number;
   /** Hears each line the build prints. */
   readonly onLine: (line: string) => void;
+  /** Takes the image, a plain tar archive, while it is made. */
+  readonly take: (archive: Readable) => Promise<void>;
+}
+
+export interface OsImageFile extends Omit<OsImageBuild, "take"> {
+  /** Where the image goes: a `.tar.zst`, replaced when it is there. */
+  readonly out: string;
 }
 
 /** Less than this free, a build of the default packages does not end well. */
 const SPACE = 1.5 * 1024 ** 3;
 
-/** Resolves when the image lies at `out`, whole and synced. Whatever else it made is gone afterwards, but for the packages it keeps. */
-export async function buildOsImage(build: OsImageBuild): Promise<WrittenImage> {
+/** Resolves when the image lies at `out`, whole and synced. */
+export async function writeOsImage({ out, ...build }: OsImageFile): Promise<WrittenImage> {
+  let written: WrittenImage | undefined;
+  await using file = await beginImage(out);
+  const take = async (archive: Readable) => {
+    written = await file.write(archive);
+  };
+  await buildOsImage({ ...build, take });
+  if (written === undefined) throw new HpsError("internal", "mmdebstrap gave no image");
+  await file.keep();
+  return written;
+}
+
+/** Resolves when `take` has the whole image and its build went well. Whatever else it made is gone afterwards, but for the packages it keeps. */
+export async function buildOsImage(build: OsImageBuild): Promise<void> {
   const { order, environment, signal } = build;
   await refuseWithoutSpace(environment.TMPDIR || "/tmp");
   const cache = cacheFolder(environment);
@@ -40,7 +59,7 @@ export async function buildOsImage(build: OsImageBuild): Promise<WrittenImage> {
     const places = await prepare(build, packages, work);
     const apt = aptOptionsFrom(await readAptConfiguration(signal));
     try {
-      return await bootstrap(build, mmdebstrapArguments(order, places, apt));
+      await bootstrap(build, mmdebstrapArguments(order, places, apt));
     } finally {
       await keepPackages(packages, places.used, build.now());
     }
@@ -82,22 +101,15 @@ async function prepare({ order, signal }: OsImageBuild, packages: string, work: 
   return { packages, used, sources, scripts, ...(overlay !== undefined && { overlay }) };
 }
 
-async function bootstrap(build: OsImageBuild, args: readonly string[]): Promise<WrittenImage> {
-  const { environment, signal, onLine, out } = build;
-  let written: WrittenImage | undefined;
-  await using file = await beginImage(out);
+async function bootstrap(build: OsImageBuild, args: readonly string[]): Promise<void> {
+  const { environment, signal, onLine, take } = build;
   await runBuildProgram({
     argv: ["mmdebstrap", ...args],
     environment: { ...environment, LC_ALL: "C.UTF-8", INITRD: "No" },
     signal,
     onLine,
-    output: async (stdout) => {
-      written = await file.write(stdout);
-    },
+    output: take,
     failure: buildFailure,
     package: "mmdebstrap",
   });
-  if (written === undefined) throw new HpsError("internal", "mmdebstrap gave no image");
-  await file.keep();
-  return written;
 }

@@ -2,20 +2,22 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Command } from "commander";
+import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { type ImageRef, imageRefParts, parseImageRef } from "../../proto/values/image-ref.ts";
+import { type ImageRef, imageRefParts, parseImageName } from "../../proto/values/image-ref.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import type { WrittenImage } from "../build/image-file.ts";
 import type { OsImageOrder, OsImageWords } from "../build/os-image-order.ts";
 import { cacheFolder } from "../build/package-cache.ts";
-import { BuildScreen } from "../output/build-screen.ts";
 import { IMAGE_VIEW } from "../output/image-view.ts";
 import { printOne, type View } from "../output/print.ts";
-import { clusterOr } from "../sdk/host-names.ts";
+import { onBuildScreen } from "./build-on-screen.ts";
 import type { Call } from "./call.ts";
 import type { Tools } from "./group.ts";
+import type { ImageHome } from "./image-store.ts";
 import { interruptible } from "./interruptible.ts";
 import { each } from "./options.ts";
+import { type StoreOptions, withStoreOptions } from "./store-options.ts";
 
 const HELP = `
 The image is plain Debian, made by mmdebstrap: a kernel with an initrd for any hardware Debian supports, systemd with its network
@@ -27,7 +29,7 @@ sources and are kept in ~/.cache/hps for the next time. SOURCE_DATE_EPOCH makes 
 
 /** `image build`. */
 export function addImageBuildCommand(group: Command, tools: Tools): void {
-  group
+  const command = group
     .command("build")
     .description("make a Debian image on this machine")
     .argument("<name:tag>")
@@ -41,13 +43,14 @@ export function addImageBuildCommand(group: Command, tools: Tools): void {
     .option("--mirror <url>", "Debian archive instead of this machine's apt sources")
     .option("--out <file>", "where to put it (default: NAME_TAG.tar.zst; nowhere with --import)")
     .option("--import", "bring it into the cluster's library")
-    .addHelpText("after", HELP)
-    .action(tools.run(build));
+    .option("--packs", "with --import: store what the library lacks of it, in place of one archive");
+  withStoreOptions(command).addHelpText("after", HELP).action(tools.run(build));
 }
 
-interface BuildOptions extends OsImageWords {
+interface BuildOptions extends OsImageWords, StoreOptions {
   readonly out?: string;
   readonly import?: true;
+  readonly packs?: true;
 }
 
 interface Built extends WrittenImage {
@@ -67,58 +70,68 @@ const BUILT_VIEW: View<Built> = {
 };
 
 async function build(call: Call): Promise<number> {
-  const name = parseImageRef(call.operand(0));
-  const { out, import: wanted, ...words } = call.options<BuildOptions>();
+  const { import: wanted, out, ...words } = call.options<BuildOptions>();
   const { parseOsImageOrder } = await import("../build/os-image-order.ts");
   const order = parseOsImageOrder(words);
-  if (!wanted) {
-    await printOne(call, BUILT_VIEW, { ...(await make(call, order, resolve(out ?? fileName(name)))), name });
+  if (wanted) {
+    await printOne(call, IMAGE_VIEW, await buildAndImport(call, order));
     return 0;
   }
-  await refuseTaken(call, name);
-  await using folder = await temporaryFolder(call);
-  const { path, sizeBytes } = await make(
-    call,
-    order,
-    out === undefined ? join(folder.path, fileName(name)) : resolve(out),
-  );
-  const { sendImage } = await import("./image-import.ts");
-  const archive = { path, sizeBytes, [Symbol.asyncDispose]: async () => undefined };
-  const left = out === undefined ? "nothing was imported" : `nothing was imported; the image is in ${path}`;
-  const image = await interruptible(call, left, () => sendImage(call, name, archive, fileName(name)));
-  await printOne(call, IMAGE_VIEW, image);
+  const { name } = parseImageName(call.operand(0));
+  await printOne(call, BUILT_VIEW, { ...(await write(call, order, resolve(out ?? fileName(name)))), name });
   return 0;
 }
 
-async function make(call: Call, order: OsImageOrder, out: string): Promise<WrittenImage> {
-  const { buildOsImage } = await import("../build/os-image.ts");
-  const { environment, signal, now } = call.terminal;
-  const screen = new BuildScreen(call.terminal);
-  try {
-    const onLine = (line: string) => screen.show(line);
-    return await interruptible(call, "no image was written", () =>
-      buildOsImage({ order, out, environment, signal, now, onLine }),
-    );
-  } catch (error) {
-    if (!signal.aborted) screen.failed();
-    throw error;
-  } finally {
-    screen.done();
+/** Into the library while it is built; by a file where one is wanted, or the library is to keep that file. */
+async function buildAndImport(call: Call, order: OsImageOrder): Promise<Image> {
+  const { out, packs, move } = call.options<BuildOptions>();
+  const { imageHome } = await import("./image-store.ts");
+  const home = await imageHome(call, call.operand(0));
+  if (!move) await refuseTaken(call, home);
+  const label = fileName(home.name);
+  if (out === undefined && packs) {
+    const { storeBuilt } = await import("./image-build-store.ts");
+    return await interruptible(call, "nothing was imported", () => storeBuilt(call, home, order, label));
   }
+  await using folder = await temporaryFolder(call);
+  const { path, sizeBytes } = await write(call, order, out === undefined ? join(folder.path, label) : resolve(out));
+  const left = out === undefined ? "nothing was imported" : `nothing was imported; the image is in ${path}`;
+  return await interruptible(call, left, async () => {
+    if (packs) return await storeFile(call, home, path, label);
+    const { sendArchive } = await import("./image-archive.ts");
+    return await sendArchive(call, home, { path, sizeBytes, [Symbol.asyncDispose]: async () => undefined }, label);
+  });
+}
+
+async function storeFile(call: Call, home: ImageHome, path: string, label: string): Promise<Image> {
+  const [{ tarSource }, { storeImage }] = await Promise.all([
+    import("../image/sources/tar-source.ts"),
+    import("./image-store.ts"),
+  ]);
+  await using source = tarSource(path);
+  return await storeImage(call, home, source, label);
+}
+
+async function write(call: Call, order: OsImageOrder, out: string): Promise<WrittenImage> {
+  const { writeOsImage } = await import("../build/os-image.ts");
+  const { environment, signal, now } = call.terminal;
+  return await interruptible(call, "no image was written", () =>
+    onBuildScreen(call, (onLine) => writeOsImage({ order, out, environment, signal, now, onLine })),
+  );
 }
 
 /** A name that is taken is found out before the long work, not after it. */
-async function refuseTaken(call: Call, name: ImageRef): Promise<void> {
+async function refuseTaken(call: Call, home: ImageHome): Promise<void> {
   const hps = await call.connect();
-  const cluster = clusterOr(hps.cluster);
   try {
-    await hps.images.getImage({ cluster, name }, call.once);
+    await hps.images.getImage(home, call.once);
   } catch (error) {
     if (error instanceof HpsError && error.code === "not-found") return;
     throw error;
   }
-  throw new HpsError("exists", `cluster ${cluster} has an image ${name} already`, {
-    hint: "images never change: give this one another tag",
+  const library = home.cluster === "" ? "the shared library" : `cluster ${home.cluster}`;
+  throw new HpsError("exists", `${library} has an image ${home.name} already`, {
+    hint: "images never change: give this one another tag, or move the name by --move",
   });
 }
 

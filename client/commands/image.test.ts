@@ -91,10 +91,10 @@ test.each([
   ["a.tar", [], ImageFormat.TAR],
   ["a.tar.zst", ["--zstd"], ImageFormat.TAR_ZSTD],
   ["a.tar.xz", ["--xz"], ImageFormat.TAR_XZ],
-])("import of %s says what it holds and sends its bytes as they are", async (name, options, format) => {
+])("--archive: import of %s says what it holds and sends its bytes as they are", async (name, options, format) => {
   const { server, took } = await library();
   const path = archive(name, ...options);
-  const { code, err } = await hpsctl(server, ["image", "import", "debian/web:1", path]);
+  const { code, err } = await hpsctl(server, ["image", "import", "debian/web:1", path, "--archive"]);
   expect({ code, err }).toMatchObject({
     code: 0,
     err: expect.stringContaining("it holds Test OS 12, kernel 6.1.0-1-amd64\n"),
@@ -119,11 +119,11 @@ test.each([
   ]);
 });
 
-test("a folder is packed, sent and its archive taken away; what it lacks is said", async () => {
+test("--archive: a folder is packed, sent and its archive taken away; what it lacks is said", async () => {
   const { server, took } = await library();
   const root = makeTree();
   rmSync(join(root, "boot"), { recursive: true });
-  const { code, err } = await hpsctl(server, ["image", "import", "a:1", root, "--cluster", "other"]);
+  const { code, err } = await hpsctl(server, ["image", "import", "a:1", root, "--archive", "--cluster", "other"]);
   expect(code).toBe(0);
   expect(err).toContain("warning: it has no kernel, no initrd: it is kept, but cannot be installed\n");
   expect(took.images).toMatchObject([
@@ -142,7 +142,7 @@ test.each([
   const { server, took } = await library();
   const path = archive("whole.tar.zst", "--zstd");
   writeFileSync(join(folder, name), change(readFileSync(path)));
-  const { code } = await hpsctl(server, ["image", "import", "a:1", join(folder, name)]);
+  const { code } = await hpsctl(server, ["image", "import", "a:1", join(folder, name), "--archive"]);
   expect({ code, images: took.images }).toEqual({ code: exit, images: [] });
 });
 
@@ -150,9 +150,9 @@ test("a cut xz file is named, and so is a missing one", async () => {
   const { server } = await library();
   const whole = archive("whole.tar.xz", "--xz");
   writeFileSync(join(folder, "half.tar.xz"), readFileSync(whole).subarray(0, 500));
-  const half = await hpsctl(server, ["image", "import", "a:1", join(folder, "half.tar.xz")]);
+  const half = await hpsctl(server, ["image", "import", "a:1", join(folder, "half.tar.xz"), "--archive"]);
   expect(half).toMatchObject({ code: 2, err: expect.stringContaining("the archive is no whole xz file") });
-  const gone = await hpsctl(server, ["image", "import", "a:1", join(folder, "gone")]);
+  const gone = await hpsctl(server, ["image", "import", "a:1", join(folder, "gone"), "--archive"]);
   expect(gone).toMatchObject({ code: 3, err: expect.stringContaining("there is no file ") });
 });
 
@@ -169,7 +169,7 @@ test("a name that is taken by another archive is hpsd's refusal, also before all
   writeFileSync(join(folder, "large/f"), Buffer.alloc(20 << 20));
   execFileSync("tar", ["-C", join(folder, "large"), "-cf", large, "."]);
   const environment = { ...server.environment, HOME: folder };
-  const { code, err } = await hpsctl({ environment }, ["image", "import", "a:1", large]);
+  const { code, err } = await hpsctl({ environment }, ["image", "import", "a:1", large, "--archive"]);
   expect({ code, err }).toMatchObject({ code: 6, err: expect.stringContaining("is there already") });
 });
 
@@ -193,13 +193,15 @@ test("ls and get show images; hostile text is safe", async () => {
   expect((await hpsctl(server, "image ls")).out).toBe(
     [
       "CLUSTER  NAME          SYSTEM         KERNEL  SIZE   LACKS  IMPORTED",
-      "lab      debian/web:1  Debian\\x1b[2J  6.1     1 MiB  init   -",
+      "lab      debian/web:1  Debian\\x1b[2J  6.1     2 MiB  init   -",
       "",
     ].join("\n"),
   );
   expect((await hpsctl(server, "image ls -o name")).out).toBe("debian/web:1\n");
   expect(JSON.parse((await hpsctl(server, "image get debian/web:1 -o json")).out)).toMatchObject({ kernel: "6.1" });
-  expect((await hpsctl(server, "image get debian/web:1")).out).toMatch(/FORMAT: +tar-zstd\n/);
+  expect((await hpsctl(server, "image get debian/web:1")).out).toMatch(
+    /ARCHIVE: +1 MiB\n.*FORMAT: +tar-zstd\n.*DIGEST: +sha256:ab\n/s,
+  );
   expect((await hpsctl(server, "image get none:1")).code).toBe(3);
 });
 

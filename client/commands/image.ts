@@ -9,24 +9,15 @@ import { confirm } from "./confirm.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands, Tools } from "./group.ts";
 import { addImageBuildCommand } from "./image-build.ts";
+import { addImageCaptureCommand } from "./image-capture-command.ts";
+import { addImageImportCommand } from "./image-import-command.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
-
-const IMPORT_HELP = `
-Takes .tar, .tar.zst and .tar.xz, made by anyone, and folders (whose files root alone may read all). What it lacks to be installed, a kernel,
-an initrd or an init, is said and recorded. An image never changes: the same archive again is no error, another one needs another tag.
-  hpsctl image import debian/web:12.1 debian-web_12.1.tar.zst
-  hpsctl image import debian/web:12.2 /srv/chroots/web`;
 
 export const addImageCommands: AddCommands = (group, tools) => {
   addReaders(group, tools);
   addImageBuildCommand(group, tools);
-  group
-    .command("import")
-    .description("bring an archive or a folder into the cluster's library")
-    .argument("<name:tag>")
-    .argument("<file>", "archive or folder")
-    .addHelpText("after", IMPORT_HELP)
-    .action(tools.run(async (call) => (await import("./image-import.ts")).importImage(call)));
+  addImageImportCommand(group, tools);
+  addImageCaptureCommand(group, tools);
   withYes(group.command("rm").description("remove an image; hosts installed from it stay as they are"))
     .argument("<image>", "name:tag")
     .action(tools.run(remove));

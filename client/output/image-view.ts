@@ -14,21 +14,28 @@ export const IMAGE_VIEW: View<Image> = {
     { title: "NAME", text: ({ name }) => name },
     { title: "SYSTEM", text: ({ system }) => system },
     { title: "KERNEL", text: ({ kernel }) => kernel },
-    { title: "SIZE", text: ({ source }) => bytesText(source?.file?.sizeBytes) },
+    { title: "SIZE", text: ({ source }) => bytesText(source?.contentBytes) },
     {
       title: "LACKS",
       text: ({ source }) => source?.lacks.join(",") ?? "",
       colour: ({ source }) => ((source?.lacks.length ?? 0) > 0 ? "yellow" : undefined),
     },
     { title: "IMPORTED", text: ({ createTime }) => timeText(createTime) },
-    { title: "CONTENT", wide: true, text: ({ source }) => bytesText(source?.contentBytes) },
+    { title: "EXPIRES", wide: true, text: ({ expireTime }) => timeText(expireTime) },
+    { title: "ARCHIVE", wide: true, text: ({ source }) => bytesText(source?.file?.sizeBytes) },
     { title: "ENTRIES", wide: true, text: ({ source }) => String(source?.entries ?? "") },
     { title: "FORMAT", wide: true, text: ({ source }) => enumWord(ImageFormatSchema, source?.format ?? 0) },
     { title: "IMPORTED BY", wide: true, text: ({ importedBy }) => importedBy },
-    { title: "SHA-256", wide: true, text: ({ source }) => source?.file?.digest ?? "" },
+    { title: "DIGEST", wide: true, text: ({ source }) => digestText(source) },
     { title: "ID", wide: true, text: ({ id }) => id },
   ],
 };
+
+/** As other commands take it. */
+function digestText(source: Image["source"]): string {
+  const digest = source?.manifest?.digest ?? source?.file?.digest ?? "";
+  return digest === "" ? "" : `sha256:${digest}`;
+}
 
 type InstallerFile = Installer["files"][number];
 

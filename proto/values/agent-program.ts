@@ -1,5 +1,5 @@
 /** Where an installed host keeps its agent: on its state partition, the same whichever slot is started. */
-export const AGENT_FOLDER = "/var/lib/hps/agent";
+const AGENT_FOLDER = "/var/lib/hps/agent";
 
 /** Of the agent's folder: the C library's loader and the libraries beside it. */
 export const AGENT_LOADER = "lib/ld-linux-x86-64.so.2";

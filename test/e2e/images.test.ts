@@ -41,10 +41,10 @@ test("hpsctl brings an image to hpsd, a host is armed with it, and it goes again
   const digest = createHash("sha256").update(readFileSync(whole)).digest("hex");
   const stored = () => digests(join(lab.folder, "state")).filter((found) => found === digest);
   try {
-    expect(await words(lab, `image import test/os:1 ${whole}`)).toMatchObject({ code: 0 });
+    expect(await words(lab, `image import test/os:1 ${whole} --archive`)).toMatchObject({ code: 0 });
     expect(stored()).toHaveLength(1);
-    expect((await words(lab, `image import test/os:1 ${whole}`)).code).toBe(0);
-    expect((await words(lab, `image import test/os:1 ${lacking}`)).code).toBe(6);
+    expect((await words(lab, `image import test/os:1 ${whole} --archive`)).code).toBe(0);
+    expect((await words(lab, `image import test/os:1 ${lacking} --archive`)).code).toBe(6);
     expect((await words(lab, `image import test/os:2 ${lacking}`)).stderr).toContain("it has no kernel");
     const listed = JSON.parse((await words(lab, "image ls -o json")).stdout);
     expect(listed).toMatchObject([
@@ -72,6 +72,30 @@ test("hpsctl brings an image to hpsd, a host is armed with it, and it goes again
     expect((await words(lab, "image rm test/os:1 --yes")).code).toBe(0);
     expect(stored()).toEqual([]);
     expect((await words(lab, "image get test/os:1")).code).toBe(3);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("hpsctl brings an image of packs to hpsd: what is there is not sent again, and names move", async () => {
+  await using lab = await startHpsdRack({ machines: [WEB] });
+  const folder = mkdtempSync(join(tmpdir(), "images-"));
+  const [whole, lacking] = [join(folder, "whole.tar"), join(folder, "lacking.tar")];
+  writeFileSync(whole, tree(""));
+  writeFileSync(lacking, tree("vmlinuz"));
+  const digestOf = async (name: string): Promise<string> =>
+    JSON.parse((await words(lab, `image get ${name} -o json`)).stdout).source.manifest.digest;
+  try {
+    expect((await words(lab, `image import test/os:1 ${whole} --packs`)).stderr).toContain(
+      "45 B of 45 B are new to the library",
+    );
+    const digest = await digestOf("test/os:1");
+    expect((await words(lab, `image import test/os:1 ${whole} --packs`)).code).toBe(0);
+    expect((await words(lab, `image import test/os:1 ${lacking} --packs`)).code).toBe(6);
+    expect((await words(lab, `image import test/os:2 ${lacking} --packs`)).stderr).toContain("0 B of 39 B are new");
+    expect((await words(lab, `image import test/os:1 ${lacking} --packs --move`)).code).toBe(0);
+    expect(await digestOf("test/os:1")).toBe(await digestOf("test/os:2"));
+    expect((await words(lab, `image get sha256:${digest}`)).code).toBe(3);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
