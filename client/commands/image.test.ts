@@ -205,6 +205,30 @@ test("ls and get show images; hostile text is safe", async () => {
   expect((await hpsctl(server, "image get none:1")).code).toBe(3);
 });
 
+test("tag gives an image one more name, by name or digest, in its library", async () => {
+  const asked: unknown[] = [];
+  const server = await start({
+    images: {
+      tagImage: async ({ cluster, image, name, move }) => {
+        asked.push([cluster, image, name, move]);
+        return { ...IMAGE, name };
+      },
+    },
+  });
+  const digest = `sha256:${"ab".repeat(32)}`;
+  expect((await hpsctl(server, "image tag debian/web:1 debian/web:stable --move -o name")).out).toBe(
+    "debian/web:stable\n",
+  );
+  expect((await hpsctl(server, `image tag ${digest} web:2`)).code).toBe(0);
+  expect((await hpsctl(server, "image tag shared/a:1 shared/a:2")).code).toBe(0);
+  expect((await hpsctl(server, `image tag web:1 ${digest}`)).code).toBe(2);
+  expect(asked).toEqual([
+    ["lab", "debian/web:1", "debian/web:stable", true],
+    ["lab", digest, "web:2", false],
+    ["", "shared/a:1", "shared/a:2", false],
+  ]);
+});
+
 test("rm asks first", async () => {
   const { server, removed } = await library([IMAGE]);
   expect((await hpsctl(server, "image rm debian/web:1")).code).toBe(2);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { parseImageRef } from "../../proto/values/image-ref.ts";
+import { parseImageName } from "../../proto/values/image-ref.ts";
 import { IMAGE_VIEW } from "../output/image-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
 import { clusterOr } from "../sdk/host-names.ts";
@@ -11,21 +11,31 @@ import type { AddCommands, Tools } from "./group.ts";
 import { addImageBuildCommand } from "./image-build.ts";
 import { addImageCaptureCommand } from "./image-capture-command.ts";
 import { addImageImportCommand } from "./image-import-command.ts";
+import { imageRequest } from "./image-request.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
+
+const IMAGE = "name:tag, shared/name:tag or sha256:DIGEST";
 
 export const addImageCommands: AddCommands = (group, tools) => {
   addReaders(group, tools);
   addImageBuildCommand(group, tools);
   addImageImportCommand(group, tools);
   addImageCaptureCommand(group, tools);
+  group
+    .command("tag")
+    .description("give an image one more name")
+    .argument("<image>", IMAGE)
+    .argument("<name:tag>")
+    .option("--move", "the name may be another image's: it is moved")
+    .action(tools.run(tag));
   withYes(group.command("rm").description("remove an image; hosts installed from it stay as they are"))
-    .argument("<image>", "name:tag")
+    .argument("<image>", "name:tag or shared/name:tag")
     .action(tools.run(remove));
 };
 
 function addReaders(group: Command, tools: Tools): void {
   withAllClusters(withWatch(group.command("ls").description("list images"))).action(tools.run(list));
-  group.command("get").description("show one image").argument("<image>", "name:tag").action(tools.run(get));
+  group.command("get").description("show one image").argument("<image>", IMAGE).action(tools.run(get));
 }
 
 async function list(call: Call): Promise<number> {
@@ -52,7 +62,15 @@ async function remove(call: Call): Promise<number> {
 }
 
 async function named(call: Call) {
-  const name = parseImageRef(call.operand(0));
   const hps = await call.connect();
-  return { hps, request: { cluster: clusterOr(hps.cluster), name } };
+  return { hps, request: imageRequest(hps, call.operand(0)) };
+}
+
+async function tag(call: Call): Promise<number> {
+  const { hps, request } = await named(call);
+  const { name, shared } = parseImageName(call.operand(1));
+  const cluster = shared ? "" : clusterOr(hps.cluster);
+  const { move = false } = call.options<{ move?: true }>();
+  await printOne(call, IMAGE_VIEW, await hps.images.tagImage({ cluster, image: request.name, name, move }, call.once));
+  return 0;
 }
