@@ -50,6 +50,7 @@ server:
 #  enrolmentsPerMinute: 60
 #  logSize: 64MiB
 #  imageSize: 16GiB
+#  librarySize: 1PiB
 
 # How long things are kept.
 #retention:

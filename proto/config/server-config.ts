@@ -29,8 +29,10 @@ const limitsSchema = z.strictObject({
   enrolmentsPerMinute: wholeNumber(1, 10_000).prefault("60"),
   /** Kept of one installation's log. */
   logSize: sizeBetween("64KiB", "16GiB").prefault("64MiB"),
-  /** Of one image's archive. */
+  /** Of one image's archive, or of what one upload stores. */
   imageSize: sizeBetween("1MiB", "1TiB").prefault("16GiB"),
+  /** Of all that one cluster's library keeps, or the shared one. */
+  librarySize: sizeBetween("1MiB", "1PiB").prefault("1PiB"),
 });
 
 const certificatesSchema = z.strictObject({

@@ -118,7 +118,7 @@ async function startCore(
       recording: config.shell.recording,
       recordingQuotas: recordingQuotasOf(config),
       logSize: config.limits.logSize,
-      imageSize: config.limits.imageSize,
+      imageLimits: { imageSize: config.limits.imageSize, librarySize: config.limits.librarySize },
       targetLink: config.boot && targetLinkOf(config.boot),
     },
     onError: (what, error) => log.error({ err: error }, what),

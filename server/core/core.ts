@@ -22,6 +22,7 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
 import { Filing } from "./images/filing.ts";
+import type { ImageLimits } from "./images/image-limits.ts";
 import { Images } from "./images/images.ts";
 import { LibraryFiles } from "./images/library-files.ts";
 import { Uploads } from "./images/uploads.ts";
@@ -55,8 +56,7 @@ interface CoreSettings extends GateSettings {
   readonly recordingQuotas: RecordingQuotas;
   /** Bytes kept of one installation's log. */
   readonly logSize: number;
-  /** The largest image that is taken, in bytes. */
-  readonly imageSize: number;
+  readonly imageLimits: ImageLimits;
   /** What installed hosts with fixed addresses are told; absent without a boot network. */
   readonly targetLink?: TargetLink | undefined;
 }
@@ -157,13 +157,14 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
     files: await LibraryFiles.open(`${stateFolder}/images`, room),
     onError: (error) => onError("removing files of images", error),
   });
-  const images = new Images({ ...identity, filing, maxBytes: settings.imageSize });
+  const limits = settings.imageLimits;
+  const images = new Images({ ...identity, filing, limits });
   const installers = await Installers.open({
     ...identity,
     folder: await SetFolder.open(`${stateFolder}/boot`, room),
     onError: (error) => onError("removing old installers", error),
   });
-  const uploads = new Uploads({ ...identity, filing, images, maxBytes: settings.imageSize });
+  const uploads = new Uploads({ ...identity, filing, images, limits });
   return { images, filing, uploads, installers };
 }
 

@@ -31,6 +31,7 @@ import {
   selectPacks,
   selectPacksOf,
   selectRetiredPacks,
+  sumLibrary,
 } from "./packs.ts";
 
 const IMAGE: ImageRow = {
@@ -70,6 +71,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   insertDelta: (tx) => insertDelta(tx, { ...FILE, base: "b", target: "t" }),
   selectDeltasTo: (tx) => selectDeltasTo(tx, IMAGE),
   deleteDeltasOf: (tx) => deleteDeltasOf(tx, IMAGE),
+  sumLibrary: (tx) => sumLibrary(tx, "c"),
   deleteLibrary: (tx) => deleteLibrary(tx, "c"),
 };
 

@@ -199,6 +199,17 @@ export async function deleteDeltasOf(tx: Tx, { library, digest }: HeldImage): Pr
     .execute();
 }
 
+/** Bytes of all files that a library keeps. */
+export async function sumLibrary(db: Db, library: string): Promise<number> {
+  let sum = 0;
+  for (const table of ["image", "pack", "delta"] as const) {
+    const files = db.selectFrom(table).select(["digest", "size_bytes"]).distinct().where("library", "=", library);
+    const total = db.selectFrom(files.as("files")).select(({ fn }) => fn.sum("files.size_bytes").as("total"));
+    sum += Number((await total.executeTakeFirst())?.total ?? 0);
+  }
+  return sum;
+}
+
 /** All that a library of a cluster that goes away has; its images have no names any more. */
 export async function deleteLibrary(tx: Tx, clusterId: string): Promise<void> {
   for (const table of ["delta", "image_pack", "pack", "image"] as const) {

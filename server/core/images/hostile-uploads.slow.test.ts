@@ -199,6 +199,22 @@ test("more than hpsd takes", async () => {
   await expectNothingLeft();
 });
 
+test("more than its library may keep", async () => {
+  await using small = await openImageRig({ maxBytes: 32 * MIB, librarySize: 8 * MIB });
+  const bring = async (image: TestImage, name: string, clusterId = small.a) =>
+    await upload({ uploads: small.uploads, clusterId, name, image });
+  await bring(IMAGE, "first:1");
+  const next = testImage(Object.fromEntries(["x", "y", "z"].map((name) => [name, noise(name, MIB)])));
+  await expect(bring(next, "next:1")).rejects.toMatchObject({
+    code: "exhausted",
+    hint: expect.stringMatching(/limits.librarySize of hpsd's configuration is 8 MiB, and .* are left/),
+  });
+  expect(await small.files("packs")).toHaveLength(1);
+  // Another library has its own, and what is there already costs nothing.
+  await bring(next, "next:1", small.b);
+  await bring(IMAGE, "second:1");
+});
+
 test("more at once than hpsd has threads for, and all of them let go", async () => {
   const held = Promise.withResolvers<void>();
   const waiting: Sender = async function* () {

@@ -10,6 +10,7 @@ import { actorOf, type Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
 import type { Filing } from "./filing.ts";
 import { findImage, noImage } from "./find-image.ts";
+import { allowanceOf, type ImageLimits, tooLarge } from "./image-limits.ts";
 import { isNamed, type NewName, putName, refuseInstalling, releaseImage } from "./image-names.ts";
 import type { ImageOrder } from "./image-order.ts";
 import { partOf } from "./library-files.ts";
@@ -28,8 +29,7 @@ export interface ImagesDeps {
   readonly clock: Clock;
   readonly audit: Audit;
   readonly filing: Filing;
-  /** The largest archive that is taken, in bytes. */
-  readonly maxBytes: number;
+  readonly limits: ImageLimits;
 }
 
 /** What is to get a name. */
@@ -89,13 +89,17 @@ export class Images {
     order: ImageOrder,
     data: AsyncIterable<Uint8Array>,
   ): Promise<ImageView> {
-    const { store, filing, clock } = this.#deps;
+    const { store, filing, clock, limits } = this.#deps;
     const archives = filing.files.part("archives");
     const image = { ...order, library: clusterId, importedBy: importerOf(caller), createdAt: clock(), expiresAt: null };
-    const known = await store.read((db) => selectImage(db, clusterId, order.name));
+    const [known, allowed] = await store.read(async (db) => [
+      await selectImage(db, clusterId, order.name),
+      await allowanceOf(db, clusterId, limits),
+    ]);
     if (isNamed(known, image, false) && (await archives.has(known))) return known;
-    this.#refuseLarge(order);
-    const arrived = await archives.receive(order, `image ${order.name}`, data);
+    const { name, sizeBytes } = order;
+    if (sizeBytes > allowed.bytes) throw tooLarge(`image ${name} has ${roundSize(sizeBytes)}`, allowed);
+    const arrived = await archives.receive(order, `image ${name}`, data);
     try {
       return await filing.run(async () => {
         await arrived.keep();
@@ -154,14 +158,6 @@ export class Images {
   /** At the start: removes files that no image names, and what never arrived whole. Answers what is missing. */
   async recover(): Promise<readonly string[]> {
     return await this.#deps.filing.recover();
-  }
-
-  #refuseLarge({ name, sizeBytes }: ImageOrder): void {
-    const { maxBytes } = this.#deps;
-    if (sizeBytes <= maxBytes) return;
-    throw new HpsError("exhausted", `image ${name} has ${roundSize(sizeBytes)}, more than hpsd takes`, {
-      hint: `limits.imageSize of hpsd's configuration is ${roundSize(maxBytes)}`,
-    });
   }
 }
 

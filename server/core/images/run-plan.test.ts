@@ -109,11 +109,11 @@ function fresh(random: () => number): string {
   return `o${made}:${length}`;
 }
 
-/** The next of successive images: of `share` of its packages every file is another. */
-function changed(image: readonly string[], share: number, random: () => number): string[] {
+/** The next of successive images: of `share` of its packages every file is another, or of files that lie anywhere. */
+function changed(image: readonly string[], share: number, random: () => number, isScattered = false): string[] {
   const next: string[] = [];
   for (let at = 0; at < image.length; ) {
-    const size = 1 + Math.floor(random() * 60);
+    const size = isScattered ? 1 : 1 + Math.floor(random() * 60);
     const isNew = random() < share;
     for (const name of image.slice(at, at + size)) next.push(isNew ? fresh(random) : name);
     at += size;
@@ -155,16 +155,33 @@ test.each([0.02, 0.05, 0.1, 0.25])(
         image = changed(image, share, random);
         changedBytes += image.filter((name) => !before.has(name)).reduce((sum, name) => sum + lengthOf(name), 0);
         const { cost, long } = library.add(image);
-        expect(cost).toBeLessThanOrEqual(1.064);
+        expect(cost).toBeLessThanOrEqual(1.126);
         expect(long).toBeGreaterThanOrEqual(0.9);
       }
       const last = library.add(image);
-      expect(last.cost / first.cost).toBeLessThanOrEqual(1.064);
+      expect(last.cost / first.cost).toBeLessThanOrEqual(1.126);
       // Each byte that is stored again is paid for by bytes beside it that nobody needs any more.
       expect(library.storedAgain).toBeLessThanOrEqual(changedBytes);
     }
   },
 );
+
+test("what changes here and there in every frame costs room, and a bound of it, but not much time", () => {
+  const random = numbers(3);
+  const library = new Library();
+  let image = Array.from({ length: 8000 }, () => fresh(random));
+  library.add(image);
+  let changedBytes = 0;
+  for (let round = 1; round < 12; round += 1) {
+    const before = new Set(image);
+    image = changed(image, 0.03, random, true);
+    changedBytes += image.filter((name) => !before.has(name)).reduce((sum, name) => sum + lengthOf(name), 0);
+    const { cost, long } = library.add(image);
+    expect(cost).toBeLessThanOrEqual(1.126);
+    expect(long).toBeGreaterThanOrEqual(0.9);
+  }
+  expect(library.storedAgain).toBeLessThanOrEqual(8 * changedBytes);
+});
 
 test("whatever packs there are, each object is found once: kept, stored again or new", () => {
   const random = numbers(7);

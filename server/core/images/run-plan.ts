@@ -27,8 +27,11 @@ export interface RunPlan {
   readonly packs: readonly number[];
 }
 
-/** Of an image, read in vain at most. */
-const MOST_WASTE = 1 / 16;
+/** A frame of which less is wanted is better stored anew: that costs less than what is then no longer read in vain. */
+const WORTHWHILE = 0.5;
+/** Of an image, read in vain: as much as may be while there are such frames, and at most. */
+const LITTLE_WASTE = 1 / 16;
+const MOST_WASTE = 1 / 8;
 /** A run that is worth a request of its own, compressed. */
 const LONG_RUN = 1 << 20;
 /** So much of an image is to lie in long runs. */
@@ -121,7 +124,8 @@ function dropWaste(state: Reading): void {
   let waste = state.frames.reduce((sum, { rawBytes, wanted }) => sum + rawBytes - wanted, 0);
   const gone: ReadFrame[] = [];
   for (const frame of [...state.frames].sort((one, other) => usefulness(one) - usefulness(other))) {
-    if (waste <= state.total * MOST_WASTE) break;
+    const isCheap = usefulness(frame) < WORTHWHILE;
+    if (waste <= state.total * (isCheap ? LITTLE_WASTE : MOST_WASTE)) break;
     waste -= frame.rawBytes - frame.wanted;
     gone.push(frame);
   }

@@ -28,20 +28,23 @@ export async function* inPieces(...pieces: readonly string[]): AsyncGenerator<Ui
 interface RigOptions {
   /** Of one archive, or of what one upload stores. */
   readonly maxBytes?: number;
+  /** Of a library. */
+  readonly librarySize?: number;
 }
 
 /** The images of two clusters, in a folder of their own. */
-export async function openImageRig({ maxBytes = 1000 }: RigOptions = {}) {
+export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50 }: RigOptions = {}) {
   const store = await openTestStore();
   const folder = await mkdtemp(path.join(tmpdir(), "hps-images-"));
   const failures: unknown[] = [];
   const time = { now: 1_000 };
   const clock = () => time.now;
+  const limits = { imageSize: maxBytes, librarySize };
   const open = async () => {
     const files = await LibraryFiles.open(path.join(folder, "images"), new Room(folder));
     const filing = new Filing({ store, clock, files, onError: (error) => failures.push(error) });
-    const images = new Images({ store, clock, audit: new Audit(store, clock), maxBytes, filing });
-    return { filing, images, uploads: new Uploads({ store, clock, filing, images, maxBytes }) };
+    const images = new Images({ store, clock, audit: new Audit(store, clock), limits, filing });
+    return { filing, images, uploads: new Uploads({ store, clock, filing, images, limits }) };
   };
   const [a, b] = [await addTestCluster(store, "a"), await addTestCluster(store, "b")];
   return {

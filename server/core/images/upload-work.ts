@@ -11,6 +11,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { roundSize } from "../../../proto/values/size.ts";
 import { diskError } from "../files/disk-error.ts";
 import type { StoredFile } from "../files/incoming-file.ts";
+import { type ImageAllowance, tooLarge } from "./image-limits.ts";
 import { plannedPacks } from "./pack-frames.ts";
 import { PackWriter, type WrittenPack } from "./pack-writer.ts";
 import { planRuns } from "./run-plan.ts";
@@ -30,8 +31,8 @@ export interface UploadStart {
   readonly packs: string;
   /** Packs that whoever installs the image may read. */
   readonly library: readonly StoredFile[];
-  /** Of all that is stored. */
-  readonly maxBytes: number;
+  /** How much may be stored. */
+  readonly allowed: ImageAllowance;
 }
 
 /** First object and how many. */
@@ -102,7 +103,10 @@ export class UploadWork {
     const expected = this.#expected(count, rawBytes);
     openFrame(bytes, { offset: this.#writer?.bytes ?? 0, rawBytes, objects: expected });
     this.#stored += bytes.length;
-    if (this.#stored > this.#start.maxBytes) throw tooLarge(this.#start);
+    const { what, allowed } = this.#start;
+    if (this.#stored > allowed.bytes) {
+      throw tooLarge(`${what} has more than ${roundSize(allowed.bytes)} that are new`, allowed);
+    }
     this.#packFor(bytes.length, count).append(bytes, expected);
     this.#next += count;
     return this.#stored;
@@ -173,12 +177,6 @@ export class UploadWork {
   #wrong(how: string): HpsError {
     return new HpsError("invalid", `${this.#start.what}: ${how}`, { hint: "nothing of it was kept: send it again" });
   }
-}
-
-function tooLarge({ what, maxBytes }: UploadStart): HpsError {
-  return new HpsError("exhausted", `${what} has more than ${roundSize(maxBytes)} that are new, more than hpsd takes`, {
-    hint: `limits.imageSize of hpsd's configuration is ${roundSize(maxBytes)}`,
-  });
 }
 
 /** Checks every entry on the way. */

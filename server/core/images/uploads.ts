@@ -21,6 +21,7 @@ import {
 import type { Clock } from "../audit/audit.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Filing } from "./filing.ts";
+import { allowanceOf, type ImageLimits } from "./image-limits.ts";
 import { isNamed } from "./image-names.ts";
 import { type Images, type ImageView, importerOf } from "./images.ts";
 import { IncomingUpload } from "./incoming-upload.ts";
@@ -38,8 +39,7 @@ export interface UploadsDeps {
   readonly clock: Clock;
   readonly filing: Filing;
   readonly images: Pick<Images, "name">;
-  /** Of what one upload stores, in bytes. */
-  readonly maxBytes: number;
+  readonly limits: ImageLimits;
 }
 
 /** In whose name, into which library. */
@@ -88,16 +88,19 @@ export class Uploads {
   }
 
   async *#receive(target: UploadTarget, order: UploadOrder, parts: UploadParts): AsyncGenerator<UploadAnswer> {
-    const { store, filing, maxBytes } = this.#deps;
+    const { store, filing, limits } = this.#deps;
     const what = `image ${order.name}`;
-    const library = await store.read((db) => selectPacks(db, librariesFor(target.clusterId)));
+    const [library, allowed] = await store.read(async (db) => [
+      await selectPacks(db, librariesFor(target.clusterId)),
+      await allowanceOf(db, target.clusterId ?? SHARED_LIBRARY, limits),
+    ]);
     using _ = filing.pin(library.map(({ digest }) => digest));
     using room = new UploadRoom(filing.files.room, what);
     await using incoming = new IncomingUpload(filing);
     await room.need(order.manifestBytes, order.manifestBytes);
     const files = library.map((pack) => filing.files.stored("packs", pack));
     const { digest, manifestBytes } = order;
-    await using thread = new UploadThread({ ...incoming.paths, what, digest, manifestBytes, maxBytes, library: files });
+    await using thread = new UploadThread({ ...incoming.paths, what, digest, manifestBytes, allowed, library: files });
     for await (const piece of parts.manifest(manifestBytes)) await thread.manifest(piece);
     const plan = await thread.plan();
     await room.expect(plan.wantedBytes);
