@@ -34,6 +34,10 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
     everyMs: HOUR,
     onError: (error) => onError("removing old installers", error),
   });
+  const library = repeat(() => core.filing.collect(), {
+    everyMs: HOUR,
+    onError: (error) => onError("removing files of images", error),
+  });
   const stopping = new AbortController();
   const limits = { ...KEPT_RECORDS, auditMs: retention.audit };
   const bounded = {
@@ -47,7 +51,7 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
   return {
     stop: async () => {
       stopping.abort();
-      await Promise.all([keeping, installers.stop(), ...jobs.map((job) => job.stop())]);
+      await Promise.all([keeping, installers.stop(), library.stop(), ...jobs.map((job) => job.stop())]);
     },
   };
 }

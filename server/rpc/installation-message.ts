@@ -41,6 +41,7 @@ export function installationMessage(view: InstallationView): MessageInitShape<ty
     outcome: OUTCOMES[view.outcome],
     reason: view.reason,
     image: view.image,
+    imageDigest: view.imageDigest,
     wipeDiskSerials: [...view.wipeDiskSerials],
     armedBy: view.armedBy,
     createTime: timestampFromMs(view.createdAt),
