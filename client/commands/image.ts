@@ -22,6 +22,13 @@ export const addImageCommands: AddCommands = (group, tools) => {
   addImageImportCommand(group, tools);
   addImageCaptureCommand(group, tools);
   group
+    .command("diff")
+    .description("what an update from one image to another changes, and what it would transfer")
+    .argument("<from>", IMAGE)
+    .argument("<to>", IMAGE)
+    .option("--files", "list the files too")
+    .action(tools.run(async (call) => (await import("./image-diff.ts")).diffImages(call)));
+  group
     .command("tag")
     .description("give an image one more name")
     .argument("<image>", IMAGE)

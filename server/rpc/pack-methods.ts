@@ -14,7 +14,7 @@ import { parseImageName } from "../../proto/values/image-ref.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import type { Images } from "../core/images/images.ts";
-import { type ManifestPart, manifestParts } from "../core/images/manifest-parts.ts";
+import { type ManifestPart, manifestParts, packBytes } from "../core/images/manifest-parts.ts";
 import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
 import type { ObjectRange, UploadPlan } from "../core/images/upload-work.ts";
 import type { UploadAnswer, Uploads } from "../core/images/uploads.ts";
@@ -26,7 +26,7 @@ export interface ImageServiceDeps {
   readonly uploads: Uploads;
 }
 
-type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest">;
+type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest" | "readPack">;
 
 /** The largest image over a slow line; a thread waits for it meanwhile. */
 const LONGEST_UPLOAD_MS = 12 * 60 * 60 * 1000;
@@ -55,6 +55,12 @@ export function packMethods({ access, images, uploads }: ImageServiceDeps): Meth
       const parts = manifestParts(images, image, indexes ? packs : []);
       yield { message: { case: "image", value: imageMessage({ ...image, packs }) } };
       for await (const part of parts) yield { message: manifestMessage(part) };
+    },
+
+    readPack: async function* ({ cluster, name, pack, offset, bytes }, { principal: caller }) {
+      const packs = await images.packsOf(await images.get(await clusterOf(access, caller, cluster), name));
+      const wanted = { digest: pack, offset: Number(offset), length: Number(bytes) };
+      for await (const data of packBytes(images, packs, wanted)) yield { data };
     },
   };
 }

@@ -72,6 +72,8 @@ ImageService/UploadImage                  U  U   U   U   U   U   D   D   D   D  
 ImageService/UploadImage of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 ImageService/GetManifest                  U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ImageService/GetManifest of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok
+ImageService/ReadPack                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ImageService/ReadPack of all clusters     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok
 ImageService/GetImage                     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ImageService/GetImage of all clusters     U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  ok  ok  ok  ok  ok
 ImageService/ListImages                   U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok

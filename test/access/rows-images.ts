@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { ImageFormat } from "../../proto/gen/hps/v1/agent_pb.ts";
-import { ImageService, InstallerService, type UploadImageResponse } from "../../proto/gen/hps/v1/image_pb.ts";
+import {
+  ImageService,
+  InstallerService,
+  type ReadPackResponse,
+  type UploadImageResponse,
+} from "../../proto/gen/hps/v1/image_pb.ts";
 import { addTestImage } from "../../server/core/testing/test-rows.ts";
+import { insertPack, replacePacksOf } from "../../server/store/packs.ts";
 import type { Rig } from "./rig.ts";
 import { type Row, row, type Try } from "./row.ts";
 import { ofClusterA } from "./rows-hosts.ts";
@@ -37,15 +43,27 @@ const OF_ALL = {
   ...{ variant: "of all clusters", extra: sharedImage, target: () => "library:shared", shared: true },
 } as const;
 
-/** An image of packs in this library, whose manifest nobody reads; its name. */
+/** An image of one pack in this library; manifest and pack, which nobody reads, hold its name. */
 async function imageOfPacks({ core }: Rig, library: string): Promise<string> {
   const name = `${library === "shared" ? "shared/" : ""}packs:${fresh()}`;
-  const file = fileOf(Buffer.from(name));
-  const { path } = core.filing.files.stored("manifests", { digest: file.digest, sizeBytes: name.length });
-  await writeFile(path, name);
-  await addTestImage(core.store, library, { name, digest: file.digest, sizeBytes: name.length, format: "packs" });
+  const file = { digest: fileOf(Buffer.from(name)).digest, sizeBytes: name.length };
+  for (const part of ["manifests", "packs"] as const) await writeFile(core.filing.files.stored(part, file).path, name);
+  await addTestImage(core.store, library, { name, ...file, format: "packs" });
+  await core.store.write(async (tx) => {
+    await insertPack(tx, { ...file, library, indexOffset: 0, indexBytes: 0, createdAt: 1 });
+    await replacePacksOf(tx, { ...file, library }, [{ ...file, library }]);
+  });
   return name;
 }
+
+/** All of the only pack of an image. */
+const packOf = ({ subject }: Pick<Try, "subject">, cluster: string) => {
+  const { digest, sizeBytes } = fileOf(Buffer.from(subject.extra));
+  return { cluster, name: subject.extra, pack: digest, bytes: sizeBytes };
+};
+
+const isPack = ({ data }: ReadPackResponse, { subject }: Pick<Try, "subject">) =>
+  Buffer.from(data).toString() === subject.extra;
 
 /** To bring an image that is there, by its digest, is to name it. */
 function uploadOf({ subject, number }: Try, cluster: string) {
@@ -96,6 +114,17 @@ export const IMAGE_ROWS: readonly Row[] = [
     request: ({ subject }) => ({ name: subject.extra }),
     shows: ({ message }, { subject }) =>
       message.case === "manifest" && Buffer.from(message.value).toString() === subject.extra,
+  }),
+  row(image.readPack, {
+    extra: async (rig) => await imageOfPacks(rig, rig.clusters.a),
+    request: (t) => packOf(t, "a"),
+    shows: isPack,
+    target: ofClusterA,
+  }),
+  row(image.readPack, {
+    ...{ variant: "of all clusters", shared: true, extra: async (rig) => await imageOfPacks(rig, "shared") },
+    request: (t) => packOf(t, ""),
+    shows: isPack,
   }),
   row(image.getImage, {
     extra: someImage,

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,8 @@ import { HostState } from "../../proto/gen/hps/v1/host_pb.ts";
 import { rawTar } from "../../proto/tree/testing/raw-tar.ts";
 import { type HpsdRack, startHpsdRack } from "../lab/hpsd-rack.ts";
 
+/** Does not get smaller. */
+const LARGE = randomBytes(6 << 20);
 const WEB = "52:54:00:00:01:01";
 
 /** A tree that has all it needs to be installed, but for what `without` names. */
@@ -96,6 +98,45 @@ test("hpsctl brings an image of packs to hpsd: what is there is not sent again, 
     expect((await words(lab, `image import test/os:1 ${lacking} --packs --move`)).code).toBe(0);
     expect(await digestOf("test/os:1")).toBe(await digestOf("test/os:2"));
     expect((await words(lab, `image get sha256:${digest}`)).code).toBe(3);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("diff says what an update changes and transfers", async () => {
+  await using lab = await startHpsdRack({ machines: [WEB] });
+  const folder = mkdtempSync(join(tmpdir(), "images-"));
+  const status = (version: string) => `Package: nginx\nStatus: install ok installed\nVersion: ${version}\n\n`;
+  const archiveOf = (name: string, version: string, content: Buffer) => {
+    const files = [
+      { name: "var/lib/dpkg/status", content: status(version) },
+      { name: "usr/large", content },
+    ];
+    writeFileSync(join(folder, name), rawTar([{ name: "same", content: LARGE }, ...files]));
+    return join(folder, name);
+  };
+  try {
+    for (const [tag, version] of [
+      ["1", "1.22"],
+      ["2", "1.24"],
+    ] as const) {
+      const path = archiveOf(`${tag}.tar`, version, Buffer.alloc(1000, tag));
+      expect((await words(lab, `image import test/os:${tag} ${path} --packs`)).code).toBe(0);
+    }
+    const { stdout, stderr } = await words(lab, "image diff test/os:1 test/os:2 --files");
+    const lines = stdout.split("\n");
+    expect(lines.slice(0, 5), stderr).toEqual([
+      "PACKAGES  1 changed",
+      "  ~ nginx 1.22 -> 1.24",
+      "FILES     2 changed; content 6 MiB -> 6 MiB",
+      "  ~ /usr/large",
+      "  ~ /var/lib/dpkg/status",
+    ]);
+    const { transfer } = JSON.parse((await words(lab, "image diff test/os:1 test/os:2 -o json")).stdout);
+    expect(transfer.contentBytes).toBe(1000 + status("1.24").length);
+    expect(transfer.wireBytes).toBeLessThan(1000);
+    expect(transfer.wholeBytes).toBeGreaterThan(6 << 20);
+    expect((await words(lab, "image diff test/os:1 test/os:3")).code).toBe(3);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

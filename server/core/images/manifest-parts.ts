@@ -32,6 +32,22 @@ export async function* manifestParts(
   }
 }
 
+const LARGEST_READ = 128 << 20;
+
+/** Bytes of one of the packs of an image, as they lie there. */
+export async function* packBytes(
+  images: Pick<Images, "indexedFile">,
+  packs: readonly PackRow[],
+  { digest, offset, length }: { readonly digest: string; readonly offset: number; readonly length: number },
+): AsyncGenerator<Buffer> {
+  const pack = packs.find((one) => one.digest === digest);
+  if (pack === undefined) throw new HpsError("not-found", "the image is not read from such a pack");
+  if (offset < 0 || length < 0 || length > LARGEST_READ || offset + length > pack.sizeBytes) {
+    throw new HpsError("invalid", `the pack has no ${length} bytes at ${offset}, or they are too many at once`);
+  }
+  yield* bytesOf(images.indexedFile({ ...pack, kind: "pack" }), offset, length);
+}
+
 async function* bytesOf({ path, digest, sizeBytes }: StoredFile, at: number, length: number): AsyncGenerator<Buffer> {
   await using file = await open(path).catch((cause: unknown) => {
     throw lost(digest, cause);

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0MpMFCgxJbWFnZVNlcnZpY2USWAoLSW1wb3J0SW1hZ2USGi5ocHMudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhzK2xgYCgEBEAIYAiINaW1hZ2UuY2x1c3RlcigBKAESagoLVXBsb2FkSW1hZ2USGi5ocHMudjEuVXBsb2FkSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLlVwbG9hZEltYWdlUmVzcG9uc2UiHsrbGBoKAQEQAhgCIg1iZWdpbi5jbHVzdGVyKAE4ASgBMAESYgoLR2V0TWFuaWZlc3QSGi5ocHMudjEuR2V0TWFuaWZlc3RSZXF1ZXN0GhsuaHBzLnYxLkdldE1hbmlmZXN0UmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABEkwKCEdldEltYWdlEhcuaHBzLnYxLkdldEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEkwKCFRhZ0ltYWdlEhcuaHBzLnYxLlRhZ0ltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEmAKC0RlbGV0ZUltYWdlEhouaHBzLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBobLmhwcy52MS5EZWxldGVJbWFnZVJlc3BvbnNlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAEytAEKEEluc3RhbGxlclNlcnZpY2USUwoPSW1wb3J0SW5zdGFsbGVyEh4uaHBzLnYxLkltcG9ydEluc3RhbGxlclJlcXVlc3QaES5ocHMudjEuSW5zdGFsbGVyIgvK2xgHCgEBEAMYAygBEksKDEdldEluc3RhbGxlchIbLmhwcy52MS5HZXRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARABGANiBnByb3RvMw", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0Mu4FCgxJbWFnZVNlcnZpY2USWAoLSW1wb3J0SW1hZ2USGi5ocHMudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhzK2xgYCgEBEAIYAiINaW1hZ2UuY2x1c3RlcigBKAESagoLVXBsb2FkSW1hZ2USGi5ocHMudjEuVXBsb2FkSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLlVwbG9hZEltYWdlUmVzcG9uc2UiHsrbGBoKAQEQAhgCIg1iZWdpbi5jbHVzdGVyKAE4ASgBMAESYgoLR2V0TWFuaWZlc3QSGi5ocHMudjEuR2V0TWFuaWZlc3RSZXF1ZXN0GhsuaHBzLnYxLkdldE1hbmlmZXN0UmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABElkKCFJlYWRQYWNrEhcuaHBzLnYxLlJlYWRQYWNrUmVxdWVzdBoYLmhwcy52MS5SZWFkUGFja1Jlc3BvbnNlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAEwARJMCghHZXRJbWFnZRIXLmhwcy52MS5HZXRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ARJbCgpMaXN0SW1hZ2VzEhkuaHBzLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GhouaHBzLnYxLkxpc3RJbWFnZXNSZXNwb25zZSIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJMCghUYWdJbWFnZRIXLmhwcy52MS5UYWdJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJgCgtEZWxldGVJbWFnZRIaLmhwcy52MS5EZWxldGVJbWFnZVJlcXVlc3QaGy5ocHMudjEuRGVsZXRlSW1hZ2VSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
@@ -554,6 +554,68 @@ export const GetManifestResponseSchema: GenMessage<GetManifestResponse> = /*@__P
   messageDesc(file_hps_v1_image, 13);
 
 /**
+ * @generated from message hps.v1.ReadPackRequest
+ */
+export type ReadPackRequest = Message<"hps.v1.ReadPackRequest"> & {
+  /**
+   * As of GetImage.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Digest of the pack.
+   *
+   * @generated from field: string pack = 3;
+   */
+  pack: string;
+
+  /**
+   * @generated from field: int64 offset = 4;
+   */
+  offset: bigint;
+
+  /**
+   * At most 128 MiB.
+   *
+   * @generated from field: int64 bytes = 5;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message hps.v1.ReadPackRequest.
+ * Use `create(ReadPackRequestSchema)` to create a new message.
+ */
+export const ReadPackRequestSchema: GenMessage<ReadPackRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 14);
+
+/**
+ * @generated from message hps.v1.ReadPackResponse
+ */
+export type ReadPackResponse = Message<"hps.v1.ReadPackResponse"> & {
+  /**
+   * In order, at most 256 KiB a message.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message hps.v1.ReadPackResponse.
+ * Use `create(ReadPackResponseSchema)` to create a new message.
+ */
+export const ReadPackResponseSchema: GenMessage<ReadPackResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 15);
+
+/**
  * @generated from message hps.v1.ImportImageRequest
  */
 export type ImportImageRequest = Message<"hps.v1.ImportImageRequest"> & {
@@ -584,7 +646,7 @@ export type ImportImageRequest = Message<"hps.v1.ImportImageRequest"> & {
  * Use `create(ImportImageRequestSchema)` to create a new message.
  */
 export const ImportImageRequestSchema: GenMessage<ImportImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 14);
+  messageDesc(file_hps_v1_image, 16);
 
 /**
  * What the importer found in the archive. Length and digest are checked while it arrives.
@@ -623,7 +685,7 @@ export type ImportImage = Message<"hps.v1.ImportImage"> & {
  * Use `create(ImportImageSchema)` to create a new message.
  */
 export const ImportImageSchema: GenMessage<ImportImage> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 15);
+  messageDesc(file_hps_v1_image, 17);
 
 /**
  * @generated from message hps.v1.DeleteImageRequest
@@ -649,7 +711,7 @@ export type DeleteImageRequest = Message<"hps.v1.DeleteImageRequest"> & {
  * Use `create(DeleteImageRequestSchema)` to create a new message.
  */
 export const DeleteImageRequestSchema: GenMessage<DeleteImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 16);
+  messageDesc(file_hps_v1_image, 18);
 
 /**
  * @generated from message hps.v1.DeleteImageResponse
@@ -662,7 +724,7 @@ export type DeleteImageResponse = Message<"hps.v1.DeleteImageResponse"> & {
  * Use `create(DeleteImageResponseSchema)` to create a new message.
  */
 export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 17);
+  messageDesc(file_hps_v1_image, 19);
 
 /**
  * The files that machines boot to be installed, as one set.
@@ -700,7 +762,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 18);
+  messageDesc(file_hps_v1_image, 20);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -724,7 +786,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 19);
+  messageDesc(file_hps_v1_image, 21);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -757,7 +819,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 20);
+  messageDesc(file_hps_v1_image, 22);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -779,7 +841,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 21);
+  messageDesc(file_hps_v1_image, 23);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -792,7 +854,7 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 22);
+  messageDesc(file_hps_v1_image, 24);
 
 /**
  * Each cluster's library of images, which never shows in another cluster, and one library that all clusters share.
@@ -834,6 +896,17 @@ export const ImageService: GenService<{
     methodKind: "server_streaming";
     input: typeof GetManifestRequestSchema;
     output: typeof GetManifestResponseSchema;
+  },
+  /**
+   * Bytes of one of the packs that an image is read from, as they lie there. NOT_FOUND for a pack that is not the image's,
+   * INVALID_ARGUMENT for bytes that it does not have.
+   *
+   * @generated from rpc hps.v1.ImageService.ReadPack
+   */
+  readPack: {
+    methodKind: "server_streaming";
+    input: typeof ReadPackRequestSchema;
+    output: typeof ReadPackResponseSchema;
   },
   /**
    * @generated from rpc hps.v1.ImageService.GetImage

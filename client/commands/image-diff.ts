@@ -1,0 +1,112 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { bytesOf } from "../../proto/tree/byte-string.ts";
+import { safeBytes } from "../../proto/values/safe-text.ts";
+import { roundSize } from "../../proto/values/size.ts";
+import { type FileChange, fileChanges } from "../image/diff/file-changes.ts";
+import { PACKAGE_LISTS, type PackageChange, type Packages, packageChanges } from "../image/diff/package-lists.ts";
+import { type StoredImage, storedImage } from "../image/diff/stored-image.ts";
+import { type Transfer, transferOf } from "../image/diff/transfer.ts";
+import { printValue } from "../output/print.ts";
+import { write } from "../output/terminal.ts";
+import type { Call } from "./call.ts";
+import { imageRequest } from "./image-request.ts";
+
+interface ImageDifference {
+  /** Undefined where neither says what is installed. */
+  readonly packages: readonly PackageChange[] | undefined;
+  readonly files: readonly FileChange[];
+  readonly transfer: Transfer;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** `image diff`. */
+export async function diffImages(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const before = await storedImage(call, imageRequest(hps, call.operand(0)));
+  const after = await storedImage(call, imageRequest(hps, call.operand(1)));
+  const difference: ImageDifference = {
+    packages: await packagesOf(before, after),
+    files: fileChanges(before.manifest, after.manifest),
+    transfer: transferOf(before.manifest, after),
+    before: Number(before.image.source?.contentBytes ?? 0n),
+    after: Number(after.image.source?.contentBytes ?? 0n),
+  };
+  if (call.format === "json" || call.format === "yaml") await printValue(call, jsonOf(difference));
+  else await write(call.terminal.stdout, textOf(difference, call.options<{ files?: true }>().files ?? false));
+  return 0;
+}
+
+async function packagesOf(before: StoredImage, after: StoredImage): Promise<readonly PackageChange[] | undefined> {
+  const [old, now] = [await installed(before), await installed(after)];
+  return old === undefined && now === undefined ? undefined : packageChanges(old ?? new Map(), now ?? new Map());
+}
+
+async function installed(image: StoredImage): Promise<Packages | undefined> {
+  for (const { path, parse } of PACKAGE_LISTS) {
+    const content = await image.file(path);
+    if (content !== undefined) return parse(content.toString("utf8"));
+  }
+  return undefined;
+}
+
+function textOf({ packages, files, transfer, before, after }: ImageDifference, allFiles: boolean): string {
+  const lines = [
+    ...(packages === undefined ? ["PACKAGES  neither image says what is installed"] : packageLines(packages)),
+    `FILES     ${countText(files.map(({ kind }) => kind))}; content ${roundSize(before)} -> ${roundSize(after)}`,
+    ...(allFiles ? files.map(fileLine) : []),
+    transferLine(transfer),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+const SIGNS = { added: "+", removed: "-", changed: "~", attributes: "." } as const;
+
+function packageLines(changes: readonly PackageChange[]): string[] {
+  const kindOf = ({ before, after }: PackageChange) => (before === "" ? "added" : after === "" ? "removed" : "changed");
+  const lines = changes.map((change) => {
+    const versions = [change.before, change.after].filter((version) => version !== "");
+    return `  ${SIGNS[kindOf(change)]} ${shown(change.name)} ${versions.map(shown).join(" -> ")}`;
+  });
+  return [`PACKAGES  ${countText(changes.map(kindOf))}`, ...lines];
+}
+
+function fileLine({ path, kind, before, after }: FileChange): string {
+  const sizes = before === after ? "" : ` ${roundSize(before)} -> ${roundSize(after)}`;
+  return `  ${SIGNS[kind]} /${safeBytes(bytesOf(path))}${sizes}`;
+}
+
+function transferLine({ wireBytes, wholeBytes, contentBytes }: Transfer): string {
+  const share = wholeBytes === 0 ? 0 : (100 * wireBytes) / wholeBytes;
+  const whole = `${roundSize(wholeBytes)} of a whole installation (${share.toFixed(1)} %)`;
+  return `TRANSFER  ${roundSize(wireBytes)} of ${whole}, for ${roundSize(contentBytes)} of new content`;
+}
+
+function countText(kinds: readonly FileChange["kind"][]): string {
+  const words = {
+    changed: "changed",
+    attributes: "with other attributes",
+    added: "added",
+    removed: "removed",
+  } as const;
+  const counts = Object.entries(words).map(([kind, word]) => ({
+    word,
+    count: kinds.filter((one) => one === kind).length,
+  }));
+  const there = counts.filter(({ count }) => count > 0);
+  return there.length === 0 ? "no difference" : there.map(({ word, count }) => `${count} ${word}`).join(", ");
+}
+
+function shown(text: string): string {
+  return safeBytes(Buffer.from(text));
+}
+
+function jsonOf({ packages, files, transfer, before, after }: ImageDifference): JsonValue {
+  const changes = files.map(({ path, ...change }) => ({ path: `/${bytesOf(path).toString("utf8")}`, ...change }));
+  return {
+    packages: packages?.map((change) => ({ ...change })) ?? null,
+    files: changes,
+    contentBytes: { before, after },
+    transfer: { ...transfer },
+  };
+}
