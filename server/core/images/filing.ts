@@ -1,7 +1,7 @@
 import type { HpsStore } from "../../store/database.ts";
 import { selectOldestOpen } from "../../store/image-uses.ts";
 import { selectImageFiles } from "../../store/images.ts";
-import { deletePack, selectIndexedFiles, selectRetiredPacks } from "../../store/packs.ts";
+import { deletePack, retireUnneededPacks, selectIndexedFiles, selectRetiredPacks } from "../../store/packs.ts";
 import type { Clock } from "../audit/audit.ts";
 import { OneAtATime } from "../files/one-at-a-time.ts";
 import { releaseUnused } from "./image-names.ts";
@@ -57,7 +57,10 @@ export class Filing {
   async collect(): Promise<void> {
     await this.run(async () => {
       const { store, clock } = this.#deps;
-      await store.write(async (tx) => void (await releaseUnused(tx, clock())));
+      await store.write(async (tx) => {
+        await releaseUnused(tx, clock());
+        await retireUnneededPacks(tx, clock());
+      });
       await this.#forgetRetired();
       await this.files.sweep(await this.#named());
     }).catch(this.#deps.onError);

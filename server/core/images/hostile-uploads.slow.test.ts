@@ -14,7 +14,7 @@ import {
   testImage,
   upload,
 } from "./testing-upload.ts";
-import type { UploadAnnouncement, UploadPart } from "./upload-order.ts";
+import { type UploadAnnouncement, type UploadPart, UploadParts } from "./upload-order.ts";
 import type { UploadPlan } from "./upload-work.ts";
 
 const MIB = 1 << 20;
@@ -186,6 +186,29 @@ test("a sender that stalls", async () => {
   };
   await expect(brought(send)).rejects.toMatchObject({ code: "deadline" });
   await expectNothingLeft();
+});
+
+test("a sender that sends a little now and then", async () => {
+  let now = 0;
+  const parts = new UploadParts(
+    {
+      next: async () => {
+        now += 50_000;
+        return { value: { kind: "manifest", data: Buffer.from("x") } };
+      },
+    },
+    () => now,
+  );
+  const read = async () => {
+    let count = 0;
+    for await (const piece of parts.manifest(1_000_000)) count += piece.length;
+    return count;
+  };
+  await expect(read()).rejects.toMatchObject({
+    code: "deadline",
+    message: expect.stringMatching(/slower than 16 KiB/),
+  });
+  expect(now).toBeLessThan(5 * 60_000);
 });
 
 test("more than hpsd takes", async () => {

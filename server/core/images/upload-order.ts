@@ -48,12 +48,21 @@ export type UploadPart =
   | { readonly kind: "data"; readonly data: Uint8Array }
   | { readonly kind: "finish" };
 
+/** A sender holds a thread: one that is slower than this, but for some minutes, is let go. */
+const LEAST_BYTES_PER_SECOND = 16 * 1024;
+const PATIENCE_MS = 3 * 60_000;
+
 /** Reads what comes, in the order in which it must. */
 export class UploadParts {
   readonly #parts: AsyncIterator<UploadPart>;
+  readonly #now: () => number;
+  #waitedMs = 0;
+  #bytes = 0;
 
-  constructor(parts: AsyncIterator<UploadPart>) {
+  /** `now` counts milliseconds. */
+  constructor(parts: AsyncIterator<UploadPart>, now = () => performance.now()) {
     this.#parts = parts;
+    this.#now = now;
   }
 
   /** The pieces of the manifest, exactly so many bytes. */
@@ -92,10 +101,20 @@ export class UploadParts {
   }
 
   async #next(): Promise<UploadPart> {
+    const began = this.#now();
     const next = await this.#parts.next();
-    if (next.done !== true) return next.value;
-    throw new HpsError("invalid", "the upload was cut off", { hint: "nothing of it was kept: send it again" });
+    this.#waitedMs += this.#now() - began;
+    if (next.done === true) throw notKept("invalid", "the upload was cut off");
+    if ("data" in next.value) this.#bytes += next.value.data.length;
+    if (this.#waitedMs > PATIENCE_MS + (this.#bytes * 1000) / LEAST_BYTES_PER_SECOND) {
+      throw notKept("deadline", `the upload is slower than ${LEAST_BYTES_PER_SECOND / 1024} KiB/s`);
+    }
+    return next.value;
   }
+}
+
+function notKept(code: "invalid" | "deadline", message: string): HpsError {
+  return new HpsError(code, message, { hint: "nothing of it was kept: send it again" });
 }
 
 function misplaced(kind: string, wanted: string): HpsError {

@@ -60,9 +60,8 @@ export interface SentFrame {
 export class UploadWork {
   readonly #start: UploadStart;
   #chunks: Uint8Array[] = [];
-  #objects: readonly ImageObject[] = [];
-  /** Numbers of objects in the order in which they are to come. */
-  #wanted: readonly number[] = [];
+  /** In the order in which they are to come. */
+  #wanted: readonly ImageObject[] = [];
   /** How many of them are new. */
   #fresh = 0;
   #next = 0;
@@ -87,13 +86,12 @@ export class UploadWork {
     this.#chunks = [];
     const { objects, entries } = openManifest(manifestBytes(stored, digest));
     const content = contentOf(objects, entries);
-    this.#objects = objects;
     this.#keepManifest(stored);
     const lengths = objects.map(({ length }) => length);
     const plan = planRuns(lengths, plannedPacks(objects, library));
-    this.#wanted = [...plan.fresh, ...plan.again];
+    this.#wanted = copied([...plan.fresh, ...plan.again].flatMap((number) => objects[number] ?? []));
     this.#fresh = plan.fresh.length;
-    const wantedBytes = this.#wanted.reduce((sum, number) => sum + (lengths[number] ?? 0), 0);
+    const wantedBytes = this.#wanted.reduce((sum, { length }) => sum + length, 0);
     const ranges = { fresh: rangesOf(plan.fresh), again: rangesOf(plan.again) };
     return { ...ranges, wantedBytes, library: plan.packs, ...content };
   }
@@ -131,8 +129,7 @@ export class UploadWork {
     if (count < 1 || this.#next + count > end) {
       throw this.#wrong(`a frame holds ${count} objects, and ${end - this.#next} are to come`);
     }
-    const numbers = this.#wanted.slice(this.#next, this.#next + count);
-    const objects = numbers.flatMap((number) => this.#objects[number] ?? []);
+    const objects = this.#wanted.slice(this.#next, this.#next + count);
     const length = objects.reduce((sum, object) => sum + object.length, 0);
     if (length !== rawBytes || length > LARGEST_OBJECT) {
       throw this.#wrong(
@@ -177,6 +174,17 @@ export class UploadWork {
   #wrong(how: string): HpsError {
     return new HpsError("invalid", `${this.#start.what}: ${how}`, { hint: "nothing of it was kept: send it again" });
   }
+}
+
+/** The same, in memory of their own: that of the whole manifest is not held as long as objects come. */
+function copied(objects: readonly ImageObject[]): readonly ImageObject[] {
+  const digests = Buffer.concat(objects.map(({ digest }) => digest));
+  let at = 0;
+  return objects.map(({ digest, length }) => {
+    const start = at;
+    at += digest.length;
+    return { digest: digests.subarray(start, at), length };
+  });
 }
 
 /** Checks every entry on the way. */

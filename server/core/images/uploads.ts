@@ -19,6 +19,7 @@ import {
   selectPacksOf,
 } from "../../store/packs.ts";
 import type { Clock } from "../audit/audit.ts";
+import { OneAtATime } from "../files/one-at-a-time.ts";
 import type { Caller } from "../identity/principal.ts";
 import type { Filing } from "./filing.ts";
 import { allowanceOf, type ImageLimits } from "./image-limits.ts";
@@ -57,6 +58,8 @@ export type UploadAnswer =
 /** Takes images of packs: only what the library lacks, or wants again so that the image can be read in long runs. */
 export class Uploads {
   readonly #deps: UploadsDeps;
+  /** What a manifest takes of memory while it is looked through, one takes at a time. */
+  readonly #planning = new OneAtATime();
   #running = 0;
 
   constructor(deps: UploadsDeps) {
@@ -102,7 +105,7 @@ export class Uploads {
     const { digest, manifestBytes } = order;
     await using thread = new UploadThread({ ...incoming.paths, what, digest, manifestBytes, allowed, library: files });
     for await (const piece of parts.manifest(manifestBytes)) await thread.manifest(piece);
-    const plan = await thread.plan();
+    const plan = await this.#planning.run(async () => await thread.plan());
     await room.expect(plan.wantedBytes);
     yield { kind: "wanted", plan };
     await receiveFrames(thread, room, plan, parts);
