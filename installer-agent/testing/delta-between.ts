@@ -19,7 +19,6 @@ export async function withDelta(base: TestImage, root: string, target: TestImage
       old: async ({ path }: { path: string }, offset: number, length: number) => part(root, path, offset, length),
       object: async (number: number) =>
         objects.get(target.manifest.objects[number]?.digest.toString("latin1") ?? "") ?? Buffer.alloc(0),
-      cost: (number: number) => (target.manifest.objects[number]?.length ?? 0) * 0.9,
     };
     for await (const object of makeDeltaObjects(task, content)) made.push(object);
   }

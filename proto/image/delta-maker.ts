@@ -12,8 +12,6 @@ export interface DeltaContent {
   /** The content of an object of the target. */
   readonly object: (number: number) => Promise<Uint8Array>;
   readonly objects: readonly ImageObject[];
-  /** What fetching that object otherwise costs, in bytes. */
-  readonly cost: (number: number) => number;
 }
 
 /** An object and its pieces' frames, as they are to lie in the file. */
@@ -25,31 +23,38 @@ export interface MadeObject {
 /** What reading an old file at once takes in memory. */
 const READ = 1 << 20;
 
-/** The objects of `task` that are worth having in a delta, one after the other; memory is bounded by an object and a window. */
+/** A piece that needs no old file is surer, where the old one saves no more than a tenth. */
+const WORTH_IT = 0.9;
+/** Of its own length: above that a piece is also tried without the old file. */
+const LITTLE_HELPED = 1 / 3;
+
+/** The objects of `task`, one after the other, as they come to stand in a delta; memory is bounded by an object and a window. */
 export async function* makeDeltaObjects(task: DeltaTask, content: DeltaContent): AsyncGenerator<MadeObject> {
-  const windows = new WindowFinder(task.source, content);
+  const windows = task.source === undefined ? undefined : new WindowFinder(task.source, content);
   for (const { number, offset } of task.objects) {
     const about = content.objects[number];
     if (about === undefined) throw new RangeError(`no object ${number} in the target`);
     const raw = await content.object(number);
-    const most = content.cost(number);
     const made: { piece: DeltaPiece; bytes: Buffer }[] = [];
-    let size = 0;
-    for (let at = 0; at < raw.length && size < most; at += LARGEST_PIECE) {
-      const piece = await makePiece(raw.subarray(at, at + LARGEST_PIECE), offset + at, windows);
-      made.push(piece);
-      size += piece.bytes.length;
+    for (let at = 0; at < raw.length; at += LARGEST_PIECE) {
+      made.push(await makePiece(raw.subarray(at, at + LARGEST_PIECE), offset + at, windows));
     }
-    if (size >= most) continue;
     const object = { ...about, pieces: made.map(({ piece }) => piece) };
     yield { object, bytes: Buffer.concat(made.map(({ bytes }) => bytes)) };
   }
 }
 
-async function makePiece(raw: Uint8Array, offset: number, windows: WindowFinder) {
-  const found = await windows.find(raw, offset);
-  const bytes = await compressPiece(raw, found?.content);
-  return { piece: { length: raw.length, compressedBytes: bytes.length, window: found?.window }, bytes };
+async function makePiece(raw: Uint8Array, offset: number, windows: WindowFinder | undefined) {
+  const found = await windows?.find(raw, offset);
+  const helped = found === undefined ? undefined : await compressPiece(raw, found.content);
+  if (helped !== undefined && helped.length <= raw.length * LITTLE_HELPED) return piece(raw, helped, found?.window);
+  const alone = await compressPiece(raw, undefined);
+  const isWorthIt = helped !== undefined && helped.length < alone.length * WORTH_IT;
+  return isWorthIt ? piece(raw, helped, found?.window) : piece(raw, alone, undefined);
+}
+
+function piece(raw: Uint8Array, bytes: Buffer, window: DeltaPiece["window"]) {
+  return { piece: { length: raw.length, compressedBytes: bytes.length, window }, bytes };
 }
 
 /** Chooses old content for new: all of a small file; of a large one what shares most with the piece, else what stood at its place. */

@@ -1,13 +1,13 @@
-/** Which objects of a new image could be made from the old one, and of which of its files. */
+/** Which objects of a new image the old one lacks, and which of its files may help to make them. */
 import type { ByteString } from "../tree/byte-string.ts";
 import { LARGEST_OBJECT } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ManifestEntry } from "./manifest-entry.ts";
 
 export interface DeltaTask {
-  /** The old file, by its entry in the base. */
-  readonly source: ManifestEntry;
-  /** Objects of one new file that the base does not have, by their numbers in the target. */
+  /** The old file, by its entry in the base; undefined when none is like the new one. */
+  readonly source: ManifestEntry | undefined;
+  /** Objects of one new file, by their numbers in the target. */
   readonly objects: readonly {
     readonly number: number;
     /** Where its content begins in the new file, holes counted. */
@@ -16,44 +16,47 @@ export interface DeltaTask {
 }
 
 /**
- * Pairs each new file that has objects of its own with the old file that it most likely came from: the one of the same path;
- * else of the same path but for numbers in it (a version); else of the same name but for numbers, of the nearest size.
+ * All objects that the base lacks, each once, by the files of the target. Each file is paired with the old one that it most
+ * likely came from: of the same path; else of the same path but for numbers in it (a version); else of the same name but for
+ * numbers; of several, that of the nearest size.
  */
 export function planDelta(base: Manifest, target: Manifest): DeltaTask[] {
   const done = new Set(base.objects.map(({ digest }) => digest.toString("latin1")));
   const sources = new OldFiles(base);
   const namesOf = furtherNames(target);
-  const tasks: DeltaTask[] = [];
-  for (const [index, entry] of target.entries.entries()) {
-    const digestOf = (number: number) => target.objects[number]?.digest.toString("latin1") ?? "";
-    const wanted = entry.objects.flatMap((number, cut) =>
-      done.has(digestOf(number)) ? [] : [{ number, offset: placeOfData(entry, cut * LARGEST_OBJECT) }],
-    );
-    const source =
-      wanted.length === 0 ? undefined : sources.like([entry.path, ...(namesOf.get(index) ?? [])], entry.size);
-    if (source === undefined) continue;
-    const objects = wanted.filter(({ number }, at) => wanted.findIndex((one) => one.number === number) === at);
-    for (const { number } of objects) done.add(digestOf(number));
-    tasks.push({ source, objects });
-  }
-  return tasks;
+  return target.entries.flatMap((entry, index) => {
+    const places = placesOfObjects(entry);
+    const objects = entry.objects.flatMap((number, cut) => {
+      const before = done.size;
+      done.add(target.objects[number]?.digest.toString("latin1") ?? "");
+      return done.size === before ? [] : [{ number, offset: places[cut] ?? 0 }];
+    });
+    if (objects.length === 0) return [];
+    return [{ source: sources.like([entry.path, ...(namesOf.get(index) ?? [])], entry.size), objects }];
+  });
 }
 
-/** Where the byte number `at` of a file's data stands in the file. */
-function placeOfData(entry: ManifestEntry, at: number): number {
+/** Where the content of each object of a file begins in it. */
+function placesOfObjects({ objects, segments, size }: ManifestEntry): number[] {
+  const data = segments ?? [{ offset: 0, size }];
+  let segment = 0;
   let before = 0;
-  for (const { offset, size } of entry.segments ?? []) {
-    if (at < before + size) return offset + at - before;
-    before += size;
-  }
-  return at;
+  return objects.map((_, cut) => {
+    const at = cut * LARGEST_OBJECT;
+    for (; at >= before + (data[segment]?.size ?? Number.POSITIVE_INFINITY); segment++)
+      before += data[segment]?.size ?? 0;
+    return (data[segment]?.offset ?? 0) + at - before;
+  });
 }
 
 /** The hard links to each entry, by its number. */
 function furtherNames({ entries }: Manifest): ReadonlyMap<number, readonly ByteString[]> {
   const names = new Map<number, ByteString[]>();
   for (const { type, path, target } of entries) {
-    if (type === "hardlink") names.set(target, [...(names.get(target) ?? []), path]);
+    if (type !== "hardlink") continue;
+    const known = names.get(target);
+    if (known === undefined) names.set(target, [path]);
+    else known.push(path);
   }
   return names;
 }

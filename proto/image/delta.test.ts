@@ -9,7 +9,7 @@ import { compressPiece, openDeltaObject } from "./delta-piece.ts";
 import { planDelta } from "./delta-plan.ts";
 import { LARGEST_OBJECT, LARGEST_PIECE, LARGEST_WINDOW } from "./limits.ts";
 import { manifestOfDrafts } from "./manifest-of-drafts.ts";
-import { draft, draftFile } from "./testing/drafts.ts";
+import { draft, draftFile, someObject } from "./testing/drafts.ts";
 import { errorOf } from "./testing/error-of.ts";
 import { type SmallImage, smallImage } from "./testing/small-image.ts";
 
@@ -22,7 +22,7 @@ function noise(length: number, seed: string): Buffer {
   return createHash("shake256", { outputLength: length }).update(seed).digest();
 }
 
-async function makeAll(base: SmallImage, target: SmallImage, cost = 0.9): Promise<MadeObject[]> {
+async function makeAll(base: SmallImage, target: SmallImage): Promise<MadeObject[]> {
   const { objects } = target.manifest;
   const objectAt = (number: number) => objects[number] ?? { digest: BASE, length: 0 };
   const made: MadeObject[] = [];
@@ -31,7 +31,6 @@ async function makeAll(base: SmallImage, target: SmallImage, cost = 0.9): Promis
       objects,
       old: async (...range: Parameters<SmallImage["read"]>) => base.read(...range),
       object: async (number: number) => target.contentOf(objectAt(number)),
-      cost: (number: number) => objectAt(number).length * cost,
     };
     for await (const object of makeDeltaObjects(task, content)) made.push(object);
   }
@@ -75,7 +74,7 @@ describe("a plan", () => {
     empty: Buffer.alloc(0),
   });
   const source = (files: Readonly<Record<string, Buffer>>) =>
-    planDelta(base.manifest, smallImage(files).manifest).map((task) => [task.source.path, task.objects]);
+    planDelta(base.manifest, smallImage(files).manifest).map((task) => [task.source?.path, task.objects]);
   const first = [{ number: 0, offset: 0 }];
 
   test.each<[string, string, string]>([
@@ -95,13 +94,27 @@ describe("a plan", () => {
       draft("directory", "etc"),
       draft("hardlink", "etc/same", { link: latin1("a") }),
     ]);
-    expect(planDelta(base.manifest, target).map((task) => task.source.path)).toEqual(["etc/same"]);
+    expect(planDelta(base.manifest, target).map((task) => task.source?.path)).toEqual(["etc/same"]);
   });
 
-  test("leaves out what the base has, what is like nothing there, and what is empty", () => {
-    expect(source({ "etc/same": noise(10, "a"), moved: noise(300, "f"), unlike: noise(5, "x"), empty: old })).toEqual(
-      [],
-    );
+  test("leaves out what the base has, and nothing else", () => {
+    expect(source({ "etc/same": noise(10, "a"), moved: noise(300, "f") })).toEqual([]);
+    expect(source({ unlike: noise(5, "x"), empty: noise(6, "y") })).toEqual([
+      [undefined, first],
+      [undefined, [{ number: 1, offset: 0 }]],
+    ]);
+  });
+
+  test("knows where the objects of a sparse file stand in it", () => {
+    const segments = [4096, 100 * LARGEST_OBJECT, 200 * LARGEST_OBJECT].map((offset) => ({ offset, size: 3 * MIB }));
+    const content = [0, 1, 2].map((cut) => someObject(cut, cut === 2 ? MIB : LARGEST_OBJECT));
+    const sparse = draft("file", "sparse", { size: 201 * LARGEST_OBJECT, segments, content });
+    const [task] = planDelta(base.manifest, manifestOfDrafts([draft("directory", ""), sparse]));
+    expect(task?.objects.map(({ offset }) => offset)).toEqual([
+      4096,
+      100 * LARGEST_OBJECT + MIB,
+      200 * LARGEST_OBJECT + 2 * MIB,
+    ]);
   });
 
   test("names each object once", () => {
@@ -135,9 +148,13 @@ describe("a delta", () => {
     }
   });
 
-  test("leaves out what would not be smaller", async () => {
-    const made = await makeAll(smallImage({ a: noise(MIB, "one") }), smallImage({ a: noise(MIB, "two") }));
-    expect(made).toEqual([]);
+  test("has objects that nothing old helps with as they are", async () => {
+    const base = smallImage({ a: noise(MIB, "one") });
+    const target = smallImage({ a: noise(MIB, "two"), unlike: Buffer.from("text") });
+    const made = await makeAll(base, target);
+    expect(made.map(({ object }) => object.pieces.map(({ window }) => window))).toEqual([[undefined], [undefined]]);
+    const found = contentsOf(fileOf(made), base).map((content) => hash("sha256", content, "hex"));
+    expect(found).toEqual(target.manifest.objects.map(({ digest }) => digest.toString("hex")));
   });
 
   test("never gives zstd old content that begins as one of its dictionaries", async () => {

@@ -74,7 +74,8 @@ function outline<Part>(parse: () => Part, refuse: Refuse): Part {
 function decompress(bytes: Uint8Array, length: number, refuse: Refuse, dictionary?: Uint8Array): Buffer {
   try {
     // One byte more than fits, so that the decoder need not be asked again to say that it is done.
-    const options = { maxOutputLength: length, chunkSize: Math.max(length + 1, SMALLEST_CHUNK) };
+    const chunkSize = Math.min(Math.max(length + 1, SMALLEST_CHUNK), LARGEST_CHUNK);
+    const options = { maxOutputLength: length, chunkSize };
     return zstdDecompressSync(bytes, { ...options, ...(dictionary !== undefined && { dictionary }) });
   } catch (error) {
     throw refuse("its zstd frame does not decode", error);
@@ -83,3 +84,5 @@ function decompress(bytes: Uint8Array, length: number, refuse: Refuse, dictionar
 
 /** What Node takes. */
 const SMALLEST_CHUNK = 64;
+/** Taken before the first byte is decoded, for a length that nobody has checked yet. */
+const LARGEST_CHUNK = 16 << 20;

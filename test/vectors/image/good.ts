@@ -68,7 +68,6 @@ async function delta(): Promise<Buffer> {
       (OLD[path] ?? Buffer.alloc(0)).subarray(offset, offset + length),
     object: async (number: number) =>
       contents.get(target.objects[number]?.digest.toString("hex") ?? "") ?? Buffer.alloc(0),
-    cost: (number: number) => target.objects[number]?.length ?? 0,
   };
   const made: { object: Parameters<typeof encodeDeltaEnd>[0]["objects"][number]; bytes: Buffer }[] = [];
   for (const task of planDelta(old, target)) for await (const one of makeDeltaObjects(task, source)) made.push(one);

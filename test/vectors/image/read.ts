@@ -1,4 +1,5 @@
 /** What our own reader makes of an example: reads all of it, as whoever would use it does. */
+import { hash } from "node:crypto";
 import { type ContainerKind, checkHead, parseTrailer, TRAILER_BYTES } from "../../../proto/image/container.ts";
 import { DELTA, parseDeltaIndex } from "../../../proto/image/delta.ts";
 import { openDeltaObject } from "../../../proto/image/delta-piece.ts";
@@ -9,6 +10,8 @@ import { openFrame } from "../../../proto/image/pack-frame.ts";
 import { checkStatement, parseSignedStatement } from "../../../proto/image/statement.ts";
 import { FIRST_KEYS, STATEMENT, TRUSTED } from "./good.ts";
 import { OLD } from "./tree.ts";
+
+const digestOf = (content: Buffer) => hash("sha256", content);
 
 type Read = (bytes: Buffer) => unknown;
 
@@ -25,7 +28,7 @@ export const READERS: Readonly<Record<string, Read>> = {
   pack: (bytes) => {
     const { trailer, stored } = trailerAndIndex(PACK, bytes);
     return parsePackIndex(stored, trailer).frames.flatMap((frame) =>
-      openFrame(bytes.subarray(frame.offset, frame.offset + frame.compressedBytes), frame),
+      openFrame(bytes.subarray(frame.offset, frame.offset + frame.compressedBytes), frame).map(digestOf),
     );
   },
   delta: (bytes) => {
@@ -34,7 +37,9 @@ export const READERS: Readonly<Record<string, Read>> = {
       const windows = object.pieces.map(({ window }) =>
         window === undefined ? undefined : OLD[window.path]?.subarray(window.offset, window.offset + window.length),
       );
-      return openDeltaObject(object, bytes.subarray(object.offset, object.offset + object.compressedBytes), windows);
+      return digestOf(
+        openDeltaObject(object, bytes.subarray(object.offset, object.offset + object.compressedBytes), windows),
+      );
     });
   },
   signature: (bytes) => checkStatement(parseSignedStatement(bytes), [TRUSTED], STATEMENT),
