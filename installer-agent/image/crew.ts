@@ -3,7 +3,8 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { settlesWithin } from "../../proto/flow/time-limit.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import type { Answer, Job } from "./jobs.ts";
+import type { Answer, Job, Message } from "./jobs.ts";
+import { Rooms } from "./rooms.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
 const WORKER_URL = new URL(
@@ -13,8 +14,8 @@ const WORKER_URL = new URL(
 
 const FEWEST = 2;
 const MOST = 4;
-/** The one it does, and the one after it: then it never waits for the next. */
-const JOBS_EACH = 2;
+/** The one it does, and those after it: then it does not wait for the next while the thread that fetches is busy. */
+const JOBS_EACH = 3;
 /** What a thread keeps beside content, which is outside of this. */
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 };
 const END_MS = 10_000;
@@ -27,6 +28,8 @@ interface Member {
 
 /** Threads that write one tree. */
 export class Crew {
+  /** Memory of what is fetched for the threads; it comes back with their answers. */
+  readonly rooms = new Rooms();
   readonly #members: readonly Member[];
   #free: PromiseWithResolvers<void> | undefined;
   #failure: unknown;
@@ -40,7 +43,7 @@ export class Crew {
     return this.#members.length;
   }
 
-  /** Resolves when a job would not have to wait for more than one other. */
+  /** Resolves when a job would not have to wait long. */
   async room(): Promise<void> {
     while (this.#leastBusy().waiting.length >= JOBS_EACH) {
       this.#free ??= Promise.withResolvers();
@@ -69,7 +72,8 @@ export class Crew {
     const options = { workerData: { root }, trackUnmanagedFds: false, resourceLimits: MEMORY };
     const worker = new Worker(WORKER_URL, { ...options, name: `unpack-${index + 1}` });
     const waiting: PromiseWithResolvers<Answer>[] = [];
-    worker.on("message", (answer: Answer) => {
+    worker.on("message", ({ answer, room }: Message) => {
+      if (room !== undefined) this.rooms.give(room);
       waiting.shift()?.resolve(answer);
       this.#free?.resolve();
       this.#free = undefined;

@@ -1,5 +1,6 @@
 import type { Chunk } from "../link/read-span.ts";
 import type { Run, Wanted } from "./plan-runs.ts";
+import type { Rooms } from "./rooms.ts";
 
 /** A part as it came, in memory of its own that may be given away. */
 export interface Fetched<Part> {
@@ -13,6 +14,7 @@ export interface Fetched<Part> {
 export async function* partsOfRun<Part extends Wanted>(
   run: Pick<Run<Part>, "from" | "parts">,
   chunks: AsyncIterable<Chunk>,
+  rooms: Rooms,
 ): AsyncGenerator<Fetched<Part>, void> {
   let at = run.from;
   let next = 0;
@@ -20,7 +22,7 @@ export async function* partsOfRun<Part extends Wanted>(
   for await (const chunk of chunks) {
     const end = at + chunk.bytes.length;
     for (let part = run.parts[next]; part !== undefined && part.offset < end; part = run.parts[next]) {
-      bytes ??= new Uint8Array(part.compressedBytes);
+      bytes ??= rooms.take(part.compressedBytes);
       const partEnd = part.offset + part.compressedBytes;
       const from = Math.max(at, part.offset);
       bytes.set(chunk.bytes.subarray(from - at, Math.min(partEnd, end) - at), from - part.offset);

@@ -60,7 +60,7 @@ async function again(
 ): Promise<Fetched<PlannedFrame>> {
   const alone = { from: frame.offset, to: frame.offset + frame.compressedBytes, parts: [frame] };
   const chunks = fetching.spans.read(packOf(run, fetching), alone, { ...fetching.read, origin });
-  for await (const fetched of partsOfRun(alone, chunks)) return fetched;
+  for await (const fetched of partsOfRun(alone, chunks, fetching.crew.rooms)) return fetched;
   throw new HpsError("internal", "a frame ended before it came");
 }
 

@@ -44,7 +44,7 @@ async function fetchRun<Part extends Wanted>(run: Run<Part>, fetching: FetchRuns
   const read = { ...fetching.read, what: nameOf(run) };
   const writing = new Set<Promise<void>>();
   let failed: { readonly why: unknown } | undefined;
-  for await (const fetched of partsOfRun(run, spans.read(fileOf(run), run, read))) {
+  for await (const fetched of partsOfRun(run, spans.read(fileOf(run), run, read), crew.rooms)) {
     await crew.room();
     if (failed !== undefined) break;
     const one = write(fetched, run, read)

@@ -121,6 +121,12 @@ export type Answer =
   | { readonly damaged: SentError }
   | { readonly failed: SentError };
 
+/** What a thread sends: how its next job ended, and the memory that came with it. */
+export interface Message {
+  readonly answer: Answer;
+  readonly room: ArrayBuffer | undefined;
+}
+
 /** An `HpsError` between threads, which keep no class. */
 export interface SentError {
   readonly code: ErrorCode;

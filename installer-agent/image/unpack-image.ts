@@ -1,6 +1,5 @@
 import { closeSync, constants, openSync, statfsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import type { Manifest } from "../../proto/image/manifest.ts";
 import { PACK, parsePackIndex } from "../../proto/image/pack.ts";
 import { bytesOf, latin1 } from "../../proto/tree/byte-string.ts";
 import { throughProc } from "../../proto/tree/unpack/metadata.ts";
@@ -11,7 +10,7 @@ import type { ReadOptions } from "../link/read-span.ts";
 import { Crew } from "./crew.ts";
 import { fetchDeltas } from "./fetch-deltas.ts";
 import { fetchFrames } from "./fetch-frames.ts";
-import { fetchIndex } from "./fetch-index.ts";
+import { fetchIndex, fetchManifest } from "./fetch-index.ts";
 import type { ImageFiles, IndexedFile } from "./image-source.ts";
 import { removeMarker } from "./marker.ts";
 import { findOldFiles, type OldRoot } from "./old-files.ts";
@@ -23,8 +22,7 @@ import { type Swept, sweep } from "./sweep.ts";
 import { finishTree, keepFiles, makeEmpty, perform } from "./write-tree.ts";
 
 export interface UnpackImage extends ReadOptions {
-  readonly manifest: Manifest;
-  readonly files: Pick<ImageFiles, "manifest" | "packs" | "deltas">;
+  readonly files: ImageFiles;
   readonly spans: SpanFiles;
   /** The folder that becomes the image; what is not of it goes, but for what is mounted below. */
   readonly root: string;
@@ -50,11 +48,11 @@ export interface Unpacked {
  * right; nothing outside of `root` is touched, whatever manifest and packs say.
  */
 export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
-  const { root, manifest, signal } = options;
-  const pieces = new Pieces(manifest);
+  const { root, files, spans, signal } = options;
   const fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
-  const crew = new Crew(root);
+  const crew = new Crew(root); // they start while the manifest comes
   try {
+    const pieces = new Pieces(await fetchManifest(files, spans, options));
     const writing = { crew, pieces, signal };
     const tell = told(pieces, options.progress);
     const swept: Swept = { found: [], mounts: [latin1("")] };
@@ -68,7 +66,7 @@ export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
     const fetched = await fetchLacking(pieces, crew, tell, options);
     await finishTree(writing);
     removeMarker(fd);
-    return { entries: manifest.entries.length, content: tell(), kept, reused, fetched };
+    return { entries: pieces.manifest.entries.length, content: tell(), kept, reused, fetched };
   } finally {
     await crew.end();
     closeSync(fd);

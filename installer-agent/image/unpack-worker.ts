@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openDeltaObject } from "../../proto/image/delta-piece.ts";
 import { openFrame } from "../../proto/image/pack-frame.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
-import type { Answer, DeltaJob, FilePart, FrameJob, Job, KeptFile, ReuseJob } from "./jobs.ts";
+import type { Answer, DeltaJob, FilePart, FrameJob, Job, KeptFile, Message, ReuseJob } from "./jobs.ts";
 import { isObject, OldContent } from "./old-content.ts";
 import { released } from "./released.ts";
 import { sentError } from "./sent-error.ts";
@@ -18,7 +18,10 @@ const old = new OldContent();
 
 parentPort?.on("message", (job: Job | "end") => {
   if (job === "end") return end();
-  parentPort?.postMessage(answerTo(job));
+  const answer = answerTo(job);
+  const room = "bytes" in job && job.bytes.buffer instanceof ArrayBuffer ? job.bytes.buffer : undefined;
+  const message: Message = { answer, room };
+  parentPort?.postMessage(message, room === undefined ? [] : [room]);
 });
 
 function end(): void {
@@ -91,8 +94,7 @@ function writeFrame(job: FrameJob): Answer {
   try {
     return { good: objects.flatMap((bytes, index) => writeParts(job.parts[index] ?? [], bytes)) };
   } finally {
-    released(job.bytes);
-    for (const bytes of objects.slice(0, 1)) released(bytes);
+    for (const bytes of objects.slice(0, 1)) released(bytes); // all are parts of one memory
   }
 }
 

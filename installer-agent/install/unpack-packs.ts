@@ -1,6 +1,5 @@
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { roundSize } from "../../proto/values/size.ts";
-import { fetchManifest } from "../image/fetch-index.ts";
 import { type Unpacked, unpackImage } from "../image/unpack-image.ts";
 import type { PacksOrder } from "./install-order.ts";
 import type { StepContext } from "./step.ts";
@@ -32,8 +31,7 @@ async function unpackOnce(root: string, { name, files }: PacksOrder, context: St
   const spans = job.files.open(files.baseUrls);
   const read = { what: `the image ${name}`, signal, log };
   try {
-    const manifest = await fetchManifest(files, spans, read);
-    return await unpackImage({ ...read, manifest, files, spans, root, olds: [], progress: seldom(context.progress) });
+    return await unpackImage({ ...read, files, spans, root, olds: [], progress: seldom(context.progress) });
   } finally {
     spans.close();
   }

@@ -38,9 +38,9 @@ export function makeTree(root: string, { bigBytes = 9 * MEBI } = {}): void {
 }
 
 export function optionsFor(image: TestImage, root: string, changes: Partial<UnpackImage> = {}): UnpackImage {
-  const { manifest, files, contents } = image;
+  const { files, contents } = image;
   return {
-    ...{ manifest, files, root, olds: [], what: "the image debian:12", signal: AbortSignal.timeout(60_000) },
+    ...{ files, root, olds: [], what: "the image debian:12", signal: AbortSignal.timeout(60_000) },
     ...{ spans: memorySpans(contents).spans, log: () => undefined, progress: () => undefined },
     ...changes,
   };

@@ -5,6 +5,7 @@ import { cFunction } from "./library.ts";
 const lseek = cFunction("int64_t lseek(int fd, int64_t offset, int whence)");
 const flock = cFunction("int flock(int fd, int operation)");
 const syncfs = cFunction("int syncfs(int fd)");
+const syncRange = cFunction("int sync_file_range(int fd, int64_t offset, int64_t bytes, uint32_t flags)");
 const ioctl = cFunction("int ioctl(int fd, uint64_t request, uint8_t *value)");
 
 const SEEK_DATA = 3;
@@ -12,6 +13,7 @@ const SEEK_HOLE = 4;
 const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
+const SYNC_FILE_RANGE_WRITE = 2;
 const BLKRRPART = 0x125f;
 const FIOCLEX = 0x5451;
 const BLKGETSIZE64 = 0x80081272;
@@ -63,6 +65,11 @@ export function closeOnExec(fd: number): void {
 /** Writes all of the file system that holds the open file to its disk; this thread waits. */
 export function syncFileSystem(fd: number): void {
   checked("syncfs", syncfs(fd));
+}
+
+/** Has the disk begin with these bytes now, which the kernel would keep for half a minute; nobody waits for it. */
+export function startWriting(fd: number, offset: number, bytes: number): void {
+  checked("sync_file_range", syncRange(fd, offset, bytes, SYNC_FILE_RANGE_WRITE));
 }
 
 /** Lets the kernel read a disk's partition table anew; `EBUSY` while a partition is in use. */
