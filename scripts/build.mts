@@ -17,6 +17,7 @@ const WHOLE = {
   "store-worker": "server/store/store-worker.ts",
   "screen-worker": "server/core/shells/screen-worker.ts",
   "upload-worker": "server/core/images/upload-worker.ts",
+  "library-worker": "server/core/images/library-worker.ts",
 };
 
 rmSync("dist", { recursive: true, force: true });

@@ -11,6 +11,7 @@ import type { AddCommands, Tools } from "./group.ts";
 import { addImageBuildCommand } from "./image-build.ts";
 import { addImageCaptureCommand } from "./image-capture-command.ts";
 import { addImageImportCommand } from "./image-import-command.ts";
+import { addLibraryCommands } from "./image-library.ts";
 import { imageRequest } from "./image-request.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 
@@ -38,6 +39,7 @@ export const addImageCommands: AddCommands = (group, tools) => {
   withYes(group.command("rm").description("remove an image; hosts installed from it stay as they are"))
     .argument("<image>", "name:tag or shared/name:tag")
     .action(tools.run(remove));
+  addLibraryCommands(group, tools);
 };
 
 function addReaders(group: Command, tools: Tools): void {

@@ -25,6 +25,10 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
       everyMs: HOUR,
       onError: (error) => onError("forgetting installations", error),
     }),
+    repeat((signal) => core.collector.collectAll(signal), {
+      everyMs: HOUR,
+      onError: (error) => onError("collecting what no image needs", error),
+    }),
     repeat((signal) => core.recordings.prune(signal), {
       everyMs: HOUR,
       onError: (error) => onError("removing recordings", error),
@@ -33,10 +37,6 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
   const installers = repeat(() => core.installers.prune(), {
     everyMs: HOUR,
     onError: (error) => onError("removing old installers", error),
-  });
-  const library = repeat(() => core.filing.collect(), {
-    everyMs: HOUR,
-    onError: (error) => onError("removing files of images", error),
   });
   const stopping = new AbortController();
   const limits = { ...KEPT_RECORDS, auditMs: retention.audit };
@@ -51,7 +51,7 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
   return {
     stop: async () => {
       stopping.abort();
-      await Promise.all([keeping, installers.stop(), library.stop(), ...jobs.map((job) => job.stop())]);
+      await Promise.all([keeping, installers.stop(), ...jobs.map((job) => job.stop())]);
     },
   };
 }

@@ -21,6 +21,7 @@ import { Contacts } from "./hosts/contacts.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
+import { Collector } from "./images/collector.ts";
 import { Filing } from "./images/filing.ts";
 import type { ImageLimits } from "./images/image-limits.ts";
 import { Images } from "./images/images.ts";
@@ -165,7 +166,8 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
     onError: (error) => onError("removing old installers", error),
   });
   const uploads = new Uploads({ ...identity, filing, images, limits });
-  return { images, filing, uploads, installers };
+  const collector = new Collector({ ...identity, filing });
+  return { images, filing, uploads, collector, installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

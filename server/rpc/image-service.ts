@@ -8,6 +8,7 @@ import { parseImageOrder } from "../core/images/image-order.ts";
 import type { Installers } from "../core/installers/installers.ts";
 import { required } from "./fields.ts";
 import { announcementOf, imageMessage, installerMessage } from "./image-message.ts";
+import { libraryMethods } from "./library-methods.ts";
 import { clusterOf, type ImageServiceDeps, libraryOf, packMethods } from "./pack-methods.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 
@@ -15,6 +16,7 @@ export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageServi
   const { access, images } = deps;
   return {
     ...packMethods(deps),
+    ...libraryMethods(deps),
 
     importImage: async (requests, { principal: caller }) => {
       const messages = requests[Symbol.asyncIterator]();

@@ -13,6 +13,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseImageName } from "../../proto/values/image-ref.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
+import type { Collector } from "../core/images/collector.ts";
 import type { Images } from "../core/images/images.ts";
 import { type ManifestPart, manifestParts, packBytes } from "../core/images/manifest-parts.ts";
 import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
@@ -24,6 +25,7 @@ export interface ImageServiceDeps {
   readonly access: Access;
   readonly images: Images;
   readonly uploads: Uploads;
+  readonly collector: Collector;
 }
 
 type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest" | "readPack">;
@@ -78,6 +80,13 @@ export async function libraryOf(
   name: string,
 ): Promise<string | undefined> {
   if (!parseImageName(name).shared) return (await access.cluster(caller, cluster)).id;
+  await access.shared(caller);
+  return undefined;
+}
+
+/** Whose library is changed as a whole: a cluster's, by its id, or undefined for the shared one. */
+export async function ownLibrary(access: Access, caller: Caller, cluster: string): Promise<string | undefined> {
+  if (cluster !== "") return (await access.cluster(caller, cluster)).id;
   await access.shared(caller);
   return undefined;
 }

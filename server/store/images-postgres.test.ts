@@ -15,6 +15,7 @@ import {
   unnameImage,
   updateStoredSize,
 } from "./images.ts";
+import { selectLibrariesWithPacks, selectPackReaders, selectRetiredBytes } from "./pack-readers.ts";
 import {
   claimPacks,
   deleteDeltasOf,
@@ -42,6 +43,9 @@ const FILE = { library: "c", digest: "p", sizeBytes: 1, indexOffset: 1, indexByt
 const AFTER = { cluster: "c", name: "a:1" };
 
 const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
+  selectPackReaders: (tx) => selectPackReaders(tx, "c"),
+  selectLibrariesWithPacks: (tx) => selectLibrariesWithPacks(tx),
+  selectRetiredBytes: (tx) => selectRetiredBytes(tx, "c"),
   insertImage: (tx) => insertImage(tx, IMAGE),
   selectImage: (tx) => selectImage(tx, "c", "debian:12"),
   selectImageByDigest: (tx) => selectImageByDigest(tx, ["c", "shared"], "d"),

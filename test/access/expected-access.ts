@@ -82,6 +82,8 @@ ImageService/TagImage                     U  U   U   U   U   U   D   D   D   D  
 ImageService/TagImage of all clusters     U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 ImageService/DeleteImage                  U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ImageService/DeleteImage of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
+ImageService/CollectImages                U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/CollectImages of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 
 InstallerService/ImportInstaller          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 InstallerService/GetInstaller             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok

@@ -177,6 +177,34 @@ export const IMAGE_ROWS: readonly Row[] = [
   }),
 ];
 
+/** A pack that no image needs, of this library; its digest. */
+async function unneededPack({ core }: Rig, library: string): Promise<string> {
+  const { digest } = fileOf(Buffer.from(`pack ${fresh()}`));
+  const file = { library, digest, sizeBytes: 1, indexOffset: 0, indexBytes: 0, createdAt: 1 };
+  await core.store.write((tx) => insertPack(tx, file));
+  return digest;
+}
+
+const isRetired = ({ rig, subject }: Try) =>
+  rig.book.value("SELECT digest FROM pack WHERE digest = ? AND retired_at IS NOT NULL", subject.extra) !== undefined;
+
+export const LIBRARY_ROWS: readonly Row[] = [
+  row(image.collectImages, {
+    extra: async (rig) => await unneededPack(rig, rig.clusters.a),
+    request: () => ({ cluster: "a" }),
+    shows: ({ retiredPacks }, t) => retiredPacks > 0 && isRetired(t),
+    target: ofClusterA,
+    changes: true,
+  }),
+  row(image.collectImages, {
+    ...OF_ALL,
+    extra: async (rig) => await unneededPack(rig, "shared"),
+    request: () => ({}),
+    shows: ({ retiredPacks }, t) => retiredPacks > 0 && isRetired(t),
+    changes: true,
+  }),
+];
+
 const FILES = ["kernel", "initrd.img", "tools.squashfs"];
 
 export const INSTALLER_ROWS: readonly Row[] = [

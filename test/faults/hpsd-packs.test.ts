@@ -125,6 +125,39 @@ test("many that bring overlapping images at once, by turns with deletions, leave
   expect((await hpsd.run("check")).stdout).toMatch(/ok {7}images/);
 });
 
+test("hpsd that is killed while it collects has the old packs or the new ones, whole, and collects again", async () => {
+  await using hpsd = await startHpsd();
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 3; round += 1) {
+    const admin = await hpsd.connect();
+    // Of ten frames the one image needs all, the other three: two thirds of the pack are waste then.
+    const all = names(`round-${round}`, 40);
+    const kept = imageOf(all.slice(0, 12));
+    await upload(admin, "all:1", imageOf(all));
+    await upload(admin, `kept:${round}`, kept);
+    await admin.images.deleteImage({ cluster: "lab", name: "all:1" });
+    const collecting = admin.images.collectImages({ cluster: "lab" }, { timeoutMs: 60_000 }).catch(() => undefined);
+    if (round > 0)
+      await until("it makes a pack", 20_000, () => filesIn(hpsd).some((name) => name.includes("/incoming-")));
+    await sleep(Math.random() * 50 * round);
+    await hpsd.program().stop("SIGKILL");
+    outcomes.add((await collecting) === undefined ? "killed" : "done");
+    await hpsd.start();
+    const again = await hpsd.connect();
+    for (const file of await verified(hpsd, again)) expect(filesIn(hpsd)).toContain(file);
+    expect(filesIn(hpsd).filter((name) => name.includes("incoming-"))).toEqual([]);
+    expect(await again.images.collectImages({ cluster: "lab" }, { timeoutMs: 60_000 })).toMatchObject({
+      damagedPacks: [],
+    });
+    const { retiredPacks } = await again.images.collectImages({ cluster: "lab" }, { timeoutMs: 60_000 });
+    expect(retiredPacks).toBe(0);
+    for (const file of await verified(hpsd, again)) expect(filesIn(hpsd)).toContain(file);
+  }
+  expect(outcomes).toContain("killed");
+  await hpsd.program().stop();
+  expect(await damageOf(hpsd)).toEqual([]);
+});
+
 /** A file system of 32 MiB, unmounted when the test is over. */
 function smallDisk(): string {
   const at = mkdtempSync(path.join(tmpdir(), "hps-fault-disk-"));

@@ -127,7 +127,7 @@ async function makePrograms(disk: string, sync: boolean): Promise<void> {
     await cp(library, join(tree, "lib", library.slice(library.lastIndexOf("/") + 1)), { dereference: true });
   }
   await mkdir(join(tree, "dist"));
-  for (const name of ["hpsd.js", "store-worker.js", "screen-worker.js", "upload-worker.js"]) {
+  for (const name of ["hpsd.js", "store-worker.js", "screen-worker.js", "upload-worker.js", "library-worker.js"]) {
     await cp(PROGRAM.hpsd.replace(/hpsd\.js$/, name), join(tree, "dist", name));
   }
   const sqlite = join("node_modules", "better-sqlite3");

@@ -51,12 +51,13 @@ function keyOf(digest: Buffer): string {
   return digest.toString("latin1");
 }
 
-function readAt(file: number, position: number, length: number): Buffer {
+/** Exactly so many bytes. */
+export function readAt(file: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let at = 0;
   while (at < length) {
     const count = readSync(file, bytes, at, length - at, position + at);
-    if (count === 0) throw new Error("it was cut while it was read");
+    if (count === 0) throw new HpsError("data-loss", "it was cut while it was read");
     at += count;
   }
   return bytes;

@@ -6,6 +6,7 @@ import path from "node:path";
 import { Audit } from "../audit/audit.ts";
 import { Room } from "../files/room.ts";
 import { addTestCluster, openTestStore } from "../testing/open-test-store.ts";
+import { Collector } from "./collector.ts";
 import { Filing } from "./filing.ts";
 import { parseImageOrder } from "./image-order.ts";
 import { Images } from "./images.ts";
@@ -43,8 +44,10 @@ export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50 }: R
   const open = async () => {
     const files = await LibraryFiles.open(path.join(folder, "images"), new Room(folder));
     const filing = new Filing({ store, clock, files, onError: (error) => failures.push(error) });
-    const images = new Images({ store, clock, audit: new Audit(store, clock), limits, filing });
-    return { filing, images, uploads: new Uploads({ store, clock, filing, images, limits }) };
+    const audit = new Audit(store, clock);
+    const images = new Images({ store, clock, audit, limits, filing });
+    const collector = new Collector({ store, clock, audit, filing });
+    return { filing, images, collector, uploads: new Uploads({ store, clock, filing, images, limits }) };
   };
   const [a, b] = [await addTestCluster(store, "a"), await addTestCluster(store, "b")];
   return {

@@ -1,7 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
-import { type ErrorCode, HpsError } from "../../../proto/values/hps-error.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { WrittenPack } from "./pack-writer.ts";
+import { errorOf, type ThreadFailure } from "./thread-failure.ts";
 import type { SentFrame, UploadPlan, UploadStart } from "./upload-work.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
@@ -25,15 +26,7 @@ export type UploadReply =
   | { readonly kind: "plan"; readonly plan: UploadPlan }
   | { readonly kind: "frame"; readonly stored: number }
   | { readonly kind: "finish"; readonly packs: readonly WrittenPack[] }
-  | {
-      readonly kind: "failure";
-      readonly failure: {
-        readonly code: ErrorCode;
-        readonly message: string;
-        readonly hint: string;
-        readonly details: Readonly<Record<string, string>>;
-      };
-    };
+  | { readonly kind: "failure"; readonly failure: ThreadFailure };
 
 type ReplyTo<K extends UploadCall["kind"]> = Extract<UploadReply, { readonly kind: K }>;
 
@@ -95,7 +88,7 @@ export class UploadThread {
     if (!inTime) throw new HpsError("deadline", `hpsd could not look through ${this.#what} in time`);
     const answer = await either;
     if (answer === undefined) throw this.#died();
-    if (answer.kind === "failure") throw errorOf(answer.failure);
+    if (answer.kind === "failure") throw errorOf(answer.failure, `storing ${this.#what}`);
     if (isReplyTo(answer, kind)) return answer;
     throw new HpsError("internal", `an answer to another question about ${this.#what}`);
   }
@@ -110,10 +103,4 @@ export class UploadThread {
 
 function isReplyTo<K extends UploadCall["kind"]>(reply: UploadReply, kind: K): reply is ReplyTo<K> {
   return reply.kind === kind;
-}
-
-function errorOf({ code, message, hint, details }: Extract<UploadReply, { kind: "failure" }>["failure"]): HpsError {
-  // What no sender is to read is told to the log alone.
-  if (code === "internal") return new HpsError(code, "the image could not be stored", { cause: new Error(message) });
-  return new HpsError(code, message, { hint, details });
 }

@@ -3,7 +3,7 @@
  * disk. Nothing of it is believed before it was checked. Runs in a thread of its own, so that hpsd is never held up.
  */
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
-import { LARGEST_OBJECT, MOST_PACK_OBJECTS } from "../../../proto/image/limits.ts";
+import { LARGEST_OBJECT } from "../../../proto/image/limits.ts";
 import { manifestBytes, openManifest } from "../../../proto/image/manifest.ts";
 import type { ImageObject } from "../../../proto/image/manifest-entry.ts";
 import { openFrame } from "../../../proto/image/pack-frame.ts";
@@ -13,11 +13,9 @@ import { diskError } from "../files/disk-error.ts";
 import type { StoredFile } from "../files/incoming-file.ts";
 import { type ImageAllowance, tooLarge } from "./image-limits.ts";
 import { plannedPacks } from "./pack-frames.ts";
-import { PackWriter, type WrittenPack } from "./pack-writer.ts";
+import { PackSeries } from "./pack-series.ts";
+import type { WrittenPack } from "./pack-writer.ts";
 import { planRuns } from "./run-plan.ts";
-
-/** Of one pack. */
-const LARGEST_PACK = 512 * 1024 * 1024;
 
 export interface UploadStart {
   /** Names it to its sender: `image debian:12`. */
@@ -66,12 +64,11 @@ export class UploadWork {
   #fresh = 0;
   #next = 0;
   #stored = 0;
-  #writer: PackWriter | undefined;
-  #made = 0;
-  readonly #packs: WrittenPack[] = [];
+  readonly #series: PackSeries;
 
   constructor(start: UploadStart) {
     this.#start = start;
+    this.#series = new PackSeries(start.packs, start.what);
   }
 
   /** A piece of the compressed manifest. */
@@ -99,13 +96,13 @@ export class UploadWork {
   /** Checks a frame and stores it. `invalid` when it is not what is to come next; answers with all bytes stored so far. */
   frame({ objects: count, rawBytes, bytes }: SentFrame): number {
     const expected = this.#expected(count, rawBytes);
-    openFrame(bytes, { offset: this.#writer?.bytes ?? 0, rawBytes, objects: expected });
+    openFrame(bytes, { offset: this.#series.offset, rawBytes, objects: expected });
     this.#stored += bytes.length;
     const { what, allowed } = this.#start;
     if (this.#stored > allowed.bytes) {
       throw tooLarge(`${what} has more than ${roundSize(allowed.bytes)} that are new`, allowed);
     }
-    this.#packFor(bytes.length, count).append(bytes, expected);
+    this.#series.append(bytes, expected);
     this.#next += count;
     return this.#stored;
   }
@@ -114,13 +111,12 @@ export class UploadWork {
   finish(): readonly WrittenPack[] {
     const missing = this.#wanted.length - this.#next;
     if (missing > 0) throw this.#wrong(`${missing} of its objects were not sent`);
-    this.#endPack();
-    return this.#packs;
+    return this.#series.finish();
   }
 
   /** Lets go of the files; they are their maker's to remove. */
   close(): void {
-    this.#writer?.close();
+    this.#series.close();
   }
 
   /** The objects of the next frame: never new ones with others. */
@@ -137,23 +133,6 @@ export class UploadWork {
       );
     }
     return objects;
-  }
-
-  #packFor(bytes: number, objects: number): PackWriter {
-    const writer = this.#writer;
-    const isFull =
-      writer !== undefined && (writer.bytes + bytes > LARGEST_PACK || writer.objects + objects > MOST_PACK_OBJECTS);
-    if (isFull) this.#endPack();
-    if (this.#writer === undefined) {
-      this.#made += 1;
-      this.#writer = new PackWriter(`${this.#start.packs}-${this.#made}`, this.#start.what);
-    }
-    return this.#writer;
-  }
-
-  #endPack(): void {
-    if (this.#writer !== undefined) this.#packs.push(this.#writer.finish());
-    this.#writer = undefined;
   }
 
   #keepManifest(stored: Uint8Array): void {

@@ -1,6 +1,6 @@
 /** The thread of one upload: see upload-work.ts. */
 import { parentPort, workerData } from "node:worker_threads";
-import { HpsError } from "../../../proto/values/hps-error.ts";
+import { failureOf } from "./thread-failure.ts";
 import type { UploadCall, UploadReply } from "./upload-thread.ts";
 import { type UploadStart, UploadWork } from "./upload-work.ts";
 
@@ -23,12 +23,6 @@ function answerTo(call: UploadCall): UploadReply {
     work.close();
     return { kind: "failure", failure: failureOf(error) };
   }
-}
-
-function failureOf(error: unknown) {
-  if (!(error instanceof HpsError)) return { code: "internal" as const, message: String(error), hint: "", details: {} };
-  const { code, message, hint, details } = error;
-  return { code, message, hint, details: { ...details } };
 }
 
 parentPort?.on("message", (call: UploadCall) => parentPort?.postMessage(answerTo(call)));

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0Mu4FCgxJbWFnZVNlcnZpY2USWAoLSW1wb3J0SW1hZ2USGi5ocHMudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhzK2xgYCgEBEAIYAiINaW1hZ2UuY2x1c3RlcigBKAESagoLVXBsb2FkSW1hZ2USGi5ocHMudjEuVXBsb2FkSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLlVwbG9hZEltYWdlUmVzcG9uc2UiHsrbGBoKAQEQAhgCIg1iZWdpbi5jbHVzdGVyKAE4ASgBMAESYgoLR2V0TWFuaWZlc3QSGi5ocHMudjEuR2V0TWFuaWZlc3RSZXF1ZXN0GhsuaHBzLnYxLkdldE1hbmlmZXN0UmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABElkKCFJlYWRQYWNrEhcuaHBzLnYxLlJlYWRQYWNrUmVxdWVzdBoYLmhwcy52MS5SZWFkUGFja1Jlc3BvbnNlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAEwARJMCghHZXRJbWFnZRIXLmhwcy52MS5HZXRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ARJbCgpMaXN0SW1hZ2VzEhkuaHBzLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GhouaHBzLnYxLkxpc3RJbWFnZXNSZXNwb25zZSIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJMCghUYWdJbWFnZRIXLmhwcy52MS5UYWdJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJgCgtEZWxldGVJbWFnZRIaLmhwcy52MS5EZWxldGVJbWFnZVJlcXVlc3QaGy5ocHMudjEuRGVsZXRlSW1hZ2VSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSInChRDb2xsZWN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIpsBChVDb2xsZWN0SW1hZ2VzUmVzcG9uc2USFQoNcmV0aXJlZF9wYWNrcxgBIAEoBRIVCg1yZXRpcmVkX2J5dGVzGAIgASgDEhIKCm1hZGVfcGFja3MYAyABKAUSEgoKbWFkZV9ieXRlcxgEIAEoAxIVCg13YWl0aW5nX2J5dGVzGAUgASgDEhUKDWRhbWFnZWRfcGFja3MYBiADKAkigwEKCUluc3RhbGxlchIOCgZkaWdlc3QYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIkCgVmaWxlcxgDIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlEi8KC2ltcG9ydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/Cg1JbnN0YWxsZXJGaWxlEgwKBG5hbWUYASABKAkSIAoEZmlsZRgCIAEoCzISLmhwcy52MS5GaWxlU291cmNlImEKFkltcG9ydEluc3RhbGxlclJlcXVlc3QSLAoJaW5zdGFsbGVyGAEgASgLMhcuaHBzLnYxLkltcG9ydEluc3RhbGxlckgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIkgKD0ltcG9ydEluc3RhbGxlchIPCgd2ZXJzaW9uGAEgASgJEiQKBWZpbGVzGAIgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUiFQoTR2V0SW5zdGFsbGVyUmVxdWVzdDLWBgoMSW1hZ2VTZXJ2aWNlElgKC0ltcG9ydEltYWdlEhouaHBzLnYxLkltcG9ydEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIcytsYGAoBARACGAIiDWltYWdlLmNsdXN0ZXIoASgBEmoKC1VwbG9hZEltYWdlEhouaHBzLnYxLlVwbG9hZEltYWdlUmVxdWVzdBobLmhwcy52MS5VcGxvYWRJbWFnZVJlc3BvbnNlIh7K2xgaCgEBEAIYAiINYmVnaW4uY2x1c3RlcigBOAEoATABEmIKC0dldE1hbmlmZXN0EhouaHBzLnYxLkdldE1hbmlmZXN0UmVxdWVzdBobLmhwcy52MS5HZXRNYW5pZmVzdFJlc3BvbnNlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAEwARJZCghSZWFkUGFjaxIXLmhwcy52MS5SZWFkUGFja1JlcXVlc3QaGC5ocHMudjEuUmVhZFBhY2tSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESTAoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAESWwoKTGlzdEltYWdlcxIZLmhwcy52MS5MaXN0SW1hZ2VzUmVxdWVzdBoaLmhwcy52MS5MaXN0SW1hZ2VzUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESTAoIVGFnSW1hZ2USFy5ocHMudjEuVGFnSW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
@@ -727,6 +727,75 @@ export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__P
   messageDesc(file_hps_v1_image, 19);
 
 /**
+ * @generated from message hps.v1.CollectImagesRequest
+ */
+export type CollectImagesRequest = Message<"hps.v1.CollectImagesRequest"> & {
+  /**
+   * Whose library; empty: the shared one, which needs role admin in all clusters.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+};
+
+/**
+ * Describes the message hps.v1.CollectImagesRequest.
+ * Use `create(CollectImagesRequestSchema)` to create a new message.
+ */
+export const CollectImagesRequestSchema: GenMessage<CollectImagesRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 20);
+
+/**
+ * @generated from message hps.v1.CollectImagesResponse
+ */
+export type CollectImagesResponse = Message<"hps.v1.CollectImagesResponse"> & {
+  /**
+   * Packs that nothing is read from any more.
+   *
+   * @generated from field: int32 retired_packs = 1;
+   */
+  retiredPacks: number;
+
+  /**
+   * @generated from field: int64 retired_bytes = 2;
+   */
+  retiredBytes: bigint;
+
+  /**
+   * New ones, of what was needed of them.
+   *
+   * @generated from field: int32 made_packs = 3;
+   */
+  madePacks: number;
+
+  /**
+   * @generated from field: int64 made_bytes = 4;
+   */
+  madeBytes: bigint;
+
+  /**
+   * Retired now or before, and on the disk until nobody can still be reading it.
+   *
+   * @generated from field: int64 waiting_bytes = 5;
+   */
+  waitingBytes: bigint;
+
+  /**
+   * Digests of packs that cannot be read; nothing of them was given up.
+   *
+   * @generated from field: repeated string damaged_packs = 6;
+   */
+  damagedPacks: string[];
+};
+
+/**
+ * Describes the message hps.v1.CollectImagesResponse.
+ * Use `create(CollectImagesResponseSchema)` to create a new message.
+ */
+export const CollectImagesResponseSchema: GenMessage<CollectImagesResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 21);
+
+/**
  * The files that machines boot to be installed, as one set.
  *
  * @generated from message hps.v1.Installer
@@ -762,7 +831,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 20);
+  messageDesc(file_hps_v1_image, 22);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -786,7 +855,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 21);
+  messageDesc(file_hps_v1_image, 23);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -819,7 +888,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 22);
+  messageDesc(file_hps_v1_image, 24);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -841,7 +910,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 23);
+  messageDesc(file_hps_v1_image, 25);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -854,7 +923,7 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 24);
+  messageDesc(file_hps_v1_image, 26);
 
 /**
  * Each cluster's library of images, which never shows in another cluster, and one library that all clusters share.
@@ -946,6 +1015,17 @@ export const ImageService: GenService<{
     methodKind: "unary";
     input: typeof DeleteImageRequestSchema;
     output: typeof DeleteImageResponseSchema;
+  },
+  /**
+   * Retires packs that no image of the library needs, and makes new ones of what is needed of those that are mostly waste; hpsd does
+   * it by itself every hour. What is retired stays until nobody can still be reading it. One at a time, and it takes what it takes.
+   *
+   * @generated from rpc hps.v1.ImageService.CollectImages
+   */
+  collectImages: {
+    methodKind: "unary";
+    input: typeof CollectImagesRequestSchema;
+    output: typeof CollectImagesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hps_v1_image, 0);

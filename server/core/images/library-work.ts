@@ -1,0 +1,25 @@
+/** What is done to a library in a thread of its own: whatever reads packs as a whole must not hold up hpsd. */
+import type { StoredFile } from "../files/incoming-file.ts";
+import { type LibraryLife, libraryLife, type ReadImage } from "./pack-life.ts";
+import { type OldPack, type Repacked, repack } from "./repack.ts";
+
+export type LibraryJob =
+  | { readonly kind: "life"; readonly images: readonly ReadImage[]; readonly packs: readonly StoredFile[] }
+  | { readonly kind: "repack"; readonly packs: readonly OldPack[]; readonly path: string };
+
+/** What each job comes to. */
+export interface LibraryResults {
+  readonly life: LibraryLife;
+  readonly repack: Repacked;
+}
+
+export type LibraryResult = LibraryResults[keyof LibraryResults];
+
+export function carryOut(job: LibraryJob): LibraryResult {
+  switch (job.kind) {
+    case "life":
+      return libraryLife(job.images, job.packs);
+    case "repack":
+      return repack(job.packs, job.path);
+  }
+}
