@@ -43,14 +43,14 @@ export function addImageBuildCommand(group: Command, tools: Tools): void {
     .option("--mirror <url>", "Debian archive instead of this machine's apt sources")
     .option("--out <file>", "where to put it (default: NAME_TAG.tar.zst; nowhere with --import)")
     .option("--import", "bring it into the cluster's library")
-    .option("--packs", "with --import: store what the library lacks of it, in place of one archive");
+    .option("--archive", "with --import: keep it there as one file");
   withStoreOptions(command).addHelpText("after", HELP).action(tools.run(build));
 }
 
 interface BuildOptions extends OsImageWords, StoreOptions {
   readonly out?: string;
   readonly import?: true;
-  readonly packs?: true;
+  readonly archive?: true;
 }
 
 interface Built extends WrittenImage {
@@ -84,12 +84,12 @@ async function build(call: Call): Promise<number> {
 
 /** Into the library while it is built; by a file where one is wanted, or the library is to keep that file. */
 async function buildAndImport(call: Call, order: OsImageOrder): Promise<Image> {
-  const { out, packs, move } = call.options<BuildOptions>();
+  const { out, archive, move } = call.options<BuildOptions>();
   const { imageHome } = await import("./image-store.ts");
   const home = await imageHome(call, call.operand(0));
   if (!move) await refuseTaken(call, home);
   const label = fileName(home.name);
-  if (out === undefined && packs) {
+  if (out === undefined && !archive) {
     const { storeBuilt } = await import("./image-build-store.ts");
     return await interruptible(call, "nothing was imported", () => storeBuilt(call, home, order, label));
   }
@@ -97,7 +97,7 @@ async function buildAndImport(call: Call, order: OsImageOrder): Promise<Image> {
   const { path, sizeBytes } = await write(call, order, out === undefined ? join(folder.path, label) : resolve(out));
   const left = out === undefined ? "nothing was imported" : `nothing was imported; the image is in ${path}`;
   return await interruptible(call, left, async () => {
-    if (packs) return await storeFile(call, home, path, label);
+    if (!archive) return await storeFile(call, home, path, label);
     const { sendArchive } = await import("./image-archive.ts");
     return await sendArchive(call, home, { path, sizeBytes, [Symbol.asyncDispose]: async () => undefined }, label);
   });

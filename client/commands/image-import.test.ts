@@ -57,7 +57,7 @@ test("one tree is one image, whatever it comes from", async () => {
     layout,
   ];
   for (const source of sources) {
-    const { code, err } = await hpsctl("import", "--packs", "debian/web:1", source);
+    const { code, err } = await hpsctl("import", "debian/web:1", source);
     expect({ code, err }).toMatchObject({
       code: 0,
       err: expect.stringContaining("it holds Test OS 12, kernel 6.1.0-1-amd64\n"),
@@ -83,15 +83,7 @@ test("what it lacks is said, where it goes is told, and how much of it is new", 
   const { images, hpsctl } = await library();
   rmSync(join(makeTree(), "boot"), { recursive: true });
   const before = Date.now();
-  const { err, code } = await hpsctl(
-    "import",
-    "--packs",
-    "shared/a:1",
-    join(folder, "tree"),
-    "--move",
-    "--expires",
-    "30d",
-  );
+  const { err, code } = await hpsctl("import", "shared/a:1", join(folder, "tree"), "--move", "--expires", "30d");
   expect(code).toBe(0);
   expect(err).toContain("warning: it has no kernel, no initrd: it is kept, but cannot be installed\n");
   expect(err).toContain("586 KiB of 586 KiB are new to the library\n");
@@ -135,7 +127,7 @@ test("hpsd's refusal ends it, also while the image is on its way", async () => {
     },
   });
   const environment = { ...server.environment, HOME: folder, TMPDIR: folder };
-  const { code, err } = await hpsctl({ environment }, ["image", "import", "--packs", "a:1", large]);
+  const { code, err } = await hpsctl({ environment }, ["image", "import", "a:1", large]);
   expect({ code, err }).toMatchObject({ code: 6, err: expect.stringContaining("is there already") });
 });
 
@@ -144,7 +136,7 @@ test("without room for what comes it says so before it begins", async () => {
   const vast = join(folder, "vast.tar");
   writeFileSync(vast, "");
   truncateSync(vast, 2 ** 50);
-  const { code, err } = await hpsctl("import", "--packs", "a:1", vast, "--from", "tar");
+  const { code, err } = await hpsctl("import", "a:1", vast, "--from", "tar");
   expect({ code, err }).toMatchObject({ err: expect.stringContaining("this image needs 1 PiB") });
   expect(code).toBe(11);
 });

@@ -4,7 +4,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { openArchive } from "../build/archive-file.ts";
 import { cacheFolder } from "../build/package-cache.ts";
 import { openImageSource } from "../image/sources/open-source.ts";
-import { guessKind, type SourceKind } from "../image/sources/source-kind.ts";
+import type { SourceKind } from "../image/sources/source-kind.ts";
 import { IMAGE_VIEW } from "../output/image-view.ts";
 import { printOne } from "../output/print.ts";
 import type { Call } from "./call.ts";
@@ -18,7 +18,6 @@ interface ImportOptions extends StoreOptions {
   readonly platform: string;
   readonly ociName?: string;
   readonly archive?: true;
-  readonly packs?: true;
 }
 
 /** `image import`. */
@@ -26,14 +25,9 @@ export async function importImage(call: Call): Promise<number> {
   const options = call.options<ImportOptions>();
   const home = await imageHome(call, call.operand(0));
   const path = call.operand(1);
-  const asArchive = options.archive ?? (!options.packs && isPlain(options.from ?? (await guessKind(path))));
-  const work = asArchive ? () => importArchive(call, home, path) : () => importTree(call, home, path, options);
+  const work = options.archive ? () => importArchive(call, home, path) : () => importTree(call, home, path, options);
   await printOne(call, IMAGE_VIEW, await interruptible(call, "nothing was imported", work));
   return 0;
-}
-
-function isPlain(kind: SourceKind): boolean {
-  return kind === "tar" || kind === "dir";
 }
 
 async function importTree(call: Call, home: ImageHome, path: string, options: ImportOptions): Promise<Image> {
@@ -46,7 +40,7 @@ async function importTree(call: Call, home: ImageHome, path: string, options: Im
 
 async function importArchive(call: Call, home: ImageHome, path: string): Promise<Image> {
   const { from, move, expires } = call.options<ImportOptions>();
-  if (from === "oci" || from === "disk" || move || expires !== undefined) {
+  if (from === "oci" || move || expires !== undefined) {
     throw new HpsError("invalid", "--archive is for archives and folders, without --move and --expires");
   }
   const { environment, signal } = call.terminal;

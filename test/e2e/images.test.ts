@@ -88,14 +88,14 @@ test("hpsctl brings an image of packs to hpsd: what is there is not sent again, 
   const digestOf = async (name: string): Promise<string> =>
     JSON.parse((await words(lab, `image get ${name} -o json`)).stdout).source.manifest.digest;
   try {
-    expect((await words(lab, `image import test/os:1 ${whole} --packs`)).stderr).toContain(
+    expect((await words(lab, `image import test/os:1 ${whole}`)).stderr).toContain(
       "45 B of 45 B are new to the library",
     );
     const digest = await digestOf("test/os:1");
-    expect((await words(lab, `image import test/os:1 ${whole} --packs`)).code).toBe(0);
-    expect((await words(lab, `image import test/os:1 ${lacking} --packs`)).code).toBe(6);
-    expect((await words(lab, `image import test/os:2 ${lacking} --packs`)).stderr).toContain("0 B of 39 B are new");
-    expect((await words(lab, `image import test/os:1 ${lacking} --packs --move`)).code).toBe(0);
+    expect((await words(lab, `image import test/os:1 ${whole}`)).code).toBe(0);
+    expect((await words(lab, `image import test/os:1 ${lacking}`)).code).toBe(6);
+    expect((await words(lab, `image import test/os:2 ${lacking}`)).stderr).toContain("0 B of 39 B are new");
+    expect((await words(lab, `image import test/os:1 ${lacking} --move`)).code).toBe(0);
     expect(await digestOf("test/os:1")).toBe(await digestOf("test/os:2"));
     expect((await words(lab, `image get sha256:${digest}`)).code).toBe(3);
   } finally {
@@ -121,7 +121,7 @@ test("diff says what an update changes and transfers", async () => {
       ["2", "1.24"],
     ] as const) {
       const path = archiveOf(`${tag}.tar`, version, Buffer.alloc(1000, tag));
-      expect((await words(lab, `image import test/os:${tag} ${path} --packs`)).code).toBe(0);
+      expect((await words(lab, `image import test/os:${tag} ${path}`)).code).toBe(0);
     }
     const { stdout, stderr } = await words(lab, "image diff test/os:1 test/os:2 --files");
     const lines = stdout.split("\n");

@@ -27,7 +27,6 @@ export async function openImageSource(order: SourceOrder): Promise<ImageSource> 
       const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
       return await ociSource(isFolder ? folderStore(path) : await archiveStore(path, environment, signal), choice);
     }
-    case "disk":
     case "tar":
       return tarSource(path);
   }

@@ -138,6 +138,15 @@ function dockerFiles(...layers: readonly Buffer[]): Files {
   return new Map([...files, [name, Buffer.from(config)], ["manifest.json", Buffer.from(JSON.stringify(manifest))]]);
 }
 
+test.each([
+  ["a qcow2 disk", Buffer.from("514649fb00000003", "hex")],
+  ["a disk with a boot record", Buffer.concat([Buffer.alloc(510), Buffer.from([0x55, 0xaa])])],
+])("%s is no file tree, and is called what it is", async (_, bytes) => {
+  using scratch = makeScratch();
+  writeFileSync(scratch.under("disk"), bytes);
+  await expect(guessKind(scratch.under("disk"))).rejects.toMatchObject({ code: "unimplemented" });
+});
+
 describe("which image of several", () => {
   const both = layoutOf(
     { layers: [layer({ name: "amd" })], name: "one" },
