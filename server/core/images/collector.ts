@@ -34,6 +34,8 @@ export interface Collected {
   readonly damaged: readonly string[];
 }
 
+type Done = Omit<Collected, "waitingBytes">;
+
 const WHAT = "collecting what no image needs";
 const HPSD: AuditActor = { actor: "hpsd", action: "image.collect", address: "" };
 
@@ -54,9 +56,11 @@ export class Collector {
 
   /** Of a cluster, or of all: undefined. One at a time. `exhausted` when there is no room for the new packs: then nothing has changed. */
   async collect(clusterId: string | undefined, who: AuditActor, signal?: AbortSignal): Promise<Collected> {
+    const library = clusterId ?? SHARED_LIBRARY;
     return await this.#jobs.run(async () => {
+      const done = await this.#collect(await this.#look(library), who, signal);
       await this.#deps.filing.collect();
-      return await this.#collect(await this.#look(clusterId ?? SHARED_LIBRARY), who, signal);
+      return { ...done, waitingBytes: await this.#deps.store.read((db) => selectRetiredBytes(db, library)) };
     });
   }
 
@@ -88,7 +92,7 @@ export class Collector {
     });
   }
 
-  async #collect(look: LibraryLook, who: AuditActor, signal: AbortSignal | undefined): Promise<Collected> {
+  async #collect(look: LibraryLook, who: AuditActor, signal: AbortSignal | undefined): Promise<Done> {
     const { filing } = this.#deps;
     using _ = filing.pin(look.packs.map(({ digest }) => digest));
     await using incoming = new IncomingPacks(filing.files);
@@ -148,7 +152,7 @@ export class Collector {
     }
   }
 
-  async #file(change: CollectionChange, incoming: IncomingPacks, who: AuditActor): Promise<Omit<Collected, "damaged">> {
+  async #file(change: CollectionChange, incoming: IncomingPacks, who: AuditActor): Promise<Omit<Done, "damaged">> {
     const { store, filing, clock, audit } = this.#deps;
     const { library } = change.look;
     return await filing.run(async () => {
@@ -158,7 +162,6 @@ export class Collector {
         const result = {
           ...{ retiredPacks: retired.length, retiredBytes: bytesOf(retired) },
           ...{ madePacks: change.made.length, madeBytes: bytesOf(change.made) },
-          waitingBytes: await selectRetiredBytes(tx, library),
         };
         const details = Object.fromEntries(Object.entries(result).map(([name, value]) => [name, String(value)]));
         const isAny = result.retiredPacks > 0 || result.madePacks > 0;
