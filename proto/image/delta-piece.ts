@@ -9,8 +9,11 @@ import { compressed, frameContent } from "./zstd-frame-content.ts";
 /** What makes zstd take a dictionary for more than plain content. */
 const DICTIONARY_MAGIC = 0xec30a437;
 
-/** Below this zstd does not look into dictionaries that are longer than a few kB. */
-const LEVEL = 12;
+/**
+ * Low levels do not look into a dictionary of 2 MiB at all. Of a kernel's modules against those of the one before, level 9 gives
+ * 109 %, 12 gives 106 %, 17 gives 94 % of this, which takes half as long again as level 12 and two thirds of level 17.
+ */
+const LEVEL = 15;
 /** Wide enough for the largest window and the largest piece together. */
 const WINDOW_LOG = 22;
 
