@@ -24,6 +24,7 @@ import { type Identity, type OpenIdentityOptions, openIdentity } from "./identit
 import { Collector } from "./images/collector.ts";
 import { Filing } from "./images/filing.ts";
 import type { ImageLimits } from "./images/image-limits.ts";
+import { ImageTrust } from "./images/image-trust.ts";
 import { Images } from "./images/images.ts";
 import { LibraryFiles } from "./images/library-files.ts";
 import { Uploads } from "./images/uploads.ts";
@@ -167,7 +168,7 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
   });
   const uploads = new Uploads({ ...identity, filing, images, limits });
   const collector = new Collector({ ...identity, filing });
-  return { images, filing, uploads, collector, installers };
+  return { images, filing, uploads, collector, imageTrust: new ImageTrust(identity), installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

@@ -2,6 +2,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ImageFormat, type ImageSourceSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { ImageSchema, ImportImage, InstallerSchema } from "../../proto/gen/hps/v1/image_pb.ts";
+import type { SignedKeySet } from "../../proto/image/key-set.ts";
+import { keySetMessage, signatureMessage } from "../../proto/image/signed-message.ts";
+import { parseSignedStatement } from "../../proto/image/statement.ts";
 import type { ImageAnnouncement } from "../core/images/image-order.ts";
 import type { DeltaRow, ImageView, IndexedFile } from "../core/images/images.ts";
 import type { CurrentInstaller } from "../core/installers/installers.ts";
@@ -26,11 +29,14 @@ export function imageMessage(image: ImageView & Pick<ReadImage, "packs">): Messa
 type ReadImage = Pick<ImageView, "digest" | "sizeBytes" | "format" | "contentBytes" | "entries" | "lacks"> & {
   readonly packs?: readonly IndexedFile[];
   readonly deltas?: readonly DeltaRow[];
+  readonly signatures?: readonly Uint8Array[];
+  readonly keySets?: readonly SignedKeySet[];
 };
 
 /** What an agent needs to fetch and unpack it. */
 export function imageSourceMessage(image: ReadImage): MessageInitShape<typeof ImageSourceSchema> {
   const { digest, sizeBytes, format, contentBytes, entries, lacks, packs = [], deltas = [] } = image;
+  const keySet = keySetMessage(image.keySets ?? []);
   const file = { digest, sizeBytes: BigInt(sizeBytes) };
   return {
     ...(format === "packs" ? { manifest: file } : { file }),
@@ -40,7 +46,14 @@ export function imageSourceMessage(image: ReadImage): MessageInitShape<typeof Im
     lacks: [...lacks],
     packs: packs.map(packMessage),
     deltas: deltas.map((delta) => ({ ...packMessage(delta), base: delta.base })),
+    signatures: (image.signatures ?? []).map(signatureOf),
+    ...(keySet && { keySet }),
   };
+}
+
+function signatureOf(signed: Uint8Array) {
+  const statement = parseSignedStatement(signed);
+  return signatureMessage(statement.bytes, statement);
 }
 
 export function packMessage({ digest, sizeBytes, indexOffset, indexBytes }: IndexedFile) {

@@ -11,12 +11,14 @@ import { announcementOf, imageMessage, installerMessage } from "./image-message.
 import { libraryMethods } from "./library-methods.ts";
 import { clusterOf, type ImageServiceDeps, libraryOf, packMethods } from "./pack-methods.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
+import { trustMethods } from "./trust-methods.ts";
 
 export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageService, Caller> {
   const { access, images } = deps;
   return {
     ...packMethods(deps),
     ...libraryMethods(deps),
+    ...trustMethods(deps),
 
     importImage: async (requests, { principal: caller }) => {
       const messages = requests[Symbol.asyncIterator]();

@@ -14,6 +14,7 @@ import { parseImageName } from "../../proto/values/image-ref.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import type { Collector } from "../core/images/collector.ts";
+import type { ImageTrust } from "../core/images/image-trust.ts";
 import type { Images } from "../core/images/images.ts";
 import { type ManifestPart, manifestParts, packBytes } from "../core/images/manifest-parts.ts";
 import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
@@ -26,6 +27,7 @@ export interface ImageServiceDeps {
   readonly images: Images;
   readonly uploads: Uploads;
   readonly collector: Collector;
+  readonly imageTrust: ImageTrust;
 }
 
 type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest" | "readPack">;

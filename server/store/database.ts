@@ -9,6 +9,7 @@ import { sessionAddress } from "./schema/0006-session-address/session-address.ts
 import { keptByAgent } from "./schema/0007-kept-by-agent/kept-by-agent.ts";
 import { sessionOwner } from "./schema/0008-session-owner/session-owner.ts";
 import { imageLibrary } from "./schema/0009-image-library/image-library.ts";
+import { imageSignatures } from "./schema/0010-image-signatures/image-signatures.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0007-kept-by-agent", up: keptByAgent },
   { name: "0008-session-owner", up: sessionOwner },
   { name: "0009-image-library", up: imageLibrary },
+  { name: "0010-image-signatures", up: imageSignatures },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

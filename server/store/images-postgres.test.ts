@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { compileForPostgres } from "./compile-for-postgres.ts";
 import type { Tx } from "./database.ts";
+import {
+  deleteSignaturesOf,
+  insertKeySet,
+  putSignature,
+  selectCurrentKeySets,
+  selectKeySets,
+  selectSignaturesOf,
+} from "./image-trust.ts";
 import { selectHostOf, selectImagesOfHost, selectNameless, selectOldestOpen, selectOpenUseOf } from "./image-uses.ts";
 import {
   countOthersOf,
@@ -40,6 +48,7 @@ const IMAGE: ImageRow = {
   ...{ entries: 1, lacks: [], system: "", kernel: "", importedBy: "a", createdAt: 1, expiresAt: null },
 };
 const FILE = { library: "c", digest: "p", sizeBytes: 1, indexOffset: 1, indexBytes: 1, createdAt: 1 };
+const SIGNED = { signed: Buffer.from("signed"), createdAt: 1 };
 const AFTER = { cluster: "c", name: "a:1" };
 
 const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
@@ -77,6 +86,13 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   deleteDeltasOf: (tx) => deleteDeltasOf(tx, IMAGE),
   sumLibrary: (tx) => sumLibrary(tx, "c"),
   deleteLibrary: (tx) => deleteLibrary(tx, "c"),
+  putSignature: (tx) =>
+    putSignature(tx, { ...SIGNED, library: "c", digest: "d", name: "a:1", keyId: "k", addedBy: "a" }),
+  selectSignaturesOf: (tx) => selectSignaturesOf(tx, IMAGE),
+  deleteSignaturesOf: (tx) => deleteSignaturesOf(tx, IMAGE),
+  insertKeySet: (tx) => insertKeySet(tx, { ...SIGNED, clusterId: "c", serial: 1, setBy: "a" }),
+  selectKeySets: (tx) => selectKeySets(tx, "c"),
+  selectCurrentKeySets: (tx) => selectCurrentKeySets(tx),
 };
 
 test.each(Object.keys(QUERIES))("%s is portable", async (name) => {

@@ -212,7 +212,7 @@ export async function sumLibrary(db: Db, library: string): Promise<number> {
 
 /** All that a library of a cluster that goes away has; its images have no names any more. */
 export async function deleteLibrary(tx: Tx, clusterId: string): Promise<void> {
-  for (const table of ["delta", "image_pack", "pack", "image"] as const) {
+  for (const table of ["delta", "image_pack", "image_signature", "pack", "image"] as const) {
     await tx.deleteFrom(table).where("library", "=", clusterId).execute();
   }
 }

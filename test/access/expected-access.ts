@@ -84,6 +84,10 @@ ImageService/DeleteImage                  U  U   U   U   U   U   D   D   D   D  
 ImageService/DeleteImage of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 ImageService/CollectImages                U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ImageService/CollectImages of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
+ImageService/AddImageSignature            U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/AddImageSignature of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
+ImageService/GetImageKeys                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
+ImageService/SetImageKeys                 U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
 
 InstallerService/ImportInstaller          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 InstallerService/GetInstaller             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok

@@ -10,6 +10,7 @@ import { CLUSTER_ROWS, HOST_ROWS } from "./rows-hosts.ts";
 import { AUDIT_ROWS, FOREIGN_ROWS, IDENTITY_ROWS } from "./rows-identity.ts";
 import { IMAGE_ROWS, INSTALLER_ROWS, LIBRARY_ROWS } from "./rows-images.ts";
 import { INSTALLATION_ROWS, SHELL_ROWS, SYSTEM_ROWS } from "./rows-installations.ts";
+import { TRUST_ROWS } from "./rows-trust.ts";
 import { fresh, prepare, type Subject } from "./subject.ts";
 
 export const ROWS: readonly Row[] = [
@@ -26,6 +27,8 @@ export const ROWS: readonly Row[] = [
   ...SHELL_ROWS,
   ...SYSTEM_ROWS,
   ...FOREIGN_ROWS,
+  // From then on cluster a takes only signed images.
+  ...TRUST_ROWS,
 ];
 
 export interface WalkOptions {

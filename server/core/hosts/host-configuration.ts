@@ -1,11 +1,14 @@
+import type { SignedKeySet } from "../../../proto/image/key-set.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { InstallerFileName } from "../../../proto/values/installer-file.ts";
 import type { Db } from "../../store/database.ts";
 import { type HostRecord, hostById } from "../../store/hosts.ts";
+import { selectSignaturesOf } from "../../store/image-trust.ts";
 import { type NamedImageRow, selectImageByDigest } from "../../store/images.ts";
 import { type InstallationRow, type StorageWish, selectInstallation } from "../../store/installations.ts";
 import { type DeltaRow, type IndexedFile, librariesOf, selectDeltasTo, selectPacksOf } from "../../store/packs.ts";
 import type { FileWish } from "../files/incoming-file.ts";
+import { selectTrustedSets } from "../images/image-trust.ts";
 import { type NetworkOrder, networkOrderOf, type TargetLink } from "./network-order.ts";
 
 /** What a host's own agent is told: its own configuration, and its cluster's facts as a member. */
@@ -38,6 +41,10 @@ export interface InstallOrder {
 interface OrderedImage extends NamedImageRow {
   readonly packs: readonly IndexedFile[];
   readonly deltas: readonly DeltaRow[];
+  /** Statements with their signatures. */
+  readonly signatures: readonly Uint8Array[];
+  /** Whom the cluster believes: oldest first, none where it takes images without a signature. */
+  readonly keySets: readonly SignedKeySet[];
 }
 
 export interface ConfigurationSources {
@@ -82,5 +89,12 @@ async function orderedImage(db: Db, { clusterId, image: name, imageDigest }: Ins
   if (image === undefined) {
     throw new HpsError("precondition", `image ${name} is no more`, { hint: "import it again, or cancel" });
   }
-  return { ...image, name, packs: await selectPacksOf(db, image), deltas: await selectDeltasTo(db, image) };
+  return {
+    ...image,
+    name,
+    packs: await selectPacksOf(db, image),
+    deltas: await selectDeltasTo(db, image),
+    signatures: await selectSignaturesOf(db, image),
+    keySets: await selectTrustedSets(db, clusterId),
+  };
 }

@@ -3,6 +3,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { safeText } from "../../../proto/values/safe-text.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import type { Tx } from "../../store/database.ts";
+import { deleteSignaturesOf } from "../../store/image-trust.ts";
 import { selectHostOf, selectNameless, selectOpenUseOf } from "../../store/image-uses.ts";
 import {
   countOthersOf,
@@ -66,6 +67,7 @@ export async function releaseImage(tx: Tx, image: Released, now: number): Promis
   await deleteImage(tx, image.id);
   await deletePacksOf(tx, image);
   await deleteDeltasOf(tx, image);
+  await deleteSignaturesOf(tx, image);
   await retireUnneededPacks(tx, now);
 }
 

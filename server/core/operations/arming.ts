@@ -12,6 +12,7 @@ import type { Changes } from "../changes/changes.ts";
 import { next, parseOpenState } from "../hosts/life-cycle.ts";
 import { networkOrderOf, type TargetLink } from "../hosts/network-order.ts";
 import { findImage } from "../images/find-image.ts";
+import { refuseUnsigned } from "../images/image-trust.ts";
 import type { ArmWish } from "./arm-request.ts";
 import type { InstallationHooks } from "./installation-life.ts";
 import { OperationRecord } from "./operation-record.ts";
@@ -97,6 +98,7 @@ async function checkedImage(db: Db, { cluster, clusterId }: HostRecord, name: Im
       hint: "hpsctl image ls shows what there is, hpsctl image import adds one",
     });
   }
+  await refuseUnsigned(db, clusterId, name, image);
   if (image.lacks.length === 0) return image.digest;
   throw new HpsError("precondition", `image ${name} cannot be installed: it has no ${image.lacks.join(", no ")}`, {
     hint: "import an image that boots by itself",

@@ -62,3 +62,26 @@ export interface DeltaTable {
   index_bytes: number;
   created_at: number;
 }
+
+/** A signature over what a name of an image stood for; checked when it came, and again by whoever relies on it. */
+export interface ImageSignatureTable {
+  library: string;
+  /** Of the manifest. */
+  image_digest: string;
+  name: string;
+  key_id: string;
+  /** The statement with its signature, as docs/image-format.md has it. */
+  signed: Uint8Array;
+  added_by: string;
+  created_at: number;
+}
+
+/** The keys that may sign the images of a cluster; the set with the largest number counts. */
+export interface ImageKeySetTable {
+  cluster_id: string;
+  serial: number;
+  /** The set with its signature, if it has one, as docs/image-format.md has it. */
+  signed: Uint8Array;
+  set_by: string;
+  created_at: number;
+}

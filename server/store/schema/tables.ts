@@ -1,5 +1,12 @@
 import type { Generated } from "kysely";
-import type { DeltaTable, ImagePackTable, ImageTable, PackTable } from "./image-tables.ts";
+import type {
+  DeltaTable,
+  ImageKeySetTable,
+  ImagePackTable,
+  ImageSignatureTable,
+  ImageTable,
+  PackTable,
+} from "./image-tables.ts";
 import type { AuditAnchorTable, AuditTable, ChangeTable, RemovedRecordingTable } from "./record-tables.ts";
 import type { SessionTable, ShellGrantTable } from "./shell-tables.ts";
 
@@ -18,6 +25,8 @@ export interface Tables {
   pack: PackTable;
   image_pack: ImagePackTable;
   delta: DeltaTable;
+  image_signature: ImageSignatureTable;
+  image_key_set: ImageKeySetTable;
   installation: InstallationTable;
   step: StepTable;
   journal: JournalTable;

@@ -7,7 +7,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
-import type { FileSource, ImageSource, PackSource } from "./agent_pb.ts";
+import type { FileSource, ImageKeySet, ImageSignature, ImageSource, PackSource } from "./agent_pb.ts";
 import { file_hps_v1_agent } from "./agent_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSInChRDb2xsZWN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIpsBChVDb2xsZWN0SW1hZ2VzUmVzcG9uc2USFQoNcmV0aXJlZF9wYWNrcxgBIAEoBRIVCg1yZXRpcmVkX2J5dGVzGAIgASgDEhIKCm1hZGVfcGFja3MYAyABKAUSEgoKbWFkZV9ieXRlcxgEIAEoAxIVCg13YWl0aW5nX2J5dGVzGAUgASgDEhUKDWRhbWFnZWRfcGFja3MYBiADKAkigwEKCUluc3RhbGxlchIOCgZkaWdlc3QYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIkCgVmaWxlcxgDIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlEi8KC2ltcG9ydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/Cg1JbnN0YWxsZXJGaWxlEgwKBG5hbWUYASABKAkSIAoEZmlsZRgCIAEoCzISLmhwcy52MS5GaWxlU291cmNlImEKFkltcG9ydEluc3RhbGxlclJlcXVlc3QSLAoJaW5zdGFsbGVyGAEgASgLMhcuaHBzLnYxLkltcG9ydEluc3RhbGxlckgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIkgKD0ltcG9ydEluc3RhbGxlchIPCgd2ZXJzaW9uGAEgASgJEiQKBWZpbGVzGAIgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUiFQoTR2V0SW5zdGFsbGVyUmVxdWVzdDLWBgoMSW1hZ2VTZXJ2aWNlElgKC0ltcG9ydEltYWdlEhouaHBzLnYxLkltcG9ydEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIcytsYGAoBARACGAIiDWltYWdlLmNsdXN0ZXIoASgBEmoKC1VwbG9hZEltYWdlEhouaHBzLnYxLlVwbG9hZEltYWdlUmVxdWVzdBobLmhwcy52MS5VcGxvYWRJbWFnZVJlc3BvbnNlIh7K2xgaCgEBEAIYAiINYmVnaW4uY2x1c3RlcigBOAEoATABEmIKC0dldE1hbmlmZXN0EhouaHBzLnYxLkdldE1hbmlmZXN0UmVxdWVzdBobLmhwcy52MS5HZXRNYW5pZmVzdFJlc3BvbnNlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAEwARJZCghSZWFkUGFjaxIXLmhwcy52MS5SZWFkUGFja1JlcXVlc3QaGC5ocHMudjEuUmVhZFBhY2tSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESTAoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAESWwoKTGlzdEltYWdlcxIZLmhwcy52MS5MaXN0SW1hZ2VzUmVxdWVzdBoaLmhwcy52MS5MaXN0SW1hZ2VzUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESTAoIVGFnSW1hZ2USFy5ocHMudjEuVGFnSW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiZAoYQWRkSW1hZ2VTaWduYXR1cmVSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIpCglzaWduYXR1cmUYAyABKAsyFi5ocHMudjEuSW1hZ2VTaWduYXR1cmUiJgoTR2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJImUKE1NldEltYWdlS2V5c1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0EhcKD3dpdGhvdXRfb2xkX2tleRgDIAEoCCKAAQoJSW1hZ2VLZXlzEg8KB2NsdXN0ZXIYASABKAkSJAoHa2V5X3NldBgCIAEoCzITLmhwcy52MS5JbWFnZUtleVNldBIOCgZzZXRfYnkYAyABKAkSLAoIc2V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkQKEkdldE1hbmlmZXN0UmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHaW5kZXhlcxgDIAEoCCKJAQoTR2V0TWFuaWZlc3RSZXNwb25zZRIeCgVpbWFnZRgBIAEoCzINLmhwcy52MS5JbWFnZUgAEhIKCG1hbmlmZXN0GAIgASgMSAASIgoEcGFjaxgDIAEoCzISLmhwcy52MS5QYWNrU291cmNlSAASDwoFaW5kZXgYBCABKAxIAEIJCgdtZXNzYWdlIl0KD1JlYWRQYWNrUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcGFjaxgDIAEoCRIOCgZvZmZzZXQYBCABKAMSDQoFYnl0ZXMYBSABKAMiIAoQUmVhZFBhY2tSZXNwb25zZRIMCgRkYXRhGAEgASgMIlUKEkltcG9ydEltYWdlUmVxdWVzdBIkCgVpbWFnZRgBIAEoCzITLmhwcy52MS5JbXBvcnRJbWFnZUgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlInEKC0ltcG9ydEltYWdlEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIjCgZzb3VyY2UYAyABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USDgoGc3lzdGVtGAQgASgJEg4KBmtlcm5lbBgFIAEoCSIzChJEZWxldGVJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIhUKE0RlbGV0ZUltYWdlUmVzcG9uc2UiJwoUQ29sbGVjdEltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSKbAQoVQ29sbGVjdEltYWdlc1Jlc3BvbnNlEhUKDXJldGlyZWRfcGFja3MYASABKAUSFQoNcmV0aXJlZF9ieXRlcxgCIAEoAxISCgptYWRlX3BhY2tzGAMgASgFEhIKCm1hZGVfYnl0ZXMYBCABKAMSFQoNd2FpdGluZ19ieXRlcxgFIAEoAxIVCg1kYW1hZ2VkX3BhY2tzGAYgAygJIoMBCglJbnN0YWxsZXISDgoGZGlnZXN0GAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJAoFZmlsZXMYAyADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZRIvCgtpbXBvcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPwoNSW5zdGFsbGVyRmlsZRIMCgRuYW1lGAEgASgJEiAKBGZpbGUYAiABKAsyEi5ocHMudjEuRmlsZVNvdXJjZSJhChZJbXBvcnRJbnN0YWxsZXJSZXF1ZXN0EiwKCWluc3RhbGxlchgBIAEoCzIXLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJICg9JbXBvcnRJbnN0YWxsZXISDwoHdmVyc2lvbhgBIAEoCRIkCgVmaWxlcxgCIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlIhUKE0dldEluc3RhbGxlclJlcXVlc3Qy5ggKDEltYWdlU2VydmljZRJYCgtJbXBvcnRJbWFnZRIaLmhwcy52MS5JbXBvcnRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiHMrbGBgKAQEQAhgCIg1pbWFnZS5jbHVzdGVyKAEoARJqCgtVcGxvYWRJbWFnZRIaLmhwcy52MS5VcGxvYWRJbWFnZVJlcXVlc3QaGy5ocHMudjEuVXBsb2FkSW1hZ2VSZXNwb25zZSIeytsYGgoBARACGAIiDWJlZ2luLmNsdXN0ZXIoATgBKAEwARJiCgtHZXRNYW5pZmVzdBIaLmhwcy52MS5HZXRNYW5pZmVzdFJlcXVlc3QaGy5ocHMudjEuR2V0TWFuaWZlc3RSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESWQoIUmVhZFBhY2sSFy5ocHMudjEuUmVhZFBhY2tSZXF1ZXN0GhguaHBzLnYxLlJlYWRQYWNrUmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABEkwKCEdldEltYWdlEhcuaHBzLnYxLkdldEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEkwKCFRhZ0ltYWdlEhcuaHBzLnYxLlRhZ0ltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEl4KEUFkZEltYWdlU2lnbmF0dXJlEiAuaHBzLnYxLkFkZEltYWdlU2lnbmF0dXJlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBElYKDEdldEltYWdlS2V5cxIbLmhwcy52MS5HZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJWCgxTZXRJbWFnZUtleXMSGy5ocHMudjEuU2V0SW1hZ2VLZXlzUmVxdWVzdBoRLmhwcy52MS5JbWFnZUtleXMiFsrbGBIKAQEQAxgCIgdjbHVzdGVyKAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
@@ -474,6 +474,121 @@ export const TagImageRequestSchema: GenMessage<TagImageRequest> = /*@__PURE__*/
   messageDesc(file_hps_v1_image, 11);
 
 /**
+ * @generated from message hps.v1.AddImageSignatureRequest
+ */
+export type AddImageSignatureRequest = Message<"hps.v1.AddImageSignatureRequest"> & {
+  /**
+   * May be empty in the shared library, which needs role admin in all clusters.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * `name:tag` or `shared/name:tag`.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: hps.v1.ImageSignature signature = 3;
+   */
+  signature?: ImageSignature | undefined;
+};
+
+/**
+ * Describes the message hps.v1.AddImageSignatureRequest.
+ * Use `create(AddImageSignatureRequestSchema)` to create a new message.
+ */
+export const AddImageSignatureRequestSchema: GenMessage<AddImageSignatureRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 12);
+
+/**
+ * @generated from message hps.v1.GetImageKeysRequest
+ */
+export type GetImageKeysRequest = Message<"hps.v1.GetImageKeysRequest"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+};
+
+/**
+ * Describes the message hps.v1.GetImageKeysRequest.
+ * Use `create(GetImageKeysRequestSchema)` to create a new message.
+ */
+export const GetImageKeysRequestSchema: GenMessage<GetImageKeysRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 13);
+
+/**
+ * @generated from message hps.v1.SetImageKeysRequest
+ */
+export type SetImageKeysRequest = Message<"hps.v1.SetImageKeysRequest"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * Without the sets before it.
+   *
+   * @generated from field: hps.v1.ImageKeySet key_set = 2;
+   */
+  keySet?: ImageKeySet | undefined;
+
+  /**
+   * The old keys are lost: no signature of theirs is asked for. Hosts that keep an older set refuse the new one all the same.
+   *
+   * @generated from field: bool without_old_key = 3;
+   */
+  withoutOldKey: boolean;
+};
+
+/**
+ * Describes the message hps.v1.SetImageKeysRequest.
+ * Use `create(SetImageKeysRequestSchema)` to create a new message.
+ */
+export const SetImageKeysRequestSchema: GenMessage<SetImageKeysRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 14);
+
+/**
+ * @generated from message hps.v1.ImageKeys
+ */
+export type ImageKeys = Message<"hps.v1.ImageKeys"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * With those before it.
+   *
+   * @generated from field: hps.v1.ImageKeySet key_set = 2;
+   */
+  keySet?: ImageKeySet | undefined;
+
+  /**
+   * Name of the operator.
+   *
+   * @generated from field: string set_by = 3;
+   */
+  setBy: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp set_time = 4;
+   */
+  setTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message hps.v1.ImageKeys.
+ * Use `create(ImageKeysSchema)` to create a new message.
+ */
+export const ImageKeysSchema: GenMessage<ImageKeys> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 15);
+
+/**
  * @generated from message hps.v1.GetManifestRequest
  */
 export type GetManifestRequest = Message<"hps.v1.GetManifestRequest"> & {
@@ -502,7 +617,7 @@ export type GetManifestRequest = Message<"hps.v1.GetManifestRequest"> & {
  * Use `create(GetManifestRequestSchema)` to create a new message.
  */
 export const GetManifestRequestSchema: GenMessage<GetManifestRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 12);
+  messageDesc(file_hps_v1_image, 16);
 
 /**
  * @generated from message hps.v1.GetManifestResponse
@@ -551,7 +666,7 @@ export type GetManifestResponse = Message<"hps.v1.GetManifestResponse"> & {
  * Use `create(GetManifestResponseSchema)` to create a new message.
  */
 export const GetManifestResponseSchema: GenMessage<GetManifestResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 13);
+  messageDesc(file_hps_v1_image, 17);
 
 /**
  * @generated from message hps.v1.ReadPackRequest
@@ -594,7 +709,7 @@ export type ReadPackRequest = Message<"hps.v1.ReadPackRequest"> & {
  * Use `create(ReadPackRequestSchema)` to create a new message.
  */
 export const ReadPackRequestSchema: GenMessage<ReadPackRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 14);
+  messageDesc(file_hps_v1_image, 18);
 
 /**
  * @generated from message hps.v1.ReadPackResponse
@@ -613,7 +728,7 @@ export type ReadPackResponse = Message<"hps.v1.ReadPackResponse"> & {
  * Use `create(ReadPackResponseSchema)` to create a new message.
  */
 export const ReadPackResponseSchema: GenMessage<ReadPackResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 15);
+  messageDesc(file_hps_v1_image, 19);
 
 /**
  * @generated from message hps.v1.ImportImageRequest
@@ -646,7 +761,7 @@ export type ImportImageRequest = Message<"hps.v1.ImportImageRequest"> & {
  * Use `create(ImportImageRequestSchema)` to create a new message.
  */
 export const ImportImageRequestSchema: GenMessage<ImportImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 16);
+  messageDesc(file_hps_v1_image, 20);
 
 /**
  * What the importer found in the archive. Length and digest are checked while it arrives.
@@ -685,7 +800,7 @@ export type ImportImage = Message<"hps.v1.ImportImage"> & {
  * Use `create(ImportImageSchema)` to create a new message.
  */
 export const ImportImageSchema: GenMessage<ImportImage> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 17);
+  messageDesc(file_hps_v1_image, 21);
 
 /**
  * @generated from message hps.v1.DeleteImageRequest
@@ -711,7 +826,7 @@ export type DeleteImageRequest = Message<"hps.v1.DeleteImageRequest"> & {
  * Use `create(DeleteImageRequestSchema)` to create a new message.
  */
 export const DeleteImageRequestSchema: GenMessage<DeleteImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 18);
+  messageDesc(file_hps_v1_image, 22);
 
 /**
  * @generated from message hps.v1.DeleteImageResponse
@@ -724,7 +839,7 @@ export type DeleteImageResponse = Message<"hps.v1.DeleteImageResponse"> & {
  * Use `create(DeleteImageResponseSchema)` to create a new message.
  */
 export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 19);
+  messageDesc(file_hps_v1_image, 23);
 
 /**
  * @generated from message hps.v1.CollectImagesRequest
@@ -743,7 +858,7 @@ export type CollectImagesRequest = Message<"hps.v1.CollectImagesRequest"> & {
  * Use `create(CollectImagesRequestSchema)` to create a new message.
  */
 export const CollectImagesRequestSchema: GenMessage<CollectImagesRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 20);
+  messageDesc(file_hps_v1_image, 24);
 
 /**
  * @generated from message hps.v1.CollectImagesResponse
@@ -793,7 +908,7 @@ export type CollectImagesResponse = Message<"hps.v1.CollectImagesResponse"> & {
  * Use `create(CollectImagesResponseSchema)` to create a new message.
  */
 export const CollectImagesResponseSchema: GenMessage<CollectImagesResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 21);
+  messageDesc(file_hps_v1_image, 25);
 
 /**
  * The files that machines boot to be installed, as one set.
@@ -831,7 +946,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 22);
+  messageDesc(file_hps_v1_image, 26);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -855,7 +970,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 23);
+  messageDesc(file_hps_v1_image, 27);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -888,7 +1003,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 24);
+  messageDesc(file_hps_v1_image, 28);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -910,7 +1025,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 25);
+  messageDesc(file_hps_v1_image, 29);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -923,7 +1038,7 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 26);
+  messageDesc(file_hps_v1_image, 30);
 
 /**
  * Each cluster's library of images, which never shows in another cluster, and one library that all clusters share.
@@ -1005,6 +1120,39 @@ export const ImageService: GenService<{
     methodKind: "unary";
     input: typeof TagImageRequestSchema;
     output: typeof ImageSchema;
+  },
+  /**
+   * Keeps a signature over what a name stands for now. FAILED_PRECONDITION for an archive, or in a cluster without a key set;
+   * PERMISSION_DENIED when the key is none of the cluster's set, of the shared library none of any cluster's;
+   * INVALID_ARGUMENT when it is not over this.
+   *
+   * @generated from rpc hps.v1.ImageService.AddImageSignature
+   */
+  addImageSignature: {
+    methodKind: "unary";
+    input: typeof AddImageSignatureRequestSchema;
+    output: typeof ImageSchema;
+  },
+  /**
+   * The keys whose signatures the hosts of a cluster believe. NOT_FOUND when it has none: then images need no signature.
+   *
+   * @generated from rpc hps.v1.ImageService.GetImageKeys
+   */
+  getImageKeys: {
+    methodKind: "unary";
+    input: typeof GetImageKeysRequestSchema;
+    output: typeof ImageKeysSchema;
+  },
+  /**
+   * From then on no image is armed in the cluster without a signature by one of them. FAILED_PRECONDITION for a set that is not
+   * later than the one there, PERMISSION_DENIED for one that no key of that one signed.
+   *
+   * @generated from rpc hps.v1.ImageService.SetImageKeys
+   */
+  setImageKeys: {
+    methodKind: "unary";
+    input: typeof SetImageKeysRequestSchema;
+    output: typeof ImageKeysSchema;
   },
   /**
    * FAILED_PRECONDITION while it is the last name of an image that is being installed. What a host runs is kept, without a name.
