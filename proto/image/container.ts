@@ -1,5 +1,6 @@
 /** What packs and deltas have in common: compressed parts, then an index of them, then a trailer of one size that says where that is. */
 import { hash } from "node:crypto";
+import { HpsError } from "../values/hps-error.ts";
 import { damagedImage, type Layer, notThoseBytes, unknownVersion } from "./damage.ts";
 import { LARGEST_INDEX } from "./limits.ts";
 import { compressedSync, frameContent, mostCompressed } from "./zstd-frame-content.ts";
@@ -35,7 +36,12 @@ export function containerHead({ magic }: ContainerKind): Buffer {
 
 /** What the file ends with, after `offset` bytes: its index and its trailer. */
 export function containerEnd(kind: ContainerKind, rawIndex: Uint8Array, offset: number): Buffer {
-  if (rawIndex.length > LARGEST_INDEX) throw notThoseBytes(kind.index, `it is longer than ${LARGEST_INDEX} bytes`);
+  if (rawIndex.length > LARGEST_INDEX) {
+    throw new HpsError(
+      "exhausted",
+      `the ${kind.index} would be of ${rawIndex.length} bytes, more than ${LARGEST_INDEX}`,
+    );
+  }
   const index = compressedSync(rawIndex, INDEX_LEVEL);
   const numbers = Buffer.alloc(16);
   numbers.writeBigUInt64LE(BigInt(offset), 0);

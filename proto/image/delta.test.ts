@@ -235,7 +235,11 @@ describe("an index is refused for", () => {
     ["no object", messageFor(), /no object/],
     ["no piece", messageFor({ ...object, pieces: [] }), /pieces of 0 bytes for an object of 10/],
     ["pieces of another length", messageFor(withPiece({ length: 9 })), /pieces of 9 bytes/],
-    ["too many pieces", messageFor({ ...object, pieces: Array(65).fill(piece) }), /number of pieces is above 64/],
+    [
+      "too many pieces for an object",
+      messageFor({ ...object, pieces: Array(65).fill(piece) }),
+      /number of pieces is above 64/,
+    ],
     ["a piece too long", messageFor(withPiece({ length: LARGEST_PIECE + 1 })), /piece's length is above/],
     ["an empty frame", messageFor(withPiece({ compressedBytes: 0 })), /empty, or grew/],
     ["a frame that grew", messageFor(withPiece({ compressedBytes: 2000 })), /empty, or grew/],
@@ -248,6 +252,11 @@ describe("an index is refused for", () => {
     expect(message).toMatch(/^the delta's index is damaged at byte \d+: /);
     expect(message).toMatch(expected);
   });
+});
+
+test("a delta of more objects than a reader takes is not made", () => {
+  const objects: DeltaObject[] = Array((1 << 18) + 1).fill({ digest: BASE, length: 1, pieces: [] });
+  expect(errorOf(() => encodeDeltaEnd({ base: BASE, target: TARGET, objects })).code).toBe("exhausted");
 });
 
 describe("anchors", () => {

@@ -1,5 +1,6 @@
 /** Deltas: files that make objects of a new image out of files of an old one. docs/image-format.md specifies them. */
 import { type ByteString, byteString } from "../tree/byte-string.ts";
+import { HpsError } from "../values/hps-error.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { type ContainerKind, containerEnd, containerHead, indexContent, type Trailer } from "./container.ts";
@@ -55,9 +56,12 @@ export const DELTA_HEAD = containerHead(DELTA);
 
 const DIGEST = 32;
 
-/** What follows a delta's last piece: its index and its trailer. */
+/** What follows a delta's last piece: its index and its trailer; `exhausted` for more objects than a delta can hold. */
 export function encodeDeltaEnd({ base, target, objects }: DeltaIndex<DeltaObject>): Buffer {
   const pieces = objects.flatMap((object) => object.pieces);
+  if (objects.length > limits.MOST_DELTA_OBJECTS || pieces.length > limits.MOST_DELTA_PIECES) {
+    throw new HpsError("exhausted", `a delta cannot hold ${objects.length} objects in ${pieces.length} pieces`);
+  }
   const used = new Set(pieces.flatMap(({ window }) => (window === undefined ? [] : [window.path])));
   const paths = [...used].sort(comparePaths);
   const numbers = new Map(paths.map((path, index) => [path, index + 1]));
@@ -92,22 +96,26 @@ export function parseDeltaIndex(stored: Uint8Array, trailer: Trailer): DeltaInde
   const base = reader.take(DIGEST, "the base's digest");
   const target = reader.take(DIGEST, "the target's digest");
   const paths = readPaths(reader);
-  const count = reader.number("the number of objects", limits.MOST_OBJECTS);
+  const count = reader.number("the number of objects", limits.MOST_DELTA_OBJECTS);
   if (count === 0) throw reader.wrong("the delta has no object");
   const objects: StoredDeltaObject[] = [];
   let offset = DELTA_HEAD.length;
+  let pieces = 0;
   for (let index = 0; index < count; index++) {
     const object = readObject(reader, paths, offset);
     objects.push(object);
     offset += object.compressedBytes;
+    pieces += object.pieces.length;
+    if (pieces > limits.MOST_DELTA_PIECES) throw reader.wrong(`more than ${limits.MOST_DELTA_PIECES} pieces`);
+    if (offset > trailer.indexOffset) break;
   }
-  reader.end();
   if (offset !== trailer.indexOffset) throw reader.wrong(`its pieces end at byte ${offset}, not where it begins`, 0);
+  reader.end();
   return { base, target, objects };
 }
 
 function readPaths(reader: ByteReader): ByteString[] {
-  const count = reader.number("the number of old files", limits.MOST_OBJECTS);
+  const count = reader.number("the number of old files", limits.MOST_DELTA_OBJECTS);
   const paths: ByteString[] = [];
   let before = ROOT;
   for (let index = 0; index < count; index++) {

@@ -29,13 +29,17 @@ export const LARGEST_MINOR = 0xfffff;
 export const MOST_SEGMENTS = 1 << 20;
 
 /** Of the index of a pack or a delta, uncompressed. */
-export const LARGEST_INDEX = 64 << 20;
-export const MOST_PACK_OBJECTS = 1 << 20;
+export const LARGEST_INDEX = 32 << 20;
+/** Of a pack, and so also of its frames: what a reader must hold of an index, however small that is when it is compressed. */
+export const MOST_PACK_OBJECTS = 1 << 18;
 
 /** New content that one piece of a delta makes. */
 export const LARGEST_PIECE = 1 << 20;
 /** Pieces of one object. */
 export const MOST_PIECES = 64;
+/** Of a delta: objects, old files, and pieces in all. */
+export const MOST_DELTA_OBJECTS = 1 << 18;
+export const MOST_DELTA_PIECES = 1 << 19;
 /** Old content that a piece is made with; of less than the smallest, zstd's encoder makes no use. */
 export const LARGEST_WINDOW = 2 << 20;
 export const SMALLEST_WINDOW = 8;

@@ -60,21 +60,21 @@ export function parsePackIndex(stored: Uint8Array, trailer: Trailer): PackIndex 
   let offset = PACK_HEAD.length;
   let objects = 0;
   for (let index = 0; index < count; index++) {
-    const frame = readFrame(reader, offset);
+    const frame = readFrame(reader, offset, MOST_PACK_OBJECTS - objects);
     frames.push(frame);
     offset += frame.compressedBytes;
     objects += frame.objects.length;
-    if (objects > MOST_PACK_OBJECTS) throw reader.wrong(`more than ${MOST_PACK_OBJECTS} objects`);
+    if (offset > trailer.indexOffset) break;
   }
-  reader.end();
   if (offset !== trailer.indexOffset) throw reader.wrong(`its frames end at byte ${offset}, not where it begins`, 0);
+  reader.end();
   return { frames };
 }
 
-function readFrame(reader: ByteReader, offset: number): PackFrame {
+function readFrame(reader: ByteReader, offset: number, mostObjects: number): PackFrame {
   const start = reader.position;
   const compressedBytes = reader.number("a frame's length", mostCompressed(LARGEST_OBJECT));
-  const count = reader.number("a frame's number of objects", LARGEST_OBJECT);
+  const count = reader.number("a frame's number of objects", mostObjects);
   const objects: ImageObject[] = [];
   let rawBytes = 0;
   for (let index = 0; index < count; index++) {

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -127,4 +129,16 @@ describe("damaged files are refused, or say what they said", () => {
       RUNS,
     );
   });
+});
+
+test("what promises or unpacks to far more than it is takes neither memory nor time", () => {
+  const output = execFileSync(process.execPath, [join(import.meta.dirname, "read-bombs.ts")], { timeout: 60_000 });
+  const { outcomes, kib } = JSON.parse(output.toString());
+  expect(outcomes).toHaveLength(11);
+  for (const { bomb, refused, ms } of outcomes) {
+    expect(refused, bomb).toMatch(/^the (manifest|pack|delta)('s index)? is damaged/);
+    expect(ms, bomb).toBeLessThan(10_000);
+  }
+  // Of which a good part is what made them.
+  expect(kib).toBeLessThan(256 << 10);
 });

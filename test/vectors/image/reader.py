@@ -298,7 +298,7 @@ def read_index(data, magic, end_magic):
     must(trailer[55] == 1, "another version")
     offset = int.from_bytes(trailer[:8], "little")
     stored, length = int.from_bytes(trailer[8:12], "little"), int.from_bytes(trailer[12:16], "little")
-    must(length <= 64 * MIB, "an index too long")
+    must(length <= 32 * MIB, "an index too long")
     must(head.at <= offset and offset + stored == len(data) - 56, "an index that lies elsewhere")
     index = data[offset : offset + stored]
     must(sha256(index) == trailer[16:48], "an index of another digest")
@@ -308,12 +308,12 @@ def read_index(data, magic, end_magic):
 def show_pack(data):
     index, at, end = read_index(data, b"HPSPACK", b"HPSPEND")
     frames, count = [], 0
-    for _ in range(index.number(2**20, 1)):
+    for _ in range(index.number(2**18, 1)):
         stored = index.number(least=1)
         objects = [(index.take(32), index.number(OBJECT, 1)) for _ in range(index.number(OBJECT, 1))]
         length = sum(size for _, size in objects)
         count += len(objects)
-        must(length <= OBJECT and stored <= grown(length) and count <= 2**20, "a frame beyond the bounds")
+        must(length <= OBJECT and stored <= grown(length) and count <= 2**18, "a frame beyond the bounds")
         frames.append((at, stored, length, objects))
         at += stored
     index.end()
@@ -330,11 +330,12 @@ def show_pack(data):
 def show_delta(data, old):
     index, at, end = read_index(data, b"HPSDELTA", b"HPSDEND")
     base, target = index.take(32), index.take(32)
-    paths = [index.string(4095) for _ in range(index.number(10_000_000))]
+    paths = [index.string(4095) for _ in range(index.number(2**18))]
     for path in paths:
         check_path(path)
     must(all(in_order(one) < in_order(other) for one, other in zip(paths, paths[1:])), "paths out of order")
-    objects = [read_delta_object(index, paths) for _ in range(index.number(10_000_000, 1))]
+    objects = [read_delta_object(index, paths) for _ in range(index.number(2**18, 1))]
+    must(sum(len(pieces) for _, _, pieces in objects) <= 2**19, "too many pieces")
     index.end()
     must(at + sum(piece[1] for _, _, pieces in objects for piece in pieces) == end, "pieces that end elsewhere")
     print(f"delta from sha256:{base.hex()}\n        to sha256:{target.hex()}")
