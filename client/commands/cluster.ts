@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { Admission, type ClusterSchema } from "../../proto/gen/hps/v1/cluster_pb.ts";
+import { parseMirrorUrl } from "../../proto/values/mirror-url.ts";
 import { CLUSTER_VIEW } from "../output/cluster-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
 import { enumNumber } from "../output/words.ts";
@@ -9,7 +10,7 @@ import { collect } from "./collect.ts";
 import { confirm } from "./confirm.ts";
 import { followList } from "./follow-list.ts";
 import type { AddCommands, Tools } from "./group.ts";
-import { choice, type WatchOption, withWatch, withYes } from "./options.ts";
+import { choice, each, type WatchOption, withWatch, withYes } from "./options.ts";
 import { type ShellPolicyOptions, shellPolicyOf, withShellPolicy } from "./shell-policy-options.ts";
 
 export const addClusterCommands: AddCommands = (group, tools) => {
@@ -28,6 +29,11 @@ function addWriters(group: Command, tools: Tools): void {
           "approve",
         ]),
       )
+      .option(
+        "--image-mirror <url>",
+        "where hosts fetch images first, such as https://cache/hps; repeatable; none",
+        each,
+      )
       .option("--description <text>");
   settings(group.command("add").description("add a cluster").argument("<cluster>")).action(tools.run(add));
   settings(group.command("edit").description("change a cluster").argument("<cluster>")).action(tools.run(edit));
@@ -40,6 +46,7 @@ interface Settings extends ShellPolicyOptions {
   readonly domain?: string;
   readonly admission?: string;
   readonly description?: string;
+  readonly imageMirror?: readonly string[];
 }
 
 async function list(call: Call): Promise<number> {
@@ -83,14 +90,19 @@ async function remove(call: Call): Promise<number> {
 type Fields = MessageInitShape<typeof ClusterSchema>;
 
 /** Those fields alone that were given. */
-function fieldsOf({ domain, admission, description, ...rest }: Settings): Fields {
+function fieldsOf({ domain, admission, description, imageMirror, ...rest }: Settings): Fields {
   const shellPolicy = shellPolicyOf(rest);
   return {
     ...(domain !== undefined && { domain }),
     ...(admission !== undefined && { admission: admissionOf(admission) }),
     ...(description !== undefined && { description }),
+    ...(imageMirror !== undefined && { imageMirrors: mirrorsOf(imageMirror) }),
     ...(shellPolicy !== undefined && { shellPolicy }),
   };
+}
+
+function mirrorsOf(said: readonly string[]): string[] {
+  return said.length === 1 && said[0] === "none" ? [] : said.map(parseMirrorUrl);
 }
 
 /** As a mask names them; of the shells' terms one by one, so that the others stay. */

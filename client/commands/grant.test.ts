@@ -85,7 +85,7 @@ test.each([
   expect(err).toMatch(message);
 });
 
-test("cluster edit changes the terms of shells one by one, and get shows them", async () => {
+test("cluster edit changes the terms of shells one by one and mirrors all at once, and get shows them", async () => {
   const asked: unknown[] = [];
   const lab = create(ClusterSchema, {
     ...{ name: "lab", domain: "lab.example", admission: Admission.ARMED },
@@ -108,6 +108,11 @@ test("cluster edit changes the terms of shells one by one, and get shows them", 
     "--shell-input recorded --shell-recording strict";
   expect((await hpsctl(server, `cluster edit lab ${all}`)).code).toBe(0);
   expect((await hpsctl(server, "cluster edit lab --domain b.example --shell-reason optional")).code).toBe(0);
+  const mirrors = "--image-mirror https://one.example/hps/ --image-mirror http://two.example";
+  expect((await hpsctl(server, `cluster edit lab ${mirrors}`)).code).toBe(0);
+  expect((await hpsctl(server, "cluster edit lab --image-mirror none")).code).toBe(0);
+  const wrong = await hpsctl(server, "cluster edit lab --image-mirror https://u:p@x/");
+  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("not an http or https address")]);
   expect(asked).toEqual([
     {
       cluster: {
@@ -125,6 +130,11 @@ test("cluster edit changes the terms of shells one by one, and get shows them", 
       cluster: { name: "lab", domain: "b.example", shellPolicy: {} },
       updateMask: "domain,shellPolicy.reasonRequired",
     },
+    {
+      cluster: { name: "lab", imageMirrors: ["https://one.example/hps", "http://two.example"] },
+      updateMask: "imageMirrors",
+    },
+    { cluster: { name: "lab" }, updateMask: "imageMirrors" },
   ]);
   expect((await hpsctl(server, "cluster get lab")).out).toContain(
     "grant, reason, approval, 8h, idle 30m, input recorded, strict",

@@ -14,6 +14,7 @@ export const CLUSTER_VIEW: View<Cluster> = {
     { title: "ADMISSION", text: ({ admission }) => enumWord(AdmissionSchema, admission) },
     { title: "DESCRIPTION", text: ({ description }) => description },
     { title: "SHELLS", wide: true, text: ({ shellPolicy }) => shellPolicyText(shellPolicy) },
+    { title: "IMAGE MIRRORS", wide: true, text: ({ imageMirrors }) => imageMirrors.join(", ") },
     { title: "CREATED", wide: true, text: ({ createTime }) => timeText(createTime) },
     { title: "UPDATED", wide: true, text: ({ updateTime }) => timeText(updateTime) },
     { title: "ID", wide: true, text: ({ id }) => id },

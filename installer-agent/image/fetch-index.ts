@@ -9,7 +9,7 @@ import type { SpanFiles } from "../link/files.ts";
 import type { ReadOptions } from "../link/read-span.ts";
 import type { ImageFiles, IndexedFile } from "./image-source.ts";
 
-/** Fetches an image's manifest; it is the one that its digest names. */
+/** Fetches an image's manifest; it is the one that its digest names. From hpsd alone, which knows its members: it says where everything is. */
 export async function fetchManifest(
   { manifest: file }: ImageFiles,
   spans: SpanFiles,
@@ -19,7 +19,7 @@ export async function fetchManifest(
     throw new HpsError("invalid", `${options.what} has a manifest of ${file.sizeBytes} bytes, which no image has`);
   }
   const read = { ...options, what: `the manifest of ${options.what}` };
-  const raw = await trusted(file, { from: 0, to: file.sizeBytes }, { spans, read }, (stored) =>
+  const raw = await trusted(file, { from: 0, to: file.sizeBytes }, { spans, read, origin: spans.hpsd }, (stored) =>
     manifestBytes(stored, file.digest),
   );
   return parseManifest(raw);
@@ -47,10 +47,10 @@ export async function fetchIndex<Index>(
 async function trusted<Value>(
   file: FileRef,
   span: Span,
-  { spans, read }: { readonly spans: SpanFiles; readonly read: ReadOptions },
+  { spans, read, ...from }: { readonly spans: SpanFiles; readonly read: ReadOptions; readonly origin?: number },
   parse: (bytes: Buffer) => Value,
 ): Promise<Value> {
-  let origin: number | undefined;
+  let { origin } = from;
   for (;;) {
     const bytes = Buffer.allocUnsafeSlow(span.to - span.from);
     let filled = 0;

@@ -1,3 +1,4 @@
+import type { MirrorUrl } from "../../proto/values/mirror-url.ts";
 import type { FileRef } from "../link/file-request.ts";
 
 /** A file with an index at its end. */
@@ -19,5 +20,5 @@ export interface ImageFiles {
   /** An object that is in several is read from the first. */
   readonly packs: readonly IndexedFile[];
   readonly deltas: readonly DeltaFile[];
-  readonly baseUrls: readonly string[];
+  readonly baseUrls: readonly MirrorUrl[];
 }

@@ -1,8 +1,8 @@
 import type { DeltaSource, ImageSource, PackSource } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { ImageRef } from "../../proto/values/image-ref.ts";
+import { parseMirrorUrl } from "../../proto/values/mirror-url.ts";
 import type { ImageFiles, IndexedFile } from "../image/image-source.ts";
-import { parseMirrorUrl } from "../link/file-origin.ts";
 import { countOf, parseFileSource, parseHex } from "./file-source.ts";
 
 /** More are no image's: hpsd repacks long before. */

@@ -4,6 +4,7 @@ import { rootCertificates } from "node:tls";
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { serverIdentityCheck } from "../../certs/server-name.ts";
 import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
+import type { MirrorUrl } from "../../proto/values/mirror-url.ts";
 import { refusalOf } from "./est-answer.ts";
 import { fastestCipher } from "./fastest-cipher.ts";
 import { connectionOf } from "./https-connection.ts";
@@ -49,8 +50,8 @@ export function hpsdOrigin(identity: Caller, kept?: Agent): FileOrigin {
  * Another server with the same files, as BASE/DIGEST. It is told nothing of this agent, and nothing that it says is
  * believed unless digests prove it; so it may be any that the world's certificate authorities know, or HPS's own.
  */
-export function mirrorOrigin(base: string, { rootCertificate }: { readonly rootCertificate: string }): FileOrigin {
-  const url = new URL(base.endsWith("/") ? base : `${base}/`);
+export function mirrorOrigin(base: MirrorUrl, { rootCertificate }: { readonly rootCertificate: string }): FileOrigin {
+  const url = new URL(`${base}/`);
   const ca = [...rootCertificates, rootCertificate];
   const secure = { ca, rejectUnauthorized: true, minVersion: "TLSv1.2" as const };
   const { hostname, port, protocol, pathname } = url;
@@ -69,14 +70,4 @@ export function mirrorOrigin(base: string, { rootCertificate }: { readonly rootC
 /** What it has not got may yet be there tomorrow, or elsewhere now. */
 function refusalCode(status: number): ErrorCode {
   return status >= 400 && status < 500 ? "not-found" : "unavailable";
-}
-
-/** Reads `http(s)://HOST[:PORT][/PATH]`, without anything else: what an admin has set, as hpsd sent it. */
-export function parseMirrorUrl(text: string): string {
-  const url = URL.parse(text);
-  const plain = url !== null && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
-  if (plain && (url.protocol === "http:" || url.protocol === "https:")) return url.href;
-  throw new HpsError("invalid", "hpsd names a place for images that is no http or https address", {
-    hint: "see the base URLs that an admin has set",
-  });
 }

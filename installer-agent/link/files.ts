@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import type { MirrorUrl } from "../../proto/values/mirror-url.ts";
 import { hpsdOrigin, keptConnections, mirrorOrigin } from "./file-origin.ts";
 import type { FileRef, Span } from "./file-request.ts";
 import type { Identity } from "./identity.ts";
@@ -14,11 +15,13 @@ export interface Files {
    */
   read(file: FileRef, options: ReadOptions): AsyncIterable<Buffer>;
   /** For reading many parts of files, which may be at `baseUrls` too: those are asked first, in their order. */
-  open(baseUrls: readonly string[]): SpanFiles;
+  open(baseUrls: readonly MirrorUrl[]): SpanFiles;
 }
 
 /** Files in parts. Nothing that comes is verified. */
 export interface SpanFiles {
+  /** Number of the origin that is hpsd itself, the last one: for what is there alone. */
+  readonly hpsd: number;
   /** As `Files.read` for a part; from origin `origin` and those after it, where that is told. */
   read(file: FileRef, span: Span, options: ReadOptions & Pick<ReadSpan, "origin">): AsyncIterable<Chunk>;
   /** What origin `origin` gave was not what it should be: gives the next one to be asked, undefined when there is none. */
@@ -44,12 +47,13 @@ export function filesOf(options: FilesOptions): Files {
 }
 
 /** Each request proves who asks; a connection for each would take more time than many of the parts. */
-function openSpans(baseUrls: readonly string[], options: FilesOptions): SpanFiles {
+function openSpans(baseUrls: readonly MirrorUrl[], options: FilesOptions): SpanFiles {
   const { identity } = options;
   const agent = keptConnections(identity, CONNECTIONS);
   const mirrors = baseUrls.map((base) => mirrorOrigin(base, identity.contact));
   const origins = new Origins([...mirrors, hpsdOrigin(identity, agent)]);
   return {
+    hpsd: mirrors.length,
     read: (file, span, read) => readSpan(file, span, { ...options, ...read, origins }),
     distrust: (origin) => {
       origins.leave(origin);

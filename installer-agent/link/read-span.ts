@@ -99,7 +99,7 @@ export async function* readSpan(file: FileRef, span: Span, options: ReadSpan): A
       await sleep(wait, undefined, { signal }).catch(() => undefined);
       signal.throwIfAborted();
       origins.startAgain();
-      number = origins.first;
+      number = options.origin ?? origins.first;
     }
   }
 }

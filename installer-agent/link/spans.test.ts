@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
+import { parseMirrorUrl } from "../../proto/values/mirror-url.ts";
 import { FileDoor } from "../testing/file-door.ts";
-import { parseMirrorUrl } from "./file-origin.ts";
 import type { FileRef, Span } from "./file-request.ts";
 import { filesOf } from "./files.ts";
 
@@ -57,8 +57,8 @@ async function rig(baseUrls: readonly string[] = []) {
   const lines: string[] = [];
   const spans = files.open(baseUrls.map(parseMirrorUrl));
   const signal = AbortSignal.timeout(30_000);
-  const read = async (span: Span) => {
-    const options = { what: "pack one", signal, log: (line: string) => void lines.push(line) };
+  const read = async (span: Span, from: { readonly origin?: number } = {}) => {
+    const options = { what: "pack one", signal, log: (line: string) => void lines.push(line), ...from };
     const chunks = await Array.fromAsync(spans.read(file, span, options));
     expect(Buffer.concat(chunks.map(({ bytes }) => bytes)).equals(content.subarray(span.from, span.to))).toBe(true);
     return [...new Set(chunks.map(({ origin }) => origin))];
@@ -115,15 +115,16 @@ test.each<[string, Fate]>([
   expect(mirror.asks).toHaveLength(fate === 404 || fate === "short" ? 2 : 1);
 });
 
+test("what hpsd alone has is never asked of another, however long hpsd is away", async () => {
+  using mirror = await openMirror();
+  using files = await rig([mirror.url]);
+  door.fate = (before) => (before < 3 ? { status: 503 } : "whole");
+  expect(await files.read(SOME, { origin: files.spans.hpsd })).toEqual([1]);
+  expect([mirror.asks.length, door.asks.length]).toEqual([0, 4]);
+});
+
 test("what origins gave wrongly is asked of the next, until there is none", async () => {
   using files = await rig(["http://127.0.0.1:1/none"]);
   expect(files.spans.distrust(0)).toBe(1);
   expect(files.spans.distrust(1)).toBeUndefined();
-});
-
-test("an address that is none, or that says more than where to ask, is refused", () => {
-  for (const text of ["ftp://x/", "https://u:p@x/", "https://x/?a", "https://x/#a", "x", ""]) {
-    expect(() => parseMirrorUrl(text)).toThrow("no http or https address");
-  }
-  expect(parseMirrorUrl("https://cache.example.org/hps")).toBe("https://cache.example.org/hps");
 });

@@ -5,6 +5,7 @@ import type { SpanFiles } from "../link/files.ts";
 export function memorySpans(contents: ReadonlyMap<string, Buffer>, chunk = 64 * 1024) {
   const asks: { readonly digest: string; readonly from: number; readonly to: number }[] = [];
   const spans: SpanFiles = {
+    hpsd: 0,
     async *read({ digest }, { from, to }, { signal }) {
       asks.push({ digest, from, to });
       const content = contents.get(digest);

@@ -43,6 +43,14 @@ test("an installer gets its host's configuration and certificate, and no other's
     ...{ imageSource: { file: { digest: "a".repeat(64), sizeBytes: 1000n }, format: 1, entries: 7n } },
     ...{ tools: { digest: "b".repeat(64), sizeBytes: 24n }, network: { mode: 1 }, storage: { wipe: false } },
   });
+  const { store, clusterId } = rig.core;
+  const image_mirrors_json = JSON.stringify(["https://cache.example.org/hps"]);
+  await store.write(async (tx) => {
+    await tx.updateTable("cluster").set({ image_mirrors_json }).where("id", "=", clusterId).execute();
+    await tx.updateTable("image").set({ format: "packs" }).execute();
+  });
+  const { imageSource } = await agent.getConfiguration({ hostId: own.hostId }, as);
+  expect(imageSource?.baseUrls).toEqual(["https://cache.example.org/hps"]);
   await expect(agent.getConfiguration({ hostId: other.hostId }, as)).rejects.toMatchObject({ code: "not-found" });
   const certificateRequest = new Uint8Array(3);
   const { certificateChain } = await agent.issueHostCertificate(

@@ -72,6 +72,30 @@ test("what a cluster asks of shells: nothing at first, then field by field, and 
   expect(JSON.parse(event?.details.shells ?? "")).toMatchObject({ access: "role", reasonRequired: false });
 });
 
+test("mirrors of images: none at first, then those of the last change, in their order", async () => {
+  await using rig = await withLab();
+  expect(rig.lab.imageMirrors).toEqual([]);
+  const set = async (...imageMirrors: string[]) => {
+    const cluster = { name: "lab", imageMirrors };
+    return (await rig.clusters.updateCluster({ cluster, updateMask: { paths: ["image_mirrors"] } }, rig.root))
+      .imageMirrors;
+  };
+  const two = ["https://cache.example.org/hps", "http://192.0.2.7:8080"];
+  expect(await set(`${two[0]}/`, ...two.slice(1))).toEqual(two);
+  expect((await update(rig, { description: "other" }, ["description"])).imageMirrors).toEqual(two);
+  const [, event] = (await rig.audit.listAuditEvents({}, rig.root)).events;
+  expect(event?.details.imageMirrors).toBe(two.join(" "));
+  for (const [wrong, message] of [
+    [["https://u:p@cache.example.org/hps"], "not an http or https address"],
+    [["https://x/a", "https://x/a/"], "named twice"],
+    [Array.from({ length: 9 }, (_, index) => `https://x/${index}`), "9 mirrors of images are more than 8"],
+  ] as const) {
+    await expect(set(...wrong)).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining(message) });
+  }
+  expect((await rig.clusters.getCluster({ name: "lab" }, rig.root)).imageMirrors).toEqual(two);
+  expect(await set()).toEqual([]);
+});
+
 test("without a word about admission nothing is made, and the hint explains the choice", async () => {
   await using rig = await startInventoryRig();
   for (const admission of [Admission.UNSPECIFIED, 3, 99]) {

@@ -10,6 +10,7 @@ import {
 import type { Handlers } from "../../proto/rpc/handlers.ts";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { type MirrorUrl, parseMirrorUrl } from "../../proto/values/mirror-url.ts";
 import { parseObjectName } from "../../proto/values/object-name.ts";
 import { actorOfCaller } from "../core/audit/audit.ts";
 import { etagOf } from "../core/changes/etag.ts";
@@ -21,8 +22,9 @@ import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 import { SHELL_POLICY_PATHS, shellPolicyChange, shellPolicyMessage } from "./shell-policy-message.ts";
 
 const MAX_DESCRIPTION_BYTES = 1024;
+const MOST_MIRRORS = 8;
 const ADMISSIONS = { armed: Admission.ARMED, approve: Admission.APPROVE } as const;
-const SETTINGS = ["description", "domain", "admission", ...SHELL_POLICY_PATHS] as const;
+const SETTINGS = ["description", "domain", "admission", "image_mirrors", ...SHELL_POLICY_PATHS] as const;
 const LIST = ["clusters"];
 
 interface Deps {
@@ -64,7 +66,7 @@ export function clusterService({ access, clusters }: Deps): Handlers<typeof Clus
 }
 
 function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitShape<typeof ClusterSchema> {
-  const { name, id, description, domain, shellPolicy } = cluster;
+  const { name, id, description, domain, shellPolicy, imageMirrors } = cluster;
   return {
     name,
     id,
@@ -75,6 +77,7 @@ function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitSh
     updateTime: timestampFromMs(cluster.updatedAt),
     etag: etagOf(cluster),
     shellPolicy: shellPolicyMessage(shellPolicy),
+    imageMirrors: [...imageMirrors],
   };
 }
 
@@ -83,11 +86,13 @@ const READ = {
   description: ({ description }: Cluster) => boundedText(description, MAX_DESCRIPTION_BYTES, "a description"),
   domain: ({ domain }: Cluster) => parseDomainName(domain),
   admission: ({ admission }: Cluster) => admissionOf(admission),
+  imageMirrors: ({ imageMirrors }: Cluster) => mirrorsOf(imageMirrors),
 } as const;
 
 function settingsOf(cluster: Cluster): ClusterSettings {
   return {
     ...{ description: READ.description(cluster), domain: READ.domain(cluster), admission: READ.admission(cluster) },
+    imageMirrors: READ.imageMirrors(cluster),
     shellPolicy: shellPolicyChange(new Set(["shell_policy"]), cluster.shellPolicy),
   };
 }
@@ -100,8 +105,20 @@ function changeOf({ updateMask }: UpdateClusterRequest, cluster: Cluster): Parti
     ...(mask.has("description") && { description: READ.description(cluster) }),
     ...(mask.has("domain") && { domain: READ.domain(cluster) }),
     ...(mask.has("admission") && { admission: READ.admission(cluster) }),
+    ...(mask.has("image_mirrors") && { imageMirrors: READ.imageMirrors(cluster) }),
     ...(!isUntold && { shellPolicy: shellPolicyChange(mask, cluster.shellPolicy) }),
   };
+}
+
+/** Each is waited for before the next is asked: more than a few would only take time. */
+function mirrorsOf(texts: readonly string[]): MirrorUrl[] {
+  if (texts.length > MOST_MIRRORS) {
+    throw new HpsError("invalid", `${texts.length} mirrors of images are more than ${MOST_MIRRORS}`);
+  }
+  const urls = texts.map(parseMirrorUrl);
+  const twice = urls.find((url, index) => urls.indexOf(url) !== index);
+  if (twice !== undefined) throw new HpsError("invalid", `the mirror ${twice} is named twice`);
+  return urls;
 }
 
 /** Without a default: what it decides is whom to trust, and that is said by the one who runs the network. */

@@ -31,11 +31,13 @@ type ReadImage = Pick<ImageView, "digest" | "sizeBytes" | "format" | "contentByt
   readonly deltas?: readonly DeltaRow[];
   readonly signatures?: readonly Uint8Array[];
   readonly keySets?: readonly SignedKeySet[];
+  readonly mirrors?: readonly string[];
 };
 
 /** What an agent needs to fetch and unpack it. */
 export function imageSourceMessage(image: ReadImage): MessageInitShape<typeof ImageSourceSchema> {
   const { digest, sizeBytes, format, contentBytes, entries, lacks, packs = [], deltas = [] } = image;
+  const { mirrors = [] } = image;
   const keySet = keySetMessage(image.keySets ?? []);
   const file = { digest, sizeBytes: BigInt(sizeBytes) };
   return {
@@ -48,6 +50,7 @@ export function imageSourceMessage(image: ReadImage): MessageInitShape<typeof Im
     deltas: deltas.map((delta) => ({ ...packMessage(delta), base: delta.base })),
     signatures: (image.signatures ?? []).map(signatureOf),
     ...(keySet && { keySet }),
+    baseUrls: format === "packs" ? [...mirrors] : [],
   };
 }
 

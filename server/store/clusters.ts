@@ -1,3 +1,4 @@
+import { type MirrorUrl, parseMirrorUrl } from "../../proto/values/mirror-url.ts";
 import type { Db, Tx } from "./database.ts";
 import { deleteLibrary } from "./packs.ts";
 
@@ -30,6 +31,8 @@ export interface ClusterFields {
   readonly domain: string;
   readonly admission: Admission;
   readonly shellPolicy: ShellPolicy;
+  /** Where packs of images are beside hpsd, in the order to be tried. */
+  readonly imageMirrors: readonly MirrorUrl[];
 }
 
 export interface ClusterRecord extends ClusterFields {
@@ -47,11 +50,10 @@ export interface NewCluster extends ClusterFields {
   readonly at: number;
 }
 
-export async function insertCluster(tx: Tx, { at, shellPolicy, ...fields }: NewCluster): Promise<void> {
-  const shell_json = JSON.stringify(shellPolicy);
+export async function insertCluster(tx: Tx, { at, ...fields }: NewCluster): Promise<void> {
   await tx
     .insertInto("cluster")
-    .values({ ...fields, shell_json, created_at: at, updated_at: at, revision: 1 })
+    .values({ ...rowOf(fields), created_at: at, updated_at: at, revision: 1 })
     .execute();
 }
 
@@ -81,8 +83,8 @@ export async function updateCluster(
   id: string,
   fields: ClusterFields & { readonly at: number },
 ): Promise<void> {
-  const { at, shellPolicy, ...rest } = fields;
-  const changed = { ...rest, shell_json: JSON.stringify(shellPolicy) };
+  const { at, ...rest } = fields;
+  const changed = rowOf(rest);
   await tx
     .updateTable("cluster")
     .set((eb) => ({ ...changed, updated_at: at, revision: eb("revision", "+", 1) }))
@@ -107,16 +109,33 @@ export async function countIn(db: Db, table: "host" | "image", clusterId: string
   return Number((await select.executeTakeFirst())?.count ?? 0);
 }
 
-interface Row extends Omit<ClusterFields, "shellPolicy"> {
+/** Where packs are beside hpsd, for the hosts of a cluster. */
+export async function imageMirrorsOf(db: Db, id: string): Promise<readonly MirrorUrl[]> {
+  const select = db.selectFrom("cluster").select("image_mirrors_json").where("id", "=", id);
+  return mirrorsIn((await select.executeTakeFirst())?.image_mirrors_json ?? "[]");
+}
+
+function mirrorsIn(json: string): readonly MirrorUrl[] {
+  const texts: readonly string[] = JSON.parse(json);
+  return texts.map(parseMirrorUrl);
+}
+
+interface Row extends Omit<ClusterFields, "shellPolicy" | "imageMirrors"> {
   readonly id: string;
   readonly name: string;
   readonly shell_json: string;
+  readonly image_mirrors_json: string;
   readonly created_at: number;
   readonly updated_at: number;
   readonly revision: number;
 }
 
-function recordOf({ created_at, updated_at, shell_json, ...row }: Row): ClusterRecord {
+function rowOf<Fields extends ClusterFields>({ shellPolicy, imageMirrors, ...rest }: Fields) {
+  return { ...rest, shell_json: JSON.stringify(shellPolicy), image_mirrors_json: JSON.stringify(imageMirrors) };
+}
+
+function recordOf({ created_at, updated_at, shell_json, image_mirrors_json, ...row }: Row): ClusterRecord {
   const shellPolicy: ShellPolicy = { ...OPEN_SHELL_POLICY, ...JSON.parse(shell_json) };
-  return { ...row, shellPolicy, createdAt: created_at, updatedAt: updated_at };
+  const imageMirrors = mirrorsIn(image_mirrors_json);
+  return { ...row, shellPolicy, imageMirrors, createdAt: created_at, updatedAt: updated_at };
 }

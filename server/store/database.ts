@@ -10,6 +10,7 @@ import { keptByAgent } from "./schema/0007-kept-by-agent/kept-by-agent.ts";
 import { sessionOwner } from "./schema/0008-session-owner/session-owner.ts";
 import { imageLibrary } from "./schema/0009-image-library/image-library.ts";
 import { imageSignatures } from "./schema/0010-image-signatures/image-signatures.ts";
+import { imageMirrors } from "./schema/0011-image-mirrors/image-mirrors.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -32,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0008-session-owner", up: sessionOwner },
   { name: "0009-image-library", up: imageLibrary },
   { name: "0010-image-signatures", up: imageSignatures },
+  { name: "0011-image-mirrors", up: imageMirrors },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

@@ -7,6 +7,7 @@ import {
   clusterById,
   countIn,
   deleteCluster,
+  imageMirrorsOf,
   insertCluster,
   OPEN_SHELL_POLICY,
   selectClusters,
@@ -34,6 +35,7 @@ import type { Tables } from "./schema/tables.ts";
 
 const CLUSTER: ClusterFields = {
   ...{ description: "", domain: "lab.example", admission: "armed", shellPolicy: OPEN_SHELL_POLICY },
+  imageMirrors: [],
 };
 const MAC = "52:54:00:12:34:56";
 const FIELDS: HostFields = {
@@ -71,6 +73,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   insertCluster: (tx) => insertCluster(tx, { id: "c", name: "lab", at: 1, ...CLUSTER }),
   clusterById: (tx) => clusterById(tx, "c"),
   selectClusters: (tx) => selectClusters(tx, { clusters: ["c"], after: "a", limit: 1 }),
+  imageMirrorsOf: (tx) => imageMirrorsOf(tx, "c"),
   updateCluster: (tx) => updateCluster(tx, "c", { ...CLUSTER, at: 1 }),
   deleteCluster: (tx) => deleteCluster(tx, "c"),
   countIn: (tx) => countIn(tx, "host", "c"),
@@ -110,6 +113,7 @@ const FOUND = [
     details_json: "{}",
     inventory_json: "{}",
     shell_json: "{}",
+    image_mirrors_json: "[]",
     first: 1,
     last: 9,
   },

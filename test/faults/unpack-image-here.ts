@@ -15,6 +15,7 @@ const CHUNK = 64 * 1024;
 const [library = "", root = "", ...olds] = process.argv.slice(2);
 const files: ImageFiles = JSON.parse(readFileSync(join(library, "files.json"), "utf8"));
 const spans: SpanFiles = {
+  hpsd: 0,
   async *read({ digest }, { from, to }) {
     const fd = openSync(join(library, digest), "r");
     try {

@@ -1,5 +1,6 @@
 import type { DomainName } from "../../../proto/values/domain-name.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { MirrorUrl } from "../../../proto/values/mirror-url.ts";
 import type { ObjectName } from "../../../proto/values/object-name.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
 import {
@@ -31,6 +32,8 @@ export interface ClusterSettings {
   readonly admission: Admission;
   /** A change of some of it leaves the rest. */
   readonly shellPolicy?: Partial<ShellPolicy>;
+  /** All of them; none where nothing is said. */
+  readonly imageMirrors?: readonly MirrorUrl[];
 }
 
 export interface ClusterPage {
@@ -75,7 +78,8 @@ export class Clusters {
       if ((await locateCluster(tx, name)) !== undefined) throw new HpsError("exists", `cluster ${name} exists already`);
       const shellPolicy = { ...OPEN_SHELL_POLICY, ...settings.shellPolicy };
       checkDirectPolicy(shellPolicy, name, this.#deps.recording);
-      await insertCluster(tx, { id, name, ...settings, shellPolicy, at: this.#deps.clock() });
+      const imageMirrors = settings.imageMirrors ?? [];
+      await insertCluster(tx, { id, name, ...settings, shellPolicy, imageMirrors, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
     });
   }
@@ -83,9 +87,9 @@ export class Clusters {
   /** `aborted` when the etag is neither empty nor the current one. */
   async update(who: AuditActor, id: string, change: Partial<ClusterSettings>, etag: string): Promise<ClusterRecord> {
     return await this.#deps.store.write(async (tx) => {
-      const { name, description, domain, admission, shellPolicy, revision } = await existing(tx, id);
+      const { name, description, domain, admission, imageMirrors, shellPolicy, revision } = await existing(tx, id);
       checkEtag({ revision }, etag, `cluster ${name}`);
-      const changed = { description, domain, admission, ...change };
+      const changed = { description, domain, admission, imageMirrors, ...change };
       const policy = { ...shellPolicy, ...change.shellPolicy };
       if (change.shellPolicy !== undefined) checkDirectPolicy(policy, name, this.#deps.recording);
       await updateCluster(tx, id, { ...changed, shellPolicy: policy, at: this.#deps.clock() });
@@ -113,9 +117,10 @@ export class Clusters {
   async #changed(tx: Tx, who: AuditActor, id: string): Promise<ClusterRecord> {
     const { audit, changes } = this.#deps;
     const cluster = await existing(tx, id);
-    const { name, domain, admission, shellPolicy } = cluster;
+    const { name, domain, admission, shellPolicy, imageMirrors } = cluster;
     await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: false });
-    const details = { name, domain, admission, shells: JSON.stringify(shellPolicy) };
+    const lists = { shells: JSON.stringify(shellPolicy), imageMirrors: imageMirrors.join(" ") };
+    const details = { name, domain, admission, ...lists };
     await audit.allowed(tx, who, { target: `cluster:${id}`, clusterId: id, details });
     return cluster;
   }

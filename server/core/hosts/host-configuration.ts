@@ -1,6 +1,8 @@
 import type { SignedKeySet } from "../../../proto/image/key-set.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { InstallerFileName } from "../../../proto/values/installer-file.ts";
+import type { MirrorUrl } from "../../../proto/values/mirror-url.ts";
+import { imageMirrorsOf } from "../../store/clusters.ts";
 import type { Db } from "../../store/database.ts";
 import { type HostRecord, hostById } from "../../store/hosts.ts";
 import { selectSignaturesOf } from "../../store/image-trust.ts";
@@ -45,6 +47,8 @@ interface OrderedImage extends NamedImageRow {
   readonly signatures: readonly Uint8Array[];
   /** Whom the cluster believes: oldest first, none where it takes images without a signature. */
   readonly keySets: readonly SignedKeySet[];
+  /** Where packs and deltas are beside hpsd. */
+  readonly mirrors: readonly MirrorUrl[];
 }
 
 export interface ConfigurationSources {
@@ -94,6 +98,7 @@ async function orderedImage(db: Db, { clusterId, image: name, imageDigest }: Ins
     name,
     packs: await selectPacksOf(db, image),
     deltas: await selectDeltasTo(db, image),
+    mirrors: await imageMirrorsOf(db, clusterId),
     signatures: await selectSignaturesOf(db, image),
     keySets: await selectTrustedSets(db, clusterId),
   };

@@ -61,6 +61,8 @@ interface ClusterTable {
   admission: "armed" | "approve";
   /** What it asks of shells, as JSON; what is not named asks nothing. */
   shell_json: Generated<string>;
+  /** Where packs are beside hpsd: a JSON array of base URLs. */
+  image_mirrors_json: Generated<string>;
   created_at: number;
   updated_at: number;
   revision: number;

@@ -41,6 +41,7 @@ async function* read({ digest }: FileRef): AsyncGenerator<Buffer> {
 
 /** Packs are files as others are; the parts of one that is not among them are gone. */
 const spans: SpanFiles = {
+  hpsd: 0,
   async *read({ digest }, { from, to }) {
     const content = await readFile(join(FOLDER, digest)).catch(() => {
       throw new HpsError("not-found", "there is nothing at this address");
