@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { VerifiedKind, VerifiedState, type VerifyImagesResponse } from "../../proto/gen/hps/v1/image_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { COLLECTED_VIEW } from "../output/library-view.ts";
-import { note, printOne } from "../output/print.ts";
+import { roundSize } from "../../proto/values/size.ts";
+import { COLLECTED_VIEW, VERIFIED_VIEW } from "../output/library-view.ts";
+import { note, printList, printOne } from "../output/print.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { clusterOr } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
@@ -16,6 +18,9 @@ export function addLibraryCommands(group: Command, tools: Tools): void {
   withLibrary(group.command("gc"))
     .description("give back the room of what no image needs any more; hpsd does it every hour")
     .action(tools.run(collectImages));
+  withLibrary(group.command("verify"))
+    .description("read all that a library holds, and say what is damaged and what to do")
+    .action(tools.run(verifyImages));
 }
 
 function withLibrary(command: Command): Command {
@@ -38,6 +43,34 @@ async function collectImages(call: Call): Promise<number> {
   throw new HpsError("data-loss", `pack ${first} cannot be read, and was left as it is`, {
     hint: "hpsctl image verify says which images need it, and what to do",
   });
+}
+
+/** As `collectImages`: exit code 13 when anything is wrong. */
+async function verifyImages(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const request = { cluster: libraryOf(call, hps) };
+  const wrong: VerifyImagesResponse[] = [];
+  let [count, bytes] = [0, 0];
+  for await (const found of hps.images.verifyImages(request, call.stream)) {
+    count += 1;
+    if (found.kind !== VerifiedKind.IMAGE) bytes += Number(found.sizeBytes);
+    if (found.state !== VerifiedState.WHOLE) wrong.push(found);
+  }
+  await printList(call, VERIFIED_VIEW, wrong);
+  await note(call.terminal, `${count} files and images verified, ${roundSize(bytes)}; ${wrong.length} are not whole`);
+  if (wrong.length === 0) return 0;
+  throw new HpsError("data-loss", `${wrong.length} of ${count} files and images are not whole`, {
+    hint: hintFor(wrong),
+  });
+}
+
+function hintFor(wrong: readonly VerifyImagesResponse[]): string {
+  if (wrong.every(({ state }) => state === VerifiedState.UNREAD)) return "look at hpsd's disk, and verify again";
+  const images = [...new Set(wrong.flatMap((found) => found.images))];
+  if (images.length === 0) return "no image needs it: hpsctl image gc removes it";
+  const named = images.slice(0, 5).join(", ");
+  const more = images.length > 5 ? ` and ${images.length - 5} more` : "";
+  return `import ${named}${more} again, each under its name: what is damaged is stored again`;
 }
 
 /** Empty for the shared one. */

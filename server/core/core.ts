@@ -28,6 +28,7 @@ import { ImageTrust } from "./images/image-trust.ts";
 import { Images } from "./images/images.ts";
 import { LibraryFiles } from "./images/library-files.ts";
 import { Uploads } from "./images/uploads.ts";
+import { Verifier } from "./images/verifier.ts";
 import { Installers } from "./installers/installers.ts";
 import { SetFolder } from "./installers/set-folder.ts";
 import { agentOrders } from "./operations/agent-orders.ts";
@@ -168,7 +169,8 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
   });
   const uploads = new Uploads({ ...identity, filing, images, limits });
   const collector = new Collector({ ...identity, filing });
-  return { images, filing, uploads, collector, imageTrust: new ImageTrust(identity), installers };
+  const verifier = new Verifier({ ...identity, filing });
+  return { images, filing, uploads, collector, verifier, imageTrust: new ImageTrust(identity), installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

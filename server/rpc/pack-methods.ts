@@ -20,6 +20,7 @@ import { type ManifestPart, manifestParts, packBytes } from "../core/images/mani
 import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
 import type { ObjectRange, UploadPlan } from "../core/images/upload-work.ts";
 import type { UploadAnswer, Uploads } from "../core/images/uploads.ts";
+import type { Verifier } from "../core/images/verifier.ts";
 import { imageMessage, packMessage } from "./image-message.ts";
 
 export interface ImageServiceDeps {
@@ -28,6 +29,7 @@ export interface ImageServiceDeps {
   readonly uploads: Uploads;
   readonly collector: Collector;
   readonly imageTrust: ImageTrust;
+  readonly verifier: Verifier;
 }
 
 type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest" | "readPack">;

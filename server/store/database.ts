@@ -11,6 +11,7 @@ import { sessionOwner } from "./schema/0008-session-owner/session-owner.ts";
 import { imageLibrary } from "./schema/0009-image-library/image-library.ts";
 import { imageSignatures } from "./schema/0010-image-signatures/image-signatures.ts";
 import { imageMirrors } from "./schema/0011-image-mirrors/image-mirrors.ts";
+import { damagedPacks } from "./schema/0012-damaged-packs/damaged-packs.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -34,6 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0009-image-library", up: imageLibrary },
   { name: "0010-image-signatures", up: imageSignatures },
   { name: "0011-image-mirrors", up: imageMirrors },
+  { name: "0012-damaged-packs", up: damagedPacks },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

@@ -23,6 +23,7 @@ import {
   unnameImage,
   updateStoredSize,
 } from "./images.ts";
+import { deleteDelta, selectLibraryDeltas, selectLibraryImages, updatePackDamage } from "./library-contents.ts";
 import { selectLibrariesWithPacks, selectPackReaders, selectRetiredBytes } from "./pack-readers.ts";
 import {
   claimPacks,
@@ -52,6 +53,10 @@ const SIGNED = { signed: Buffer.from("signed"), createdAt: 1 };
 const AFTER = { cluster: "c", name: "a:1" };
 
 const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
+  selectLibraryImages: (tx) => selectLibraryImages(tx, "c"),
+  selectLibraryDeltas: (tx) => selectLibraryDeltas(tx, "c"),
+  updatePackDamage: (tx) => updatePackDamage(tx, "p", 1),
+  deleteDelta: (tx) => deleteDelta(tx, "p"),
   selectPackReaders: (tx) => selectPackReaders(tx, "c"),
   selectLibrariesWithPacks: (tx) => selectLibrariesWithPacks(tx),
   selectRetiredBytes: (tx) => selectRetiredBytes(tx, "c"),

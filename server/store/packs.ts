@@ -21,6 +21,8 @@ export interface PackRow extends IndexedFile {
   readonly createdAt: number;
   /** From when on no image needs it; null: some do. */
   readonly retiredAt: number | null;
+  /** When it was found damaged; null: it was not. */
+  readonly damagedAt: number | null;
 }
 
 /** Which pack, of which library. */
@@ -34,8 +36,8 @@ export interface DeltaRow extends IndexedFile {
   readonly createdAt: number;
 }
 
-/** One that was retired is needed again. */
-export async function insertPack(tx: Tx, pack: Omit<PackRow, "retiredAt">): Promise<void> {
+/** One that was retired is needed again, and one that was damaged is whole. */
+export async function insertPack(tx: Tx, pack: Omit<PackRow, "retiredAt" | "damagedAt">): Promise<void> {
   await tx
     .insertInto("pack")
     .values({
@@ -46,8 +48,11 @@ export async function insertPack(tx: Tx, pack: Omit<PackRow, "retiredAt">): Prom
       index_bytes: pack.indexBytes,
       created_at: pack.createdAt,
       retired_at: null,
+      damaged_at: null,
     })
-    .onConflict((conflict) => conflict.columns(["library", "digest"]).doUpdateSet({ retired_at: null }))
+    .onConflict((conflict) =>
+      conflict.columns(["library", "digest"]).doUpdateSet({ retired_at: null, damaged_at: null }),
+    )
     .execute();
 }
 
@@ -229,5 +234,6 @@ function indexedOf({ digest, size_bytes, index_offset, index_bytes }: IndexColum
 }
 
 function packOf(row: Selectable<Tables["pack"]>): PackRow {
-  return { ...indexedOf(row), library: row.library, createdAt: row.created_at, retiredAt: row.retired_at };
+  const { library, created_at, retired_at, damaged_at } = row;
+  return { ...indexedOf(row), library, createdAt: created_at, retiredAt: retired_at, damagedAt: damaged_at };
 }

@@ -88,6 +88,8 @@ ImageService/AddImageSignature            U  U   U   U   U   U   D   D   D   D  
 ImageService/AddImageSignature of all clusters  U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 ImageService/GetImageKeys                 U  U   U   U   U   U   D   D   D   D   D   D   ok  ok  ok  N   N   ok  ok  ok
 ImageService/SetImageKeys                 U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
+ImageService/VerifyImages                 U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/VerifyImages of all clusters   U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 
 InstallerService/ImportInstaller          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 InstallerService/GetInstaller             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok

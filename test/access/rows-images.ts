@@ -6,6 +6,7 @@ import {
   InstallerService,
   type ReadPackResponse,
   type UploadImageResponse,
+  VerifiedState,
 } from "../../proto/gen/hps/v1/image_pb.ts";
 import { addTestImage } from "../../server/core/testing/test-rows.ts";
 import { insertPack, replacePacksOf } from "../../server/store/packs.ts";
@@ -188,6 +189,9 @@ async function unneededPack({ core }: Rig, library: string): Promise<string> {
 const isRetired = ({ rig, subject }: Try) =>
   rig.book.value("SELECT digest FROM pack WHERE digest = ? AND retired_at IS NOT NULL", subject.extra) !== undefined;
 
+const isMarked = ({ rig, subject }: Try) =>
+  rig.book.value("SELECT digest FROM pack WHERE digest = ? AND damaged_at IS NOT NULL", subject.extra) !== undefined;
+
 export const LIBRARY_ROWS: readonly Row[] = [
   row(image.collectImages, {
     extra: async (rig) => await unneededPack(rig, rig.clusters.a),
@@ -201,6 +205,22 @@ export const LIBRARY_ROWS: readonly Row[] = [
     extra: async (rig) => await unneededPack(rig, "shared"),
     request: () => ({}),
     shows: ({ retiredPacks }, t) => retiredPacks > 0 && isRetired(t),
+    changes: true,
+  }),
+  row(image.verifyImages, {
+    extra: async (rig) => await unneededPack(rig, rig.clusters.a),
+    request: () => ({ cluster: "a" }),
+    shows: ({ digest, state }, { subject }) => digest === subject.extra && state === VerifiedState.LOST,
+    isSettled: isMarked,
+    target: ofClusterA,
+    changes: true,
+  }),
+  row(image.verifyImages, {
+    ...OF_ALL,
+    extra: async (rig) => await unneededPack(rig, "shared"),
+    request: () => ({}),
+    shows: ({ digest, state }, { subject }) => digest === subject.extra && state === VerifiedState.LOST,
+    isSettled: isMarked,
     changes: true,
   }),
 ];

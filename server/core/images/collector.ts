@@ -1,14 +1,20 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { HpsStore } from "../../store/database.ts";
 import { SHARED_LIBRARY } from "../../store/images.ts";
-import { selectLibrariesWithPacks, selectPackReaders, selectRetiredBytes } from "../../store/pack-readers.ts";
-import { type PackKey, selectPacks } from "../../store/packs.ts";
+import {
+  type PackReader,
+  selectLibrariesWithPacks,
+  selectPackReaders,
+  selectRetiredBytes,
+} from "../../store/pack-readers.ts";
+import { type PackKey, type PackRow, selectPacks } from "../../store/packs.ts";
 import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import { OneAtATime } from "../files/one-at-a-time.ts";
 import { type CollectionPlan, newReadings, planCollection } from "./collection-plan.ts";
 import { type CollectionChange, fileCollection, type LibraryLook } from "./file-collection.ts";
 import type { Filing } from "./filing.ts";
 import { IncomingPacks } from "./incoming-packs.ts";
+import { subjectOf } from "./library-subject.ts";
 import { inThread, type ThreadOptions } from "./library-thread.ts";
 import type { LibraryLife } from "./pack-life.ts";
 import type { Repacked } from "./repack.ts";
@@ -97,8 +103,7 @@ export class Collector {
     using _ = filing.pin(look.packs.map(({ digest }) => digest));
     await using incoming = new IncomingPacks(filing.files);
     const options = { signal, what: WHAT };
-    const numbers = new Map(look.packs.map((pack, at) => [keyOf(pack), at]));
-    const readings = look.images.map(({ packs }) => packs.flatMap((pack) => numbers.get(keyOf(pack)) ?? []));
+    const readings = look.images.map((image) => packsToTry(image, look.packs));
     const life = await this.#life(look, [], readings, options);
     const plan = planCollection(life, look.own);
     const repacked = await this.#repack(look, plan, incoming.path, options);
@@ -172,6 +177,16 @@ export class Collector {
   }
 }
 
+/** Of an image with a damaged pack, first whatever else it may be read from: somebody may have brought it again. */
+function packsToTry({ library, packs: own }: PackReader, packs: readonly PackRow[]): readonly number[] {
+  const numbers = new Map(packs.map((pack, at) => [keyOf(pack), at]));
+  const isSound = ({ damagedAt }: PackRow) => damagedAt === null;
+  if (own.every(isSound)) return own.flatMap((pack) => numbers.get(keyOf(pack)) ?? []);
+  const others = packs.filter((pack) => isSound(pack) && (pack.library === library || pack.library === SHARED_LIBRARY));
+  const tried = new Set([...own.filter(isSound), ...others, ...own].map(keyOf));
+  return [...tried].flatMap((key) => numbers.get(key) ?? []);
+}
+
 function keyOf({ library, digest }: PackKey): string {
   return `${library}/${digest}`;
 }
@@ -183,10 +198,4 @@ function stateOf({ packs, images }: LibraryLook): string {
 
 function bytesOf(packs: readonly { readonly sizeBytes: number }[]): number {
   return packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
-function subjectOf(library: string) {
-  return library === SHARED_LIBRARY
-    ? { target: "library:shared", clusterId: null }
-    : { target: `cluster:${library}`, clusterId: library };
 }

@@ -47,9 +47,10 @@ export function libraryLife(images: readonly ReadImage[], packs: readonly Stored
       for (const number of own) lives[number]?.live?.fill(1);
       return { packs: own, missing: -1 };
     }
-    const read = own.filter((number) => markLive(lives[number]?.live, indexes.get(number), wanted));
-    // What is missing may be in the pack that cannot be read: none is given up.
-    return { packs: wanted.size === 0 ? read : own, missing: wanted.size };
+    const read = new Set(own.filter((number) => markLive(lives[number]?.live, indexes.get(number), wanted)));
+    // What is missing may be in one that cannot be read: it is not given up.
+    const isKept = (number: number) => wanted.size > 0 && lives[number]?.live === undefined;
+    return { packs: own.filter((number) => read.has(number) || isKept(number)), missing: wanted.size };
   });
   return { images: readings, packs: lives.map((life, number) => counted(life, indexes.get(number))) };
 }

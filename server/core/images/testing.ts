@@ -12,6 +12,7 @@ import { parseImageOrder } from "./image-order.ts";
 import { Images } from "./images.ts";
 import { LibraryFiles } from "./library-files.ts";
 import { Uploads } from "./uploads.ts";
+import { Verifier } from "./verifier.ts";
 
 export const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
 
@@ -47,7 +48,8 @@ export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50 }: R
     const audit = new Audit(store, clock);
     const images = new Images({ store, clock, audit, limits, filing });
     const collector = new Collector({ store, clock, audit, filing });
-    return { filing, images, collector, uploads: new Uploads({ store, clock, filing, images, limits }) };
+    const verifier = new Verifier({ store, clock, audit, filing });
+    return { filing, images, collector, verifier, uploads: new Uploads({ store, clock, filing, images, limits }) };
   };
   const [a, b] = [await addTestCluster(store, "a"), await addTestCluster(store, "b")];
   return {

@@ -94,7 +94,8 @@ export class Uploads {
     const { store, filing, limits } = this.#deps;
     const what = `image ${order.name}`;
     const [library, allowed] = await store.read(async (db) => [
-      await selectPacks(db, librariesFor(target.clusterId)),
+      // What a damaged pack holds is brought again.
+      (await selectPacks(db, librariesFor(target.clusterId))).filter(({ damagedAt }) => damagedAt === null),
       await allowanceOf(db, target.clusterId ?? SHARED_LIBRARY, limits),
     ]);
     using _ = filing.pin(library.map(({ digest }) => digest));
@@ -181,7 +182,9 @@ async function lookUp(db: Db, clusterId: string | undefined, { name, digest }: U
 }
 
 async function isWhole({ files }: Filing, image: NamedImageRow, packs: readonly PackRow[]): Promise<boolean> {
-  const there = await Promise.all(packs.map(async (pack) => await files.part("packs").has(pack)));
+  const there = await Promise.all(
+    packs.map(async (pack) => pack.damagedAt === null && (await files.part("packs").has(pack))),
+  );
   return there.every(Boolean) && (await files.part("manifests").has(image));
 }
 

@@ -38,6 +38,8 @@ export interface PackTable {
   created_at: number;
   /** From when on no image needs it; its file stays until nobody can still read it. */
   retired_at: number | null;
+  /** When it was found damaged: what it holds counts as lacking. Null: nobody found it so. */
+  damaged_at: number | null;
 }
 
 /** What an image of packs is read from; an object that is in several packs is read from the first. */

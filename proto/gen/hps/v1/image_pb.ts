@@ -2,20 +2,20 @@
 // @generated from file hps/v1/image.proto (package hps.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_hps_v1_access } from "./access_pb.ts";
 import type { FileSource, ImageKeySet, ImageSignature, ImageSource, PackSource } from "./agent_pb.ts";
 import { file_hps_v1_agent } from "./agent_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiZAoYQWRkSW1hZ2VTaWduYXR1cmVSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIpCglzaWduYXR1cmUYAyABKAsyFi5ocHMudjEuSW1hZ2VTaWduYXR1cmUiJgoTR2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJImUKE1NldEltYWdlS2V5c1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0EhcKD3dpdGhvdXRfb2xkX2tleRgDIAEoCCKAAQoJSW1hZ2VLZXlzEg8KB2NsdXN0ZXIYASABKAkSJAoHa2V5X3NldBgCIAEoCzITLmhwcy52MS5JbWFnZUtleVNldBIOCgZzZXRfYnkYAyABKAkSLAoIc2V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkQKEkdldE1hbmlmZXN0UmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHaW5kZXhlcxgDIAEoCCKJAQoTR2V0TWFuaWZlc3RSZXNwb25zZRIeCgVpbWFnZRgBIAEoCzINLmhwcy52MS5JbWFnZUgAEhIKCG1hbmlmZXN0GAIgASgMSAASIgoEcGFjaxgDIAEoCzISLmhwcy52MS5QYWNrU291cmNlSAASDwoFaW5kZXgYBCABKAxIAEIJCgdtZXNzYWdlIl0KD1JlYWRQYWNrUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcGFjaxgDIAEoCRIOCgZvZmZzZXQYBCABKAMSDQoFYnl0ZXMYBSABKAMiIAoQUmVhZFBhY2tSZXNwb25zZRIMCgRkYXRhGAEgASgMIlUKEkltcG9ydEltYWdlUmVxdWVzdBIkCgVpbWFnZRgBIAEoCzITLmhwcy52MS5JbXBvcnRJbWFnZUgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlInEKC0ltcG9ydEltYWdlEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIjCgZzb3VyY2UYAyABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USDgoGc3lzdGVtGAQgASgJEg4KBmtlcm5lbBgFIAEoCSIzChJEZWxldGVJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIhUKE0RlbGV0ZUltYWdlUmVzcG9uc2UiJwoUQ29sbGVjdEltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSKbAQoVQ29sbGVjdEltYWdlc1Jlc3BvbnNlEhUKDXJldGlyZWRfcGFja3MYASABKAUSFQoNcmV0aXJlZF9ieXRlcxgCIAEoAxISCgptYWRlX3BhY2tzGAMgASgFEhIKCm1hZGVfYnl0ZXMYBCABKAMSFQoNd2FpdGluZ19ieXRlcxgFIAEoAxIVCg1kYW1hZ2VkX3BhY2tzGAYgAygJIoMBCglJbnN0YWxsZXISDgoGZGlnZXN0GAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJAoFZmlsZXMYAyADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZRIvCgtpbXBvcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPwoNSW5zdGFsbGVyRmlsZRIMCgRuYW1lGAEgASgJEiAKBGZpbGUYAiABKAsyEi5ocHMudjEuRmlsZVNvdXJjZSJhChZJbXBvcnRJbnN0YWxsZXJSZXF1ZXN0EiwKCWluc3RhbGxlchgBIAEoCzIXLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJICg9JbXBvcnRJbnN0YWxsZXISDwoHdmVyc2lvbhgBIAEoCRIkCgVmaWxlcxgCIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlIhUKE0dldEluc3RhbGxlclJlcXVlc3Qy5ggKDEltYWdlU2VydmljZRJYCgtJbXBvcnRJbWFnZRIaLmhwcy52MS5JbXBvcnRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiHMrbGBgKAQEQAhgCIg1pbWFnZS5jbHVzdGVyKAEoARJqCgtVcGxvYWRJbWFnZRIaLmhwcy52MS5VcGxvYWRJbWFnZVJlcXVlc3QaGy5ocHMudjEuVXBsb2FkSW1hZ2VSZXNwb25zZSIeytsYGgoBARACGAIiDWJlZ2luLmNsdXN0ZXIoATgBKAEwARJiCgtHZXRNYW5pZmVzdBIaLmhwcy52MS5HZXRNYW5pZmVzdFJlcXVlc3QaGy5ocHMudjEuR2V0TWFuaWZlc3RSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESWQoIUmVhZFBhY2sSFy5ocHMudjEuUmVhZFBhY2tSZXF1ZXN0GhguaHBzLnYxLlJlYWRQYWNrUmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABEkwKCEdldEltYWdlEhcuaHBzLnYxLkdldEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEkwKCFRhZ0ltYWdlEhcuaHBzLnYxLlRhZ0ltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEl4KEUFkZEltYWdlU2lnbmF0dXJlEiAuaHBzLnYxLkFkZEltYWdlU2lnbmF0dXJlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBElYKDEdldEltYWdlS2V5cxIbLmhwcy52MS5HZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJWCgxTZXRJbWFnZUtleXMSGy5ocHMudjEuU2V0SW1hZ2VLZXlzUmVxdWVzdBoRLmhwcy52MS5JbWFnZUtleXMiFsrbGBIKAQEQAxgCIgdjbHVzdGVyKAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlIsIBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoLVXBsb2FkRnJhbWUSDwoHb2JqZWN0cxgBIAEoDRIRCglyYXdfYnl0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKA0iDgoMRmluaXNoVXBsb2FkImkKE1VwbG9hZEltYWdlUmVzcG9uc2USJwoGd2FudGVkGAEgASgLMhUuaHBzLnYxLldhbnRlZE9iamVjdHNIABIeCgVpbWFnZRgCIAEoCzINLmhwcy52MS5JbWFnZUgAQgkKB21lc3NhZ2UiUQoNV2FudGVkT2JqZWN0cxIjCgZyYW5nZXMYASADKAsyEy5ocHMudjEuT2JqZWN0UmFuZ2USDQoFYWdhaW4YAiABKAgSDAoEbGFzdBgDIAEoCCIrCgtPYmplY3RSYW5nZRINCgVmaXJzdBgBIAEoDRINCgVjb3VudBgCIAEoDSJNCg9UYWdJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVpbWFnZRgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBG1vdmUYBCABKAgiZAoYQWRkSW1hZ2VTaWduYXR1cmVSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIpCglzaWduYXR1cmUYAyABKAsyFi5ocHMudjEuSW1hZ2VTaWduYXR1cmUiJgoTR2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJImUKE1NldEltYWdlS2V5c1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0EhcKD3dpdGhvdXRfb2xkX2tleRgDIAEoCCKAAQoJSW1hZ2VLZXlzEg8KB2NsdXN0ZXIYASABKAkSJAoHa2V5X3NldBgCIAEoCzITLmhwcy52MS5JbWFnZUtleVNldBIOCgZzZXRfYnkYAyABKAkSLAoIc2V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkQKEkdldE1hbmlmZXN0UmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHaW5kZXhlcxgDIAEoCCKJAQoTR2V0TWFuaWZlc3RSZXNwb25zZRIeCgVpbWFnZRgBIAEoCzINLmhwcy52MS5JbWFnZUgAEhIKCG1hbmlmZXN0GAIgASgMSAASIgoEcGFjaxgDIAEoCzISLmhwcy52MS5QYWNrU291cmNlSAASDwoFaW5kZXgYBCABKAxIAEIJCgdtZXNzYWdlIl0KD1JlYWRQYWNrUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcGFjaxgDIAEoCRIOCgZvZmZzZXQYBCABKAMSDQoFYnl0ZXMYBSABKAMiIAoQUmVhZFBhY2tSZXNwb25zZRIMCgRkYXRhGAEgASgMIlUKEkltcG9ydEltYWdlUmVxdWVzdBIkCgVpbWFnZRgBIAEoCzITLmhwcy52MS5JbXBvcnRJbWFnZUgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlInEKC0ltcG9ydEltYWdlEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIjCgZzb3VyY2UYAyABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USDgoGc3lzdGVtGAQgASgJEg4KBmtlcm5lbBgFIAEoCSIzChJEZWxldGVJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIhUKE0RlbGV0ZUltYWdlUmVzcG9uc2UiJwoUQ29sbGVjdEltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSKbAQoVQ29sbGVjdEltYWdlc1Jlc3BvbnNlEhUKDXJldGlyZWRfcGFja3MYASABKAUSFQoNcmV0aXJlZF9ieXRlcxgCIAEoAxISCgptYWRlX3BhY2tzGAMgASgFEhIKCm1hZGVfYnl0ZXMYBCABKAMSFQoNd2FpdGluZ19ieXRlcxgFIAEoAxIVCg1kYW1hZ2VkX3BhY2tzGAYgAygJIiYKE1ZlcmlmeUltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSKmAQoUVmVyaWZ5SW1hZ2VzUmVzcG9uc2USIgoEa2luZBgBIAEoDjIULmhwcy52MS5WZXJpZmllZEtpbmQSDgoGZGlnZXN0GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAMSJAoFc3RhdGUYBCABKA4yFS5ocHMudjEuVmVyaWZpZWRTdGF0ZRIQCghwcm9ibGVtcxgFIAMoCRIOCgZpbWFnZXMYBiADKAkigwEKCUluc3RhbGxlchIOCgZkaWdlc3QYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIkCgVmaWxlcxgDIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlEi8KC2ltcG9ydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/Cg1JbnN0YWxsZXJGaWxlEgwKBG5hbWUYASABKAkSIAoEZmlsZRgCIAEoCzISLmhwcy52MS5GaWxlU291cmNlImEKFkltcG9ydEluc3RhbGxlclJlcXVlc3QSLAoJaW5zdGFsbGVyGAEgASgLMhcuaHBzLnYxLkltcG9ydEluc3RhbGxlckgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIkgKD0ltcG9ydEluc3RhbGxlchIPCgd2ZXJzaW9uGAEgASgJEiQKBWZpbGVzGAIgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUiFQoTR2V0SW5zdGFsbGVyUmVxdWVzdCquAQoMVmVyaWZpZWRLaW5kEh0KGVZFUklGSUVEX0tJTkRfVU5TUEVDSUZJRUQQABIZChVWRVJJRklFRF9LSU5EX0FSQ0hJVkUQARIaChZWRVJJRklFRF9LSU5EX01BTklGRVNUEAISFgoSVkVSSUZJRURfS0lORF9QQUNLEAMSFwoTVkVSSUZJRURfS0lORF9ERUxUQRAEEhcKE1ZFUklGSUVEX0tJTkRfSU1BR0UQBSqZAQoNVmVyaWZpZWRTdGF0ZRIeChpWRVJJRklFRF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZFUklGSUVEX1NUQVRFX1dIT0xFEAESGgoWVkVSSUZJRURfU1RBVEVfREFNQUdFRBACEhcKE1ZFUklGSUVEX1NUQVRFX0xPU1QQAxIZChVWRVJJRklFRF9TVEFURV9VTlJFQUQQBDLNCQoMSW1hZ2VTZXJ2aWNlElgKC0ltcG9ydEltYWdlEhouaHBzLnYxLkltcG9ydEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIcytsYGAoBARACGAIiDWltYWdlLmNsdXN0ZXIoASgBEmoKC1VwbG9hZEltYWdlEhouaHBzLnYxLlVwbG9hZEltYWdlUmVxdWVzdBobLmhwcy52MS5VcGxvYWRJbWFnZVJlc3BvbnNlIh7K2xgaCgEBEAIYAiINYmVnaW4uY2x1c3RlcigBOAEoATABEmIKC0dldE1hbmlmZXN0EhouaHBzLnYxLkdldE1hbmlmZXN0UmVxdWVzdBobLmhwcy52MS5HZXRNYW5pZmVzdFJlc3BvbnNlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAEwARJZCghSZWFkUGFjaxIXLmhwcy52MS5SZWFkUGFja1JlcXVlc3QaGC5ocHMudjEuUmVhZFBhY2tSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESTAoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAESWwoKTGlzdEltYWdlcxIZLmhwcy52MS5MaXN0SW1hZ2VzUmVxdWVzdBoaLmhwcy52MS5MaXN0SW1hZ2VzUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESTAoIVGFnSW1hZ2USFy5ocHMudjEuVGFnSW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESXgoRQWRkSW1hZ2VTaWduYXR1cmUSIC5ocHMudjEuQWRkSW1hZ2VTaWduYXR1cmVSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESVgoMR2V0SW1hZ2VLZXlzEhsuaHBzLnYxLkdldEltYWdlS2V5c1JlcXVlc3QaES5ocHMudjEuSW1hZ2VLZXlzIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBElYKDFNldEltYWdlS2V5cxIbLmhwcy52MS5TZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARADGAIiB2NsdXN0ZXIoARJgCgtEZWxldGVJbWFnZRIaLmhwcy52MS5EZWxldGVJbWFnZVJlcXVlc3QaGy5ocHMudjEuRGVsZXRlSW1hZ2VSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEmYKDUNvbGxlY3RJbWFnZXMSHC5ocHMudjEuQ29sbGVjdEltYWdlc1JlcXVlc3QaHS5ocHMudjEuQ29sbGVjdEltYWdlc1Jlc3BvbnNlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESZQoMVmVyaWZ5SW1hZ2VzEhsuaHBzLnYxLlZlcmlmeUltYWdlc1JlcXVlc3QaHC5ocHMudjEuVmVyaWZ5SW1hZ2VzUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ATABMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
@@ -911,6 +911,73 @@ export const CollectImagesResponseSchema: GenMessage<CollectImagesResponse> = /*
   messageDesc(file_hps_v1_image, 25);
 
 /**
+ * @generated from message hps.v1.VerifyImagesRequest
+ */
+export type VerifyImagesRequest = Message<"hps.v1.VerifyImagesRequest"> & {
+  /**
+   * Whose library; empty: the shared one, which needs role admin in all clusters.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+};
+
+/**
+ * Describes the message hps.v1.VerifyImagesRequest.
+ * Use `create(VerifyImagesRequestSchema)` to create a new message.
+ */
+export const VerifyImagesRequestSchema: GenMessage<VerifyImagesRequest> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 26);
+
+/**
+ * One thing that was looked at.
+ *
+ * @generated from message hps.v1.VerifyImagesResponse
+ */
+export type VerifyImagesResponse = Message<"hps.v1.VerifyImagesResponse"> & {
+  /**
+   * @generated from field: hps.v1.VerifiedKind kind = 1;
+   */
+  kind: VerifiedKind;
+
+  /**
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: int64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * @generated from field: hps.v1.VerifiedState state = 4;
+   */
+  state: VerifiedState;
+
+  /**
+   * What is wrong: frame and object of a pack; at most 20.
+   *
+   * @generated from field: repeated string problems = 5;
+   */
+  problems: string[];
+
+  /**
+   * Images of the library that need it, by name or `sha256:…`.
+   *
+   * @generated from field: repeated string images = 6;
+   */
+  images: string[];
+};
+
+/**
+ * Describes the message hps.v1.VerifyImagesResponse.
+ * Use `create(VerifyImagesResponseSchema)` to create a new message.
+ */
+export const VerifyImagesResponseSchema: GenMessage<VerifyImagesResponse> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 27);
+
+/**
  * The files that machines boot to be installed, as one set.
  *
  * @generated from message hps.v1.Installer
@@ -946,7 +1013,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 26);
+  messageDesc(file_hps_v1_image, 28);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -970,7 +1037,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 27);
+  messageDesc(file_hps_v1_image, 29);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -1003,7 +1070,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 28);
+  messageDesc(file_hps_v1_image, 30);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -1025,7 +1092,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 29);
+  messageDesc(file_hps_v1_image, 31);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -1038,7 +1105,100 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 30);
+  messageDesc(file_hps_v1_image, 32);
+
+/**
+ * @generated from enum hps.v1.VerifiedKind
+ */
+export const VerifiedKind = {
+  /**
+   * @generated from enum value: VERIFIED_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: VERIFIED_KIND_ARCHIVE = 1;
+   */
+  ARCHIVE: 1,
+
+  /**
+   * @generated from enum value: VERIFIED_KIND_MANIFEST = 2;
+   */
+  MANIFEST: 2,
+
+  /**
+   * @generated from enum value: VERIFIED_KIND_PACK = 3;
+   */
+  PACK: 3,
+
+  /**
+   * @generated from enum value: VERIFIED_KIND_DELTA = 4;
+   */
+  DELTA: 4,
+
+  /**
+   * Whether its packs have all of its objects.
+   *
+   * @generated from enum value: VERIFIED_KIND_IMAGE = 5;
+   */
+  IMAGE: 5,
+} as const;
+
+/**
+ * @generated from enum hps.v1.VerifiedKind
+ */
+export type VerifiedKind = (typeof VerifiedKind)[keyof typeof VerifiedKind] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.VerifiedKind.
+ */
+export const VerifiedKindSchema: GenEnum<VerifiedKind> = /*@__PURE__*/
+  enumDesc(file_hps_v1_image, 0);
+
+/**
+ * @generated from enum hps.v1.VerifiedState
+ */
+export const VerifiedState = {
+  /**
+   * @generated from enum value: VERIFIED_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: VERIFIED_STATE_WHOLE = 1;
+   */
+  WHOLE: 1,
+
+  /**
+   * @generated from enum value: VERIFIED_STATE_DAMAGED = 2;
+   */
+  DAMAGED: 2,
+
+  /**
+   * There is no such file.
+   *
+   * @generated from enum value: VERIFIED_STATE_LOST = 3;
+   */
+  LOST: 3,
+
+  /**
+   * The disk did not give it; nothing was concluded.
+   *
+   * @generated from enum value: VERIFIED_STATE_UNREAD = 4;
+   */
+  UNREAD: 4,
+} as const;
+
+/**
+ * @generated from enum hps.v1.VerifiedState
+ */
+export type VerifiedState = (typeof VerifiedState)[keyof typeof VerifiedState] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.VerifiedState.
+ */
+export const VerifiedStateSchema: GenEnum<VerifiedState> = /*@__PURE__*/
+  enumDesc(file_hps_v1_image, 1);
 
 /**
  * Each cluster's library of images, which never shows in another cluster, and one library that all clusters share.
@@ -1174,6 +1334,17 @@ export const ImageService: GenService<{
     methodKind: "unary";
     input: typeof CollectImagesRequestSchema;
     output: typeof CollectImagesResponseSchema;
+  },
+  /**
+   * Reads all that a library holds and tells of each file, then of each image. What a damaged pack holds counts as lacking from then
+   * on, and a damaged manifest, archive or delta is removed: importing the image again brings what is missing.
+   *
+   * @generated from rpc hps.v1.ImageService.VerifyImages
+   */
+  verifyImages: {
+    methodKind: "server_streaming";
+    input: typeof VerifyImagesRequestSchema;
+    output: typeof VerifyImagesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hps_v1_image, 0);

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { VerifiedKind, VerifiedState } from "../../proto/gen/hps/v1/image_pb.ts";
+import { hpsctl, useServers } from "../testing/hpsctl.ts";
+
+const start = useServers();
+const PACK = "ab".repeat(32);
+const WHOLE = {
+  kind: VerifiedKind.PACK,
+  digest: PACK,
+  sizeBytes: 3n << 20n,
+  state: VerifiedState.WHOLE,
+  images: ["a:1"],
+};
+
+test("gc says what was given back, of the cluster's library or the shared one, and exits with 13 for a damaged pack", async () => {
+  const asked: string[] = [];
+  let damagedPacks: string[] = [];
+  const server = await start({
+    images: {
+      collectImages: async ({ cluster }) => {
+        asked.push(cluster);
+        return {
+          retiredPacks: 2,
+          retiredBytes: 2n << 20n,
+          madePacks: 1,
+          madeBytes: 1n << 20n,
+          waitingBytes: 5n,
+          damagedPacks,
+        };
+      },
+    },
+  });
+  const { code, out, err } = await hpsctl(server, "image gc");
+  expect([code, out]).toEqual([0, expect.stringMatching(/RETIRED SIZE: +2 MiB\nNEW PACKS: +1\nNEW SIZE: +1 MiB/)]);
+  expect(err).toContain("what is retired stays for an hour");
+  expect((await hpsctl(server, "image gc --shared -o json")).out).toContain('"retiredPacks": 2');
+  damagedPacks = [PACK];
+  const damaged = await hpsctl(server, "image gc");
+  expect([damaged.code, damaged.err]).toEqual([13, expect.stringMatching(/pack abab.*hpsctl image verify/s)]);
+  expect(asked).toEqual(["lab", "", "lab"]);
+});
+
+test("verify lists what is not whole and what to do, and exits with 13", async () => {
+  let found: { readonly state: VerifiedState }[] = [WHOLE];
+  const server = await start({
+    images: {
+      async *verifyImages() {
+        yield* found;
+      },
+    },
+  });
+  const whole = await hpsctl(server, "image verify");
+  expect([whole.code, whole.err]).toEqual([
+    0,
+    expect.stringContaining("1 files and images verified, 3 MiB; 0 are not whole"),
+  ]);
+  const problems = ["its frame there: object 2 has\u001b[31m", "its SHA-256 is x"];
+  found = [WHOLE, { ...WHOLE, state: VerifiedState.DAMAGED, ...{ problems } }];
+  const { code, out, err } = await hpsctl(server, "image verify");
+  expect(code).toBe(13);
+  expect(out).toMatch(/pack +damaged +abab.* a:1 .*object 2 has/);
+  expect(out).not.toContain("\u001b");
+  expect(err).toMatch(/1 of 2 files and images are not whole.*import a:1 again/s);
+  expect((await hpsctl(server, "image verify -o name")).out).toBe(`${PACK}\n`);
+});
