@@ -10,10 +10,10 @@ import { compressed, frameContent } from "./zstd-frame-content.ts";
 const DICTIONARY_MAGIC = 0xec30a437;
 
 /**
- * Low levels do not look into a dictionary of 2 MiB at all. Of a kernel's modules against those of the one before, level 9 gives
- * 109 %, 12 gives 106 %, 17 gives 94 % of this, which takes half as long again as level 12 and two thirds of level 17.
+ * Low levels do not look into a dictionary of 2 MiB at all. From one Debian point release to the next, 498 MB of new content, 12
+ * gives 74.8 MB for 33 s of one processor, and 15 gives 73.6 MB for 89 s.
  */
-const LEVEL = 15;
+const LEVEL = 12;
 /** Wide enough for the largest window and the largest piece together. */
 const WINDOW_LOG = 22;
 
