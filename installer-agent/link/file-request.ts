@@ -63,7 +63,7 @@ function send({ origin, file, from, to }: FileRequest, signal: AbortSignal): Pro
   const isPart = from > 0 || to < file.sizeBytes;
   const options = {
     ...origin.options(file.digest),
-    ...{ signal, highWaterMark: READ_AHEAD },
+    highWaterMark: READ_AHEAD,
     headers: { accept: "application/octet-stream, application/json", ...(isPart && { range }) },
   };
   return new Promise((resolve, reject) => {
@@ -72,7 +72,13 @@ function send({ origin, file, from, to }: FileRequest, signal: AbortSignal): Pro
       resolve(response);
     });
     outgoing.on("error", reject);
-    outgoing.end();
+    // Without an error, unlike Node's own `signal`: between the last byte and the end of the response the connection would have
+    // it when nobody listens to it any more, and the agent would die of it.
+    const giveUp = () => void outgoing.destroy();
+    signal.addEventListener("abort", giveUp, { once: true });
+    outgoing.once("close", () => signal.removeEventListener("abort", giveUp));
+    if (signal.aborted) giveUp();
+    else outgoing.end();
   });
 }
 

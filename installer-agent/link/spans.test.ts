@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
 import { parseMirrorUrl } from "../../proto/values/mirror-url.ts";
@@ -121,6 +122,20 @@ test("what hpsd alone has is never asked of another, however long hpsd is away",
   door.fate = (before) => (before < 3 ? { status: 503 } : "whole");
   expect(await files.read(SOME, { origin: files.spans.hpsd })).toEqual([1]);
   expect([mirror.asks.length, door.asks.length]).toEqual([0, 4]);
+});
+
+test("who stops reading right after the last byte, or before it, ends nothing but that", async () => {
+  using files = await rig();
+  const options = { what: "pack one", signal: AbortSignal.timeout(30_000), log: () => undefined };
+  for (const enough of [400_000, 1, 400_000]) {
+    let read = 0;
+    for await (const { bytes } of files.spans.read(file, { from: 0, to: 400_000 }, options)) {
+      read += bytes.length;
+      if (read >= enough) break;
+    }
+    await sleep(50); // an error that nobody hears would end this process
+  }
+  await files.read(SOME);
 });
 
 test("what origins gave wrongly is asked of the next, until there is none", async () => {
