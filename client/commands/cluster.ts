@@ -6,6 +6,7 @@ import { CLUSTER_VIEW } from "../output/cluster-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
 import { enumNumber } from "../output/words.ts";
 import type { Call } from "./call.ts";
+import { addClusterKeyCommands } from "./cluster-keys.ts";
 import { collect } from "./collect.ts";
 import { confirm } from "./confirm.ts";
 import { followList } from "./follow-list.ts";
@@ -17,6 +18,7 @@ export const addClusterCommands: AddCommands = (group, tools) => {
   withWatch(group.command("ls").description("list clusters")).action(tools.run(list));
   group.command("get").description("show one cluster").argument("<cluster>").action(tools.run(get));
   addWriters(group, tools);
+  addClusterKeyCommands(group, tools);
 };
 
 function addWriters(group: Command, tools: Tools): void {

@@ -13,6 +13,7 @@ import { addImageCaptureCommand } from "./image-capture-command.ts";
 import { addImageImportCommand } from "./image-import-command.ts";
 import { addLibraryCommands } from "./image-library.ts";
 import { imageRequest } from "./image-request.ts";
+import { addImageSignCommand } from "./image-sign.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
 
 const IMAGE = "name:tag, shared/name:tag or sha256:DIGEST";
@@ -22,6 +23,7 @@ export const addImageCommands: AddCommands = (group, tools) => {
   addImageBuildCommand(group, tools);
   addImageImportCommand(group, tools);
   addImageCaptureCommand(group, tools);
+  addImageSignCommand(group, tools);
   group
     .command("diff")
     .description("what an update from one image to another changes, and what it would transfer")

@@ -72,7 +72,7 @@ const KEEPERS: readonly {
   { packages: ["fastify", "@fastify/rate-limit"], only: ["server/http"], because: "HTTPS has one door" },
   {
     packages: ["node:child_process"],
-    only: ["installer-agent/system", "server/services", "client/build"],
+    only: ["installer-agent/system", "server/services", "client/build", "client/signing"],
     because: "programs are started where their limits and their output are looked after",
   },
 ];
