@@ -23,7 +23,7 @@ test("all that hpsd says becomes values", () => {
     installation: sent.installation,
     image: {
       ...{ name: "debian:12", file: { digest, sizeBytes: 300 }, format: "tar.xz", contentBytes: 1000, entries: 10 },
-      lacks: ["initrd"],
+      ...{ lacks: ["initrd"], proof: { signatures: [], keySets: [] } },
     },
     storage: {
       ...{ disk: { atLeast: 10 * 2 ** 30, pick: "smallest" }, rootBytes: 2 ** 33, wipe: true, wipeSerials: ["S 1"] },

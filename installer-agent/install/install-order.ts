@@ -16,6 +16,7 @@ import type { ImageFiles } from "../image/image-source.ts";
 import type { FileRef } from "../link/file-request.ts";
 import { countOf, parseFileSource } from "./file-source.ts";
 import { parseImageFiles } from "./image-files.ts";
+import { type ImageProof, parseProof } from "./image-trust.ts";
 
 type ArchiveFormat = "tar" | "tar.zst" | "tar.xz";
 
@@ -26,6 +27,7 @@ interface ImageFacts {
   readonly entries: number;
   /** `kernel`, `initrd`, `init`: what it needs to be booted and has not. */
   readonly lacks: readonly string[];
+  readonly proof: ImageProof;
 }
 
 export interface ArchiveOrder extends ImageFacts {
@@ -94,7 +96,7 @@ const FORMATS: ReadonlyMap<ImageFormat, ArchiveFormat> = new Map([
 function parseImage(name: ImageRef, source: ImageSource | undefined): ImageOrder {
   if (source === undefined) throw nowhere(name);
   const facts = {
-    ...{ name, lacks: source.lacks },
+    ...{ name, lacks: source.lacks, proof: parseProof(source) },
     contentBytes: countOf(source.contentBytes, `the content of the image ${name}`),
     entries: countOf(source.entries, `the entries of the image ${name}`),
   };

@@ -15,7 +15,7 @@ export const ORDER: InstallOrder & { readonly image: ArchiveOrder } = {
   installation: parseUuid("01890a5d-ac96-774b-bcce-b302099a8057"),
   image: {
     ...{ name: parseImageRef("debian:12"), file: { digest: DIGEST, sizeBytes: 300 }, format: "tar.zst" },
-    ...{ contentBytes: 1000, entries: 10, lacks: [] },
+    ...{ contentBytes: 1000, entries: 10, lacks: [], proof: { signatures: [], keySets: [] } },
   },
   storage: { disk: {}, rootBytes: undefined, wipe: false, wipeSerials: [] },
   network: { mode: "dhcp", mac: undefined, addresses: [], gateway: undefined, nameServers: [] },

@@ -1,4 +1,5 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { checkImageTrust } from "../image-trust.ts";
 import type { Step } from "../step.ts";
 import { offerTools } from "../tools.ts";
 
@@ -15,6 +16,8 @@ export const configuration: Step = {
       });
     }
     if (order !== undefined && job.facts.secureBoot === true) throw secureBootIsOn();
+    const trust = order && checkImageTrust(order, cluster);
+    if (trust) log(trust.sentence);
     const work = order === undefined ? (rescue ? "rescue" : "no image") : `image ${order.image.name}`;
     log(`this is ${hostName}${domain === "" ? "" : `.${domain}`} in cluster ${cluster}, ${work}`);
     await offerTools(context);

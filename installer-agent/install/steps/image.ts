@@ -1,12 +1,17 @@
+import { join } from "node:path";
+import type { SignedKeySet } from "../../../proto/image/key-set.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { fileSystemId } from "../../../proto/values/layout-ids.ts";
 import { readMarker, setMarker } from "../../image/marker.ts";
+import { STATE_PLACE } from "../../plan/agent-unit.ts";
 import { formatFstab, fstabEntries } from "../../plan/fstab.ts";
 import { findInstallation } from "../../system/installation-disk.ts";
 import { isExt4, makeExt4 } from "../../system/make-file-system.ts";
 import { TargetRoot } from "../../system/target-root.ts";
 import { runTool } from "../../system/tool.ts";
+import { checkImageTrust } from "../image-trust.ts";
 import type { InstallOrder } from "../install-order.ts";
+import { keepKeys, onState, readKeptKeys } from "../kept-keys.ts";
 import type { Step, StepContext } from "../step.ts";
 import { unpackArchive } from "../unpack-archive.ts";
 import { unpackPacks } from "../unpack-packs.ts";
@@ -23,6 +28,7 @@ export const image: Step = {
     if (order === undefined) throw new HpsError("precondition", "nothing is to be installed on this machine");
     await job.tools.open(context);
     await job.target.close(context);
+    const keys = await trustedKeys(order, context);
     if (order.image.format === "packs") {
       const { manifest } = order.image.files;
       const root = (await begun(order, manifest.digest, context)) ?? (await emptySlot(order, context));
@@ -30,10 +36,19 @@ export const image: Step = {
       await unpackPacks(root, order.image, context);
     } else await unpackArchive(await emptySlot(order, context), order.image, context);
     const { root } = await job.target.open(context); // an image that is in the way of a mount is refused here
+    await keepKeys(join(root, STATE_PLACE), keys);
     await new TargetRoot(root).write("etc/fstab", formatFstab(fstabEntries(order.installation)));
     await runTool(["sync"], { signal, log, limitMs: SYNC_MS });
   },
 };
+
+/** Again, by what this installation keeps on its disk: another configuration may have come since. */
+async function trustedKeys(order: InstallOrder, { job, signal, log }: StepContext): Promise<SignedKeySet | undefined> {
+  const { partitions } = await findInstallation(order.installation);
+  const { cluster } = await job.configuration(signal);
+  const kept = await onState(partitions.state, "ro,noload", { signal, log }, readKeptKeys);
+  return checkImageTrust(order, cluster, kept)?.set;
+}
 
 /** The slot as an earlier attempt at the same image left it; undefined when there was none, or its file systems cannot be mended. */
 async function begun(

@@ -9,7 +9,9 @@ import { deviceOf, findInstallation, MACHINE, refuseCopies } from "../../system/
 import { makeEsp, makeExt4 } from "../../system/make-file-system.ts";
 import { partitionDisk } from "../../system/partition-disk.ts";
 import { probeDisk } from "../../system/probe-disk.ts";
+import { checkImageTrust } from "../image-trust.ts";
 import type { InstallOrder } from "../install-order.ts";
+import { keepKeys, onState, readDiskKeys } from "../kept-keys.ts";
 import type { Step, StepContext } from "../step.ts";
 
 /** Chooses the disk, refuses what must not be done to it, and only then lays it out; what was there of this installation is made anew. */
@@ -31,12 +33,14 @@ export const storage: Step = {
     const sizes = { diskBytes: sizeBytes, sectorBytes, rootBytes: order.storage.rootBytes };
     const layout = planLayout({ installation: order.installation, ...sizes, contentBytes, entries });
     await using _lock = await lockDisk(node);
+    const trust = checkImageTrust(order, cluster, await readDiskKeys(disk, MACHINE, { signal, log }));
     const contents = await probeDisk(disk, order.installation, MACHINE, { signal, log });
     for (const finding of contents.findings) log(`found on ${disk.name}: ${finding}`);
     await refuseCopies(order.installation, disk);
     checkMayWrite(disk, contents, { order: order.storage, host: `${cluster}/${hostName}` });
     await partitionDisk(disk, layout, MACHINE, { signal, log });
-    await makeShared(order, context);
+    const { state } = await makeShared(order, context);
+    await onState(state, "rw", { signal, log }, (root) => keepKeys(root, trust?.set));
   },
 };
 
@@ -48,10 +52,11 @@ function refuseUnbootable({ image }: InstallOrder): void {
 }
 
 /** The file systems that are in no slot; those of the slot are made by the step that fills them. */
-async function makeShared(order: InstallOrder, { signal, log }: StepContext): Promise<void> {
+async function makeShared(order: InstallOrder, { signal, log }: StepContext): Promise<{ readonly state: string }> {
   const { installation } = order;
   const { disk, partitions } = await findInstallation(installation);
   const { sectorBytes } = deviceOf(disk, MACHINE);
   await makeEsp({ node: partitions.esp, installation, sectorBytes }, { signal, log });
   await makeExt4("state", { node: partitions.state, installation }, { signal, log });
+  return partitions;
 }
