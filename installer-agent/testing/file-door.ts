@@ -42,9 +42,7 @@ export class FileDoor {
 
   /** On the port it had before, if any. */
   async listen(): Promise<void> {
-    const pair = await makePeer(this.#chain, PEERS.server);
-    const intermediates = [this.#chain.intermediate.certificate];
-    const tls = { ...tlsKeyPair({ ...pair, intermediates }), ca: this.#chain.root.certificate.toString() };
+    const tls = { ...(await this.serverPair()), ca: this.#chain.root.certificate.toString() };
     this.#server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, (request, response) => {
       const peer = request.socket instanceof TLSSocket ? request.socket.getPeerX509Certificate() : undefined;
       const name = peer === undefined ? "nobody" : identityText(certificateIdentity(peer).identity);
@@ -68,6 +66,12 @@ export class FileDoor {
     const digest = createHash("sha256").update(content).digest("hex");
     this.files.set(`/files/v1/${digest}`, content);
     return { digest, sizeBytes: content.length };
+  }
+
+  /** PEM of a server whom this door's agents know, at localhost. */
+  async serverPair(): Promise<{ readonly key: string; readonly cert: string }> {
+    const intermediates = [this.#chain.intermediate.certificate];
+    return tlsKeyPair({ ...(await makePeer(this.#chain, PEERS.server)), intermediates });
   }
 
   /** An installer's identity for this door. */
