@@ -63,3 +63,23 @@ test("verify lists what is not whole and what to do, and exits with 13", async (
   expect(err).toMatch(/1 of 2 files and images are not whole.*import a:1 again/s);
   expect((await hpsctl(server, "image verify -o name")).out).toBe(`${PACK}\n`);
 });
+
+test("delta asks for what turns one image into another, and shows it", async () => {
+  const asked: object[] = [];
+  const server = await start({
+    images: {
+      makeDelta: async ({ cluster, base, target }) => {
+        asked.push({ cluster, base, target });
+        return { digest: PACK, sizeBytes: 3n << 20n, base: "a", target: "b" };
+      },
+    },
+  });
+  const { code, out } = await hpsctl(server, "image delta web:1 web:2");
+  expect([code, out]).toEqual([0, expect.stringMatching(/SIZE: +3 MiB\nSHA-256: +abab/)]);
+  expect((await hpsctl(server, "image delta shared/web:1 shared/web:2")).code).toBe(0);
+  expect(asked).toEqual([
+    { cluster: "lab", base: "web:1", target: "web:2" },
+    { cluster: "", base: "shared/web:1", target: "shared/web:2" },
+  ]);
+  expect((await hpsctl(server, "image delta web")).code).toBe(2);
+});

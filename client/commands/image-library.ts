@@ -1,13 +1,15 @@
 import type { Command } from "commander";
 import { VerifiedKind, VerifiedState, type VerifyImagesResponse } from "../../proto/gen/hps/v1/image_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { parseImageRef } from "../../proto/values/image-ref.ts";
 import { roundSize } from "../../proto/values/size.ts";
-import { COLLECTED_VIEW, VERIFIED_VIEW } from "../output/library-view.ts";
+import { COLLECTED_VIEW, DELTA_VIEW, VERIFIED_VIEW } from "../output/library-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { clusterOr } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
 import type { Tools } from "./group.ts";
+import { imageRequest } from "./image-request.ts";
 
 interface LibraryOptions {
   readonly shared?: true;
@@ -18,6 +20,12 @@ export function addLibraryCommands(group: Command, tools: Tools): void {
   withLibrary(group.command("gc"))
     .description("give back the room of what no image needs any more; hpsd does it every hour")
     .action(tools.run(collectImages));
+  group
+    .command("delta")
+    .description("make what turns one image into another, for hosts that have the first; hpsd does it for each new tag")
+    .argument("<base>", "name:tag, shared/name:tag or sha256:DIGEST")
+    .argument("<target>", "the same")
+    .action(tools.run(makeDelta));
   withLibrary(group.command("verify"))
     .description("read all that a library holds, and say what is damaged and what to do")
     .action(tools.run(verifyImages));
@@ -25,6 +33,15 @@ export function addLibraryCommands(group: Command, tools: Tools): void {
 
 function withLibrary(command: Command): Command {
   return command.option("--shared", "the library that all clusters share");
+}
+
+/** It takes what it takes. */
+async function makeDelta(call: Call): Promise<number> {
+  const hps = await call.connect();
+  const [base, target] = [parseImageRef(call.operand(0)), parseImageRef(call.operand(1))];
+  const { cluster } = imageRequest(hps, target);
+  await printOne(call, DELTA_VIEW, await hps.images.makeDelta({ cluster, base, target }, call.stream));
+  return 0;
 }
 
 /** It reads what it must: it takes what it takes. Exit code 13 when a pack cannot be read. */

@@ -1,6 +1,8 @@
 import {
   type CollectImagesResponse,
   CollectImagesResponseSchema,
+  type Delta,
+  DeltaSchema,
   VerifiedKindSchema,
   VerifiedStateSchema,
   type VerifyImagesResponse,
@@ -39,5 +41,17 @@ export const VERIFIED_VIEW: View<VerifyImagesResponse> = {
     { title: "IMAGES", text: ({ images }) => images.join(", ") },
     { title: "PROBLEM", text: ({ problems }) => problems[0] ?? "" },
     { title: "FURTHER PROBLEMS", wide: true, text: ({ problems }) => problems.slice(1).join("; ") },
+  ],
+};
+
+export const DELTA_VIEW: View<Delta> = {
+  kind: "delta",
+  name: ({ digest }) => digest,
+  json: protoJson(DeltaSchema),
+  columns: [
+    { title: "SIZE", text: ({ sizeBytes }) => roundSize(Number(sizeBytes)) },
+    { title: "SHA-256", text: ({ digest }) => digest },
+    { title: "FROM", text: ({ base }) => `sha256:${base}` },
+    { title: "TO", text: ({ target }) => `sha256:${target}` },
   ],
 };

@@ -22,6 +22,7 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
 import { Collector } from "./images/collector.ts";
+import { Deltas } from "./images/deltas.ts";
 import { Filing } from "./images/filing.ts";
 import type { ImageLimits } from "./images/image-limits.ts";
 import { ImageTrust } from "./images/image-trust.ts";
@@ -170,7 +171,8 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
   const uploads = new Uploads({ ...identity, filing, images, limits });
   const collector = new Collector({ ...identity, filing });
   const verifier = new Verifier({ ...identity, filing });
-  return { images, filing, uploads, collector, verifier, imageTrust: new ImageTrust(identity), installers };
+  const deltas = new Deltas({ ...identity, filing, onError: (error) => onError("making a delta", error) });
+  return { images, filing, uploads, collector, verifier, deltas, imageTrust: new ImageTrust(identity), installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

@@ -4,7 +4,7 @@ import { actorOfCaller } from "../core/audit/audit.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import { type ImageServiceDeps, ownLibrary } from "./pack-methods.ts";
 
-type Methods = Pick<Handlers<typeof ImageService, Caller>, "collectImages" | "verifyImages">;
+type Methods = Pick<Handlers<typeof ImageService, Caller>, "collectImages" | "verifyImages" | "makeDelta">;
 
 const KINDS = {
   archives: VerifiedKind.ARCHIVE,
@@ -23,7 +23,7 @@ const STATES = {
 const MOST_NAMED = 100;
 
 /** The methods of ImageService about a library as a whole. */
-export function libraryMethods({ access, collector, verifier }: ImageServiceDeps): Methods {
+export function libraryMethods({ access, collector, verifier, deltas }: ImageServiceDeps): Methods {
   return {
     collectImages: async ({ cluster }, { principal: caller }) => {
       const library = await ownLibrary(access, caller, cluster);
@@ -44,6 +44,12 @@ export function libraryMethods({ access, collector, verifier }: ImageServiceDeps
         const what = { kind: KINDS[kind], state: STATES[state], digest, sizeBytes: BigInt(sizeBytes) };
         yield { ...what, problems: [...problems], images: images.slice(0, MOST_NAMED) };
       }
+    },
+
+    makeDelta: async ({ cluster, base, target }, { principal: caller }) => {
+      const library = await ownLibrary(access, caller, cluster);
+      const { digest, sizeBytes, ...of } = await deltas.make(library, { base, target }, actorOfCaller(caller));
+      return { digest, sizeBytes: BigInt(sizeBytes), base: of.base, target: of.target };
     },
   };
 }

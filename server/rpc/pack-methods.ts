@@ -10,10 +10,11 @@ import type {
 import { firstMessage, nextMessage } from "../../proto/rpc/first-message.ts";
 import type { CallContext, Handlers } from "../../proto/rpc/handlers.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { parseImageName } from "../../proto/values/image-ref.ts";
+import { parseImageName, parseImageRef } from "../../proto/values/image-ref.ts";
 import type { Access } from "../core/identity/access.ts";
 import type { Caller } from "../core/identity/principal.ts";
 import type { Collector } from "../core/images/collector.ts";
+import type { Deltas } from "../core/images/deltas.ts";
 import type { ImageTrust } from "../core/images/image-trust.ts";
 import type { Images } from "../core/images/images.ts";
 import { type ManifestPart, manifestParts, packBytes } from "../core/images/manifest-parts.ts";
@@ -30,6 +31,7 @@ export interface ImageServiceDeps {
   readonly collector: Collector;
   readonly imageTrust: ImageTrust;
   readonly verifier: Verifier;
+  readonly deltas: Deltas;
 }
 
 type Methods = Pick<Handlers<typeof ImageService, Caller>, "uploadImage" | "getManifest" | "readPack">;
@@ -40,7 +42,7 @@ const LONGEST_UPLOAD_MS = 12 * 60 * 60 * 1000;
 const RANGES = 4096;
 
 /** The methods of ImageService about images of packs. */
-export function packMethods({ access, images, uploads }: ImageServiceDeps): Methods {
+export function packMethods({ access, images, uploads, deltas }: ImageServiceDeps): Methods {
   return {
     uploadImage: async function* (requests, context) {
       using _ = endAfter(context, LONGEST_UPLOAD_MS);
@@ -52,7 +54,12 @@ export function packMethods({ access, images, uploads }: ImageServiceDeps): Meth
       const clusterId = await libraryOf(access, caller, cluster, name);
       const order = parseUploadOrder(announcementOf(message.value));
       const parts = new UploadParts({ next: async () => partOf(await nextMessage(messages)) });
-      for await (const answer of uploads.take({ caller, clusterId }, order, parts)) yield* answerMessages(answer);
+      const { deltaBase } = message.value;
+      if (deltaBase !== "") parseImageRef(deltaBase);
+      for await (const answer of uploads.take({ caller, clusterId }, order, parts)) {
+        if (answer.kind === "image") deltas.offer(answer.image, clusterId, deltaBase);
+        yield* answerMessages(answer);
+      }
     },
 
     getManifest: async function* ({ cluster, name, indexes }, { principal: caller }) {

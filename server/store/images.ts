@@ -83,6 +83,22 @@ export async function selectImageByDigest(
   return row && namedOf(row);
 }
 
+/** The newest image of packs under a name that begins so (`debian:`), but not this one. */
+export async function selectNewestTag(
+  db: Db,
+  { library, title, except }: { readonly library: string; readonly title: string; readonly except: string },
+): Promise<NamedImageRow | undefined> {
+  const pattern = `${title.replace(/[\\%_]/g, "\\$&")}%`;
+  const select = namedImages(db)
+    .where("image.library", "=", library)
+    .where(sql<boolean>`image.name like ${pattern} escape '\\'`)
+    .where("image.format", "=", "packs")
+    .where("image.digest", "!=", except)
+    .orderBy("image.created_at", "desc")
+    .orderBy("image.id", "desc");
+  return await onlyOf(select.limit(1));
+}
+
 export interface ImageQuery {
   readonly clusters: "all" | readonly string[];
   /** Whether the shared library is listed too. */

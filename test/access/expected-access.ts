@@ -90,6 +90,8 @@ ImageService/GetImageKeys                 U  U   U   U   U   U   D   D   D   D  
 ImageService/SetImageKeys                 U  U   U   U   U   U   D   D   D   D   D   D   D   D   ok  D   N   d   D   ok
 ImageService/VerifyImages                 U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
 ImageService/VerifyImages of all clusters   U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
+ImageService/MakeDelta                    U  U   U   U   U   U   D   D   D   D   D   D   D   ok  ok  N   N   d   ok  ok
+ImageService/MakeDelta of all clusters      U  U   U   U   U   U   D   D   D   D   D   D   D   d   d   d   d   d   d   ok
 
 InstallerService/ImportInstaller          U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   D   ok
 InstallerService/GetInstaller             U  U   U   U   U   U   D   D   D   D   D   D   D   D   D   D   D   D   ok  ok

@@ -8,8 +8,9 @@ import { AGENT_ROWS } from "./rows-agent.ts";
 import { GRANT_ROWS } from "./rows-grants.ts";
 import { CLUSTER_ROWS, HOST_ROWS } from "./rows-hosts.ts";
 import { AUDIT_ROWS, FOREIGN_ROWS, IDENTITY_ROWS } from "./rows-identity.ts";
-import { IMAGE_ROWS, INSTALLER_ROWS, LIBRARY_ROWS } from "./rows-images.ts";
+import { IMAGE_ROWS, INSTALLER_ROWS } from "./rows-images.ts";
 import { INSTALLATION_ROWS, SHELL_ROWS, SYSTEM_ROWS } from "./rows-installations.ts";
+import { LIBRARY_ROWS } from "./rows-library.ts";
 import { TRUST_ROWS } from "./rows-trust.ts";
 import { fresh, prepare, type Subject } from "./subject.ts";
 

@@ -6,7 +6,6 @@ import {
   InstallerService,
   type ReadPackResponse,
   type UploadImageResponse,
-  VerifiedState,
 } from "../../proto/gen/hps/v1/image_pb.ts";
 import { addTestImage } from "../../server/core/testing/test-rows.ts";
 import { insertPack, replacePacksOf } from "../../server/store/packs.ts";
@@ -19,7 +18,7 @@ const image = ImageService.method;
 const installer = InstallerService.method;
 
 const archive = ({ number }: Pick<Try, "number">) => Buffer.from(`archive ${number}`);
-const fileOf = (bytes: Buffer) => ({
+export const fileOf = (bytes: Buffer) => ({
   digest: createHash("sha256").update(bytes).digest("hex"),
   sizeBytes: BigInt(bytes.length),
 });
@@ -40,12 +39,12 @@ async function sharedImage({ core }: Rig): Promise<string> {
   return name;
 }
 
-const OF_ALL = {
+export const OF_ALL = {
   ...{ variant: "of all clusters", extra: sharedImage, target: () => "library:shared", shared: true },
 } as const;
 
 /** An image of one pack in this library; manifest and pack, which nobody reads, hold its name. */
-async function imageOfPacks({ core }: Rig, library: string): Promise<string> {
+export async function imageOfPacks({ core }: Rig, library: string): Promise<string> {
   const name = `${library === "shared" ? "shared/" : ""}packs:${fresh()}`;
   const file = { digest: fileOf(Buffer.from(name)).digest, sizeBytes: name.length };
   for (const part of ["manifests", "packs"] as const) await writeFile(core.filing.files.stored(part, file).path, name);
@@ -174,53 +173,6 @@ export const IMAGE_ROWS: readonly Row[] = [
     request: ({ subject }) => ({ cluster: "a", name: subject.extra }),
     shows: (_reply, t) => storedName(t, t.subject.extra) === undefined,
     target: ofClusterA,
-    changes: true,
-  }),
-];
-
-/** A pack that no image needs, of this library; its digest. */
-async function unneededPack({ core }: Rig, library: string): Promise<string> {
-  const { digest } = fileOf(Buffer.from(`pack ${fresh()}`));
-  const file = { library, digest, sizeBytes: 1, indexOffset: 0, indexBytes: 0, createdAt: 1 };
-  await core.store.write((tx) => insertPack(tx, file));
-  return digest;
-}
-
-const isRetired = ({ rig, subject }: Try) =>
-  rig.book.value("SELECT digest FROM pack WHERE digest = ? AND retired_at IS NOT NULL", subject.extra) !== undefined;
-
-const isMarked = ({ rig, subject }: Try) =>
-  rig.book.value("SELECT digest FROM pack WHERE digest = ? AND damaged_at IS NOT NULL", subject.extra) !== undefined;
-
-export const LIBRARY_ROWS: readonly Row[] = [
-  row(image.collectImages, {
-    extra: async (rig) => await unneededPack(rig, rig.clusters.a),
-    request: () => ({ cluster: "a" }),
-    shows: ({ retiredPacks }, t) => retiredPacks > 0 && isRetired(t),
-    target: ofClusterA,
-    changes: true,
-  }),
-  row(image.collectImages, {
-    ...OF_ALL,
-    extra: async (rig) => await unneededPack(rig, "shared"),
-    request: () => ({}),
-    shows: ({ retiredPacks }, t) => retiredPacks > 0 && isRetired(t),
-    changes: true,
-  }),
-  row(image.verifyImages, {
-    extra: async (rig) => await unneededPack(rig, rig.clusters.a),
-    request: () => ({ cluster: "a" }),
-    shows: ({ digest, state }, { subject }) => digest === subject.extra && state === VerifiedState.LOST,
-    isSettled: isMarked,
-    target: ofClusterA,
-    changes: true,
-  }),
-  row(image.verifyImages, {
-    ...OF_ALL,
-    extra: async (rig) => await unneededPack(rig, "shared"),
-    request: () => ({}),
-    shows: ({ digest, state }, { subject }) => digest === subject.extra && state === VerifiedState.LOST,
-    isSettled: isMarked,
     changes: true,
   }),
 ];

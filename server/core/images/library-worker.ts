@@ -10,7 +10,7 @@ setPriority(0, 10);
 
 const reply = (message: LibraryReply) => parentPort?.postMessage(message);
 try {
-  reply({ kind: "result", result: carryOut(workerData satisfies LibraryJob) });
+  reply({ kind: "result", result: await carryOut(workerData satisfies LibraryJob) });
 } catch (error) {
   reply({ kind: "failure", failure: failureOf(error) });
 }

@@ -7,6 +7,7 @@ import { Audit } from "../audit/audit.ts";
 import { Room } from "../files/room.ts";
 import { addTestCluster, openTestStore } from "../testing/open-test-store.ts";
 import { Collector } from "./collector.ts";
+import { Deltas } from "./deltas.ts";
 import { Filing } from "./filing.ts";
 import { parseImageOrder } from "./image-order.ts";
 import { Images } from "./images.ts";
@@ -49,7 +50,15 @@ export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50 }: R
     const images = new Images({ store, clock, audit, limits, filing });
     const collector = new Collector({ store, clock, audit, filing });
     const verifier = new Verifier({ store, clock, audit, filing });
-    return { filing, images, collector, verifier, uploads: new Uploads({ store, clock, filing, images, limits }) };
+    const deltas = new Deltas({ store, clock, audit, filing, onError: (error) => failures.push(error) });
+    return {
+      filing,
+      images,
+      collector,
+      verifier,
+      deltas,
+      uploads: new Uploads({ store, clock, filing, images, limits }),
+    };
   };
   const [a, b] = [await addTestCluster(store, "a"), await addTestCluster(store, "b")];
   return {
