@@ -117,6 +117,9 @@ test("who cannot come back within the time that hpsd keeps the session is told s
   using wire = await cutableWire(server.port);
   const { until, seen } = onPty(server, `shell web01 --server localhost:${wire.port}`);
   await expect.poll(() => session.heard.length, { timeout: 10_000 }).toBe(1);
+  // Until hpsctl knows which session it has, there is nothing to come back to.
+  await session.show("one\r\n");
+  await until("one\r\n");
   wire.cut();
   await until("tries to come back for 1s");
   await until("exit=255");

@@ -3,7 +3,14 @@ import type { TargetFile } from "./target-file.ts";
 
 /** Where the state partition is mounted in the installed system, and what it holds. */
 export const STATE_PLACE = "/var/lib/hps";
-export const STATE = { agent: "agent", identity: "identity", ssh: "ssh", journal: "journal", slot: "slot", imageKeys: "image-keys" } as const;
+export const STATE = {
+  agent: "agent",
+  identity: "identity",
+  ssh: "ssh",
+  journal: "journal",
+  slot: "slot",
+  imageKeys: "image-keys",
+} as const;
 
 /**
  * The unit that runs the host agent.

@@ -43,6 +43,7 @@ export async function inThread<Kind extends LibraryJob["kind"]>(
     if (!(await settlesWithin(promise, LIMIT_MS))) throw new HpsError("deadline", `${what} took too long`);
     const reply = await promise;
     if (reply.kind === "failure") throw errorOf(reply.failure, what);
+    // Our own thread answers a job with that job's result.
     return reply.result as LibraryResults[Kind];
   } finally {
     signal?.removeEventListener("abort", end);
