@@ -131,7 +131,7 @@ test("a token signs by pkcs11-tool; a key that is not the cluster's, or a wrong 
     );
   expect(await sign("one", "secret")).toMatchObject({ code: 0 });
   expect(execFileSync("cat", [join(folder, "words")], { encoding: "utf8" })).toMatch(
-    /--token-label t --id 01ab --login --pin env:HPS_TOKEN_PIN --sign --mechanism EDDSA/,
+    /--token-label t --login --pin env:HPS_TOKEN_PIN --id 01ab --sign --mechanism EDDSA/,
   );
   expect(added).toHaveLength(1);
   expect((await sign("two", "secret")).err).toMatch(/no key of the cluster's set/);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { SIGNATURE_BYTES } from "../../proto/image/signing-key.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import { safeText } from "../../proto/values/safe-text.ts";
+import { quote, safeText } from "../../proto/values/safe-text.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { type Pkcs11Uri, parsePkcs11Uri } from "./pkcs11-uri.ts";
 import { readSecret } from "./secret.ts";
@@ -29,7 +29,9 @@ export function tokenSigner(terminal: Terminal, text: string, passphraseFile: st
       try {
         const files = { input: join(folder, "statement"), output: join(folder, "signature") };
         await writeFile(files.input, bytes);
-        await runTool(terminal, [...selection(uri), "--input-file", files.input, "--output-file", files.output], pin);
+        const words = ["--sign", "--mechanism", "EDDSA", "--input-file", files.input, "--output-file", files.output];
+        const id = uri.id ?? (await idOf(terminal, uri, pin));
+        await runTool(terminal, [...login(uri), "--id", id, ...words], pin);
         return await signatureIn(files.output);
       } finally {
         await rm(folder, { recursive: true, force: true });
@@ -38,19 +40,34 @@ export function tokenSigner(terminal: Terminal, text: string, passphraseFile: st
   };
 }
 
-function selection({ token, object, id, modulePath }: Pkcs11Uri): string[] {
+/** To sign, pkcs11-tool heeds no label: of several keys it takes whichever comes first. */
+async function idOf(terminal: Terminal, uri: Pkcs11Uri, pin: string): Promise<string> {
+  const listed = await runTool(terminal, [...login(uri), "--list-objects", "--type", "privkey"], pin);
+  const ids = listed.split(/^(?=\S)/m).flatMap((object) => {
+    const [label, id] = [/^ +label: +(.*)$/m.exec(object)?.[1], /^ +ID: +([0-9a-f]+)$/m.exec(object)?.[1]];
+    return label === uri.object && id !== undefined ? [id] : [];
+  });
+  const [id, other] = ids;
+  if (id !== undefined && other === undefined) return id;
+  const name = quote(uri.object ?? "");
+  const what = id === undefined ? `has no private key ${name}` : `has ${ids.length} private keys ${name}`;
+  throw new HpsError("precondition", `the token ${what}`, {
+    hint: `${PROGRAM} --list-objects --type privkey --login shows them; id=%01 in place of object names one`,
+  });
+}
+
+function login({ token, modulePath }: Pkcs11Uri): string[] {
   return [
     ...(modulePath === undefined ? [] : ["--module", modulePath]),
     ...(token === undefined ? [] : ["--token-label", token]),
-    ...(object === undefined ? [] : ["--label", object]),
-    ...(id === undefined ? [] : ["--id", id]),
-    ...["--login", "--pin", `env:${PIN_VARIABLE}`, "--sign", "--mechanism", "EDDSA"],
+    ...["--login", "--pin", `env:${PIN_VARIABLE}`],
   ];
 }
 
-async function runTool({ environment, signal }: Terminal, words: readonly string[], pin: string): Promise<void> {
+async function runTool({ environment, signal }: Terminal, words: readonly string[], pin: string): Promise<string> {
   const env = { ...environment, LC_ALL: "C", [PIN_VARIABLE]: pin };
-  await run(PROGRAM, words, { env, signal, timeout: LIMIT_MS }).catch((cause: unknown) => {
+  const done = run(PROGRAM, words, { env, signal, timeout: LIMIT_MS });
+  const { stdout } = await done.catch((cause: unknown) => {
     if (signal.aborted) throw signal.reason;
     const said = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim().slice(-500) : "";
     const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
@@ -60,6 +77,7 @@ async function runTool({ environment, signal }: Terminal, words: readonly string
       cause,
     });
   });
+  return stdout;
 }
 
 async function signatureIn(file: string): Promise<Buffer> {
