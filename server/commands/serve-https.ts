@@ -47,7 +47,7 @@ export function httpsRoutes({ core, metrics, config, serving, ...web }: HttpsNee
     resolve: (chain) => core.principals.resolve(chain),
     refused,
   });
-  const files = filesOf(core, metrics, refused);
+  const files = filesOf(core, { metrics, config, refused });
   const pages = webOf(core, { metrics, config, refused, ...web });
   return config.metrics.enabled ? [est, files, pages, monitoring] : [est, files, pages];
 }
@@ -74,12 +74,12 @@ function ownOrigins({ server }: ServerConfig, { https }: ReturnType<typeof publi
   return [https.slice("https://".length), ...names].flatMap((authority) => originOf(authority) ?? []);
 }
 
-function filesOf(core: Core, metrics: Metrics, refused: EstDeps["refused"]) {
+function filesOf(core: Core, { metrics, config, refused }: Omit<WebNeeds, "addresses" | "onError">) {
   const downloads = new HeldOpen(DOWNLOADS);
   core.live.connect((which, reason) => downloads.end(which, reason));
   metrics.watchDownloads(() => downloads.count);
   return fileRoutes({
-    ...{ refused, downloads, onSent: metrics.onFileBytes },
+    ...{ refused, downloads, onSent: metrics.onFileBytes, perMinute: config.limits.requestsPerMinute },
     resolve: (chain) => core.principals.resolve(chain),
     fileFor: (caller, digest) => agentFile(core, caller, digest),
   });

@@ -47,6 +47,7 @@ async function openRig(content: { readonly digest: string; readonly sizeBytes: n
     refused: (who, reason) => identity.refusals.refused(who, { reason }),
     onSent: (bytes) => sent.push(bytes),
     downloads,
+    perMinute: 1000,
   });
   const door = await openTestDoor(identity, { routes: [routes] });
   const peer = async (kind: PeerOptions["kind"], subject: string, change: Partial<PeerOptions> = {}) =>

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Caller, Principal } from "../core/identity/principal.ts";
 import { type ByteRange, byteRangeOf } from "./byte-range.ts";
+import { CountedHosts } from "./counted-hosts.ts";
 import type { HeldOpen } from "./held-open.ts";
 import type { DoorApp } from "./https-door.ts";
 import { addressOf, chainOf } from "./peer.ts";
@@ -20,6 +21,8 @@ export interface FileRoutesDeps {
   readonly refused: (who: { actor: string; action: string; address: string }, reason: string) => Promise<string>;
   readonly downloads: HeldOpen;
   readonly onSent: (bytes: number) => void;
+  /** Requests of one address in a minute; of a host that is known, more. */
+  readonly perMinute: number;
 }
 
 const ACTION = "files.read";
@@ -35,17 +38,25 @@ const CACHE = "private, max-age=31536000, immutable";
  */
 export function fileRoutes(deps: FileRoutesDeps): (app: DoorApp) => void {
   return (app) => {
-    const limited = { config: { rateLimit: {} }, exposeHeadRoute: false };
-    app.head(PATH, limited, async (request, reply) => await serve(deps, request, reply));
-    app.get(PATH, limited, async (request, reply) => await serve(deps, request, reply));
+    const hosts = new CountedHosts(deps.perMinute);
+    const limited = { config: { rateLimit: hosts.limit }, exposeHeadRoute: false };
+    const serveTo = async (request: FastifyRequest, reply: FastifyReply) => await serve(deps, hosts, request, reply);
+    app.head(PATH, limited, serveTo);
+    app.get(PATH, limited, serveTo);
   };
 }
 
-async function serve(deps: FileRoutesDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function serve(
+  deps: FileRoutesDeps,
+  hosts: CountedHosts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const caller = await callerOf(deps, request);
   const digest = digestIn(request.params);
   const file = digest === undefined ? undefined : await deps.fileFor(caller, digest);
   if (digest === undefined || file === undefined) throw new HpsError("not-found", "there is nothing at this address");
+  hosts.know(request, caller.principal);
   const etag = `"${digest}"`;
   void reply.headers({ etag, "cache-control": CACHE, "accept-ranges": "bytes" });
   if (isKnown(request.headers["if-none-match"], etag)) return await reply.code(304).send();
