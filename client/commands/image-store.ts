@@ -1,8 +1,6 @@
 /** From any source into the library. */
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
 import type { TreeSummary } from "../../proto/tree/scan/tree-summary.ts";
-import { parseDuration } from "../../proto/values/duration.ts";
 import { type ImageRef, parseImageName } from "../../proto/values/image-ref.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import { type BuiltImage, ImageBuilder } from "../image/image-builder.ts";
@@ -13,7 +11,7 @@ import { note } from "../output/print.ts";
 import { ProgressBar } from "../output/progress-bar.ts";
 import { clusterOr } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
-import type { StoreOptions } from "./store-options.ts";
+import { expireTimeOf, type StoreOptions } from "./store-options.ts";
 
 /** The library an image goes into, and its name there. */
 export interface ImageHome {
@@ -48,7 +46,7 @@ async function read(call: Call, source: ImageSource, spool: ObjectSpool, label: 
 export async function sendImage(call: Call, home: ImageHome, image: BuiltImage, label: string): Promise<Image> {
   const hps = await call.connect();
   const { move = false, expires } = call.options<StoreOptions>();
-  const expireTime = expires === undefined ? undefined : timestampFromMs(call.terminal.now() + parseDuration(expires));
+  const expireTime = expireTimeOf(call, expires);
   let bar: ProgressBar | undefined;
   try {
     return await uploadImage(

@@ -209,8 +209,8 @@ test("tag gives an image one more name, by name or digest, in its library", asyn
   const asked: unknown[] = [];
   const server = await start({
     images: {
-      tagImage: async ({ cluster, image, name, move }) => {
-        asked.push([cluster, image, name, move]);
+      tagImage: async ({ cluster, image, name, move, expireTime }) => {
+        asked.push([cluster, image, name, move, ...(expireTime === undefined ? [] : [expireTime.seconds > 0n])]);
         return { ...IMAGE, name };
       },
     },
@@ -219,12 +219,12 @@ test("tag gives an image one more name, by name or digest, in its library", asyn
   expect((await hpsctl(server, "image tag debian/web:1 debian/web:stable --move -o name")).out).toBe(
     "debian/web:stable\n",
   );
-  expect((await hpsctl(server, `image tag ${digest} web:2`)).code).toBe(0);
+  expect((await hpsctl(server, `image tag ${digest} web:2 --expires 30d`)).code).toBe(0);
   expect((await hpsctl(server, "image tag shared/a:1 shared/a:2")).code).toBe(0);
   expect((await hpsctl(server, `image tag web:1 ${digest}`)).code).toBe(2);
   expect(asked).toEqual([
     ["lab", "debian/web:1", "debian/web:stable", true],
-    ["lab", digest, "web:2", false],
+    ["lab", digest, "web:2", false, true],
     ["", "shared/a:1", "shared/a:2", false],
   ]);
 });

@@ -15,6 +15,7 @@ import { addLibraryCommands } from "./image-library.ts";
 import { imageRequest } from "./image-request.ts";
 import { addImageSignCommand } from "./image-sign.ts";
 import { type WatchOption, withAllClusters, withWatch, withYes } from "./options.ts";
+import { expireTimeOf, type StoreOptions } from "./store-options.ts";
 
 const IMAGE = "name:tag, shared/name:tag or sha256:DIGEST";
 
@@ -37,6 +38,7 @@ export const addImageCommands: AddCommands = (group, tools) => {
     .argument("<image>", IMAGE)
     .argument("<name:tag>")
     .option("--move", "the name may be another image's: it is moved")
+    .option("--expires <duration>", "the name goes after so long, when nothing uses the image: 30d")
     .action(tools.run(tag));
   withYes(group.command("rm").description("remove an image; hosts installed from it stay as they are"))
     .argument("<image>", "name:tag or shared/name:tag")
@@ -81,7 +83,9 @@ async function tag(call: Call): Promise<number> {
   const { hps, request } = await named(call);
   const { name, shared } = parseImageName(call.operand(1));
   const cluster = shared ? "" : clusterOr(hps.cluster);
-  const { move = false } = call.options<{ move?: true }>();
-  await printOne(call, IMAGE_VIEW, await hps.images.tagImage({ cluster, image: request.name, name, move }, call.once));
+  const { move = false, expires } = call.options<StoreOptions>();
+  const expireTime = expireTimeOf(call, expires);
+  const wish = { cluster, image: request.name, name, move, ...(expireTime && { expireTime }) };
+  await printOne(call, IMAGE_VIEW, await hps.images.tagImage(wish, call.once));
   return 0;
 }

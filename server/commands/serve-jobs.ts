@@ -25,6 +25,10 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
       everyMs: HOUR,
       onError: (error) => onError("forgetting installations", error),
     }),
+    repeat(() => core.images.expire(), {
+      everyMs: HOUR,
+      onError: (error) => onError("taking away names of images that expired", error),
+    }),
     repeat((signal) => core.collector.collectAll(signal), {
       everyMs: HOUR,
       onError: (error) => onError("collecting what no image needs", error),

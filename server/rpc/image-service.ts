@@ -9,7 +9,7 @@ import type { Installers } from "../core/installers/installers.ts";
 import { required } from "./fields.ts";
 import { announcementOf, imageMessage, installerMessage } from "./image-message.ts";
 import { libraryMethods } from "./library-methods.ts";
-import { clusterOf, type ImageServiceDeps, libraryOf, packMethods } from "./pack-methods.ts";
+import { clusterOf, expiryOf, type ImageServiceDeps, libraryOf, packMethods } from "./pack-methods.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 import { trustMethods } from "./trust-methods.ts";
 
@@ -47,10 +47,10 @@ export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageServi
       return {};
     },
 
-    tagImage: async ({ cluster, image, name: text, move }, { principal: caller }) => {
+    tagImage: async ({ cluster, image, name: text, move, expireTime }, { principal: caller }) => {
       const library = await libraryOf(access, caller, cluster, text);
       const { name } = parseImageName(text);
-      return imageMessage(await images.tag(caller, library, { image, name, move }));
+      return imageMessage(await images.tag(caller, library, { image, name, move, expiresAt: expiryOf(expireTime) }));
     },
   };
 }

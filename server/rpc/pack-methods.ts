@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type {
   BeginUpload,
   GetManifestResponseSchema,
@@ -107,9 +107,13 @@ function endAfter({ end }: CallContext<Caller>, ms: number): Disposable {
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
+/** Null: never. */
+export function expiryOf(expireTime: Timestamp | undefined): number | null {
+  return expireTime === undefined ? null : timestampMs(expireTime);
+}
+
 function announcementOf({ name, digest, manifestBytes, system, kernel, lacks, move, expireTime }: BeginUpload) {
-  const expiresAt = expireTime === undefined ? null : timestampMs(expireTime);
-  return { name, digest, manifestBytes, system, kernel, lacks, move, expiresAt };
+  return { name, digest, manifestBytes, system, kernel, lacks, move, expiresAt: expiryOf(expireTime) };
 }
 
 function partOf(next: IteratorResult<UploadImageRequest>): IteratorResult<UploadPart> {

@@ -15,6 +15,7 @@ import {
   deleteImage,
   type ImageRow,
   insertImage,
+  selectExpired,
   selectImage,
   selectImageByDigest,
   selectImageFiles,
@@ -22,6 +23,7 @@ import {
   selectNewestTag,
   selectStoredSize,
   unnameImage,
+  updateExpiry,
   updateStoredSize,
 } from "./images.ts";
 import { deleteDelta, selectLibraryDeltas, selectLibraryImages, updatePackDamage } from "./library-contents.ts";
@@ -62,6 +64,8 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   selectLibrariesWithPacks: (tx) => selectLibrariesWithPacks(tx),
   selectRetiredBytes: (tx) => selectRetiredBytes(tx, "c"),
   insertImage: (tx) => insertImage(tx, IMAGE),
+  updateExpiry: (tx) => updateExpiry(tx, "i", 1),
+  selectExpired: (tx) => selectExpired(tx, 1),
   selectNewestTag: (tx) => selectNewestTag(tx, { library: "c", title: "a_b:", except: "d" }),
   selectImage: (tx) => selectImage(tx, "c", "debian:12"),
   selectImageByDigest: (tx) => selectImageByDigest(tx, ["c", "shared"], "d"),

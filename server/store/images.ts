@@ -133,6 +133,17 @@ export async function deleteImage(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom("image").where("id", "=", id).execute();
 }
 
+/** When its name goes by itself; null: never. */
+export async function updateExpiry(tx: Tx, id: string, expiresAt: number | null): Promise<void> {
+  await tx.updateTable("image").set({ expires_at: expiresAt }).where("id", "=", id).execute();
+}
+
+/** Names that were to go by now, the first to go first. */
+export async function selectExpired(db: Db, now: number): Promise<NamedImageRow[]> {
+  const select = namedImages(db).where("image.name", "is not", null).where("image.expires_at", "<=", now);
+  return (await select.orderBy("image.expires_at").orderBy("image.id").execute()).map(namedOf);
+}
+
 /** Takes away the name alone: the image is kept for its use. */
 export async function unnameImage(tx: Tx, id: string): Promise<void> {
   await tx.updateTable("image").set({ name: null, expires_at: null }).where("id", "=", id).execute();

@@ -12,7 +12,7 @@ type Rig = Awaited<ReturnType<typeof openImageRig>>;
 const imported = async (rig: Rig, name: string, content: string) =>
   await rig.images.import(ALICE, rig.a, orderOf(name, content), inPieces(content));
 const tag = async (rig: Rig, image: string, text: string, move = false) =>
-  await rig.images.tag(ALICE, rig.a, { image, name: parseImageName(text).name, move });
+  await rig.images.tag(ALICE, rig.a, { image, name: parseImageName(text).name, move, expiresAt: null });
 const names = async (rig: Rig) =>
   (await rig.images.list({ clusters: "all", shared: true, limit: 99 })).images.map(({ name }) => name);
 
@@ -87,7 +87,7 @@ test("what all clusters share is read by all, under its own names", async () => 
   // A name stands in the library of its image.
   await expect(tag(rig, "shared/debian:12", "debian:12")).rejects.toMatchObject({ code: "precondition" });
   await rig.images.tag(ALICE, undefined, {
-    ...{ image: "shared/debian:12", name: parseImageName("shared/debian:stable").name, move: false },
+    ...{ image: "shared/debian:12", name: parseImageName("shared/debian:stable").name, move: false, expiresAt: null },
   });
   expect(await names(rig)).toEqual(["shared/debian:12", "shared/debian:stable"]);
   expect(await rig.images.list({ clusters: [rig.a], shared: false, limit: 9 })).toEqual({ images: [] });
@@ -128,4 +128,41 @@ test("a name is given up while the image is installed, but not its last", async 
   await ended(rig, id, "cancelled");
   await rig.images.recover();
   expect(await rig.files()).toEqual([sha256("two")]);
+});
+
+test("a name whose time has come goes, with its event; the last of an image that is used stays until it is not", async () => {
+  await using rig = await openImageRig();
+  await rig.images.import(ALICE, rig.a, orderOf("debian:12", "one"), inPieces("one"));
+  const tag = async (name: string, expiresAt: number | null) =>
+    await rig.images.tag(ALICE, rig.a, { image: "debian:12", name: parseImageName(name).name, move: false, expiresAt });
+  const names = async () =>
+    (await rig.images.list({ clusters: "all", shared: true, limit: 9 })).images.map(({ name }) => name);
+  await tag("debian:soon", 5_000);
+  expect(await tag("debian:late", 5_000)).toMatchObject({ expiresAt: 5_000 });
+  // Told again it stays longer.
+  expect(await tag("debian:late", 9_000)).toMatchObject({ expiresAt: 9_000 });
+  await rig.images.expire();
+  expect(await names()).toEqual(["debian:12", "debian:late", "debian:soon"]);
+  rig.time.now = 5_000;
+  await rig.images.expire();
+  expect(await names()).toEqual(["debian:12", "debian:late"]);
+  expect((await rig.audited()).at(-1)).toMatchObject({ actor: "hpsd", name: "debian:soon", digest: sha256("one") });
+  const host = await addTestHost(rig.store, rig.a);
+  const installation = await addTestInstallation(rig.store, host, rig.a, sha256("one"));
+  await rig.images.delete(ALICE, rig.a, "debian:12");
+  rig.time.now = 9_000;
+  await rig.images.expire();
+  expect(await names()).toEqual(["debian:late"]);
+  await rig.store.write(
+    async (tx) =>
+      void (await tx
+        .updateTable("installation")
+        .set({ outcome: "cancelled" })
+        .where("id", "=", installation)
+        .execute()),
+  );
+  await rig.images.expire();
+  expect(await names()).toEqual([]);
+  await rig.filing.collect();
+  expect(await rig.files()).toEqual([]);
 });

@@ -11,9 +11,11 @@ import {
   type ImageRow,
   insertImage,
   type NamedImageRow,
+  selectExpired,
   selectImage,
   selectImageByDigest,
   unnameImage,
+  updateExpiry,
 } from "../../store/images.ts";
 import { deleteDeltasOf, deletePacksOf, retireUnneededPacks } from "../../store/packs.ts";
 import { noImage } from "./find-image.ts";
@@ -47,10 +49,13 @@ export function isNamed(
   return true;
 }
 
-/** Gives the image its name, and gives up what the name stood for before. */
+/** Gives the image its name until it expires, and gives up what the name stood for before. */
 export async function putName(tx: Tx, image: NewName, { move, now }: NamingOptions): Promise<NamedImageRow> {
   const known = await selectImage(tx, image.library, image.name);
-  if (isNamed(known, image, move)) return known;
+  if (isNamed(known, image, move)) {
+    await updateExpiry(tx, known.id, image.expiresAt);
+    return { ...known, expiresAt: image.expiresAt };
+  }
   if (known !== undefined) await releaseImage(tx, known, now);
   const nameless = await selectImageByDigest(tx, [image.library], image.digest);
   if (nameless?.name === "") await deleteImage(tx, nameless.id);
@@ -78,6 +83,17 @@ export async function releaseUnused(tx: Tx, now: number): Promise<readonly strin
     if (await isUsed(tx, image)) continue;
     await releaseImage(tx, image, now);
     released.push(image.digest);
+  }
+  return released;
+}
+
+/** Takes away the names that were to go by now, but no last one of an image that is used; answers with what they stood for. */
+export async function releaseExpired(tx: Tx, now: number): Promise<readonly NamedImageRow[]> {
+  const released: NamedImageRow[] = [];
+  for (const image of await selectExpired(tx, now)) {
+    if ((await countOthersOf(tx, image)) === 0 && (await isUsed(tx, image))) continue;
+    await releaseImage(tx, image, now);
+    released.push(image);
   }
   return released;
 }

@@ -4,14 +4,14 @@ import { roundSize } from "../../../proto/values/size.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
 import { type ImageQuery, type NamedImageRow, SHARED_LIBRARY, selectImage, selectImages } from "../../store/images.ts";
 import { type IndexedFile, type PackRow, selectPacksOf } from "../../store/packs.ts";
-import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
+import { type Audit, type AuditActor, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
 import type { Filing } from "./filing.ts";
 import { findImage, noImage } from "./find-image.ts";
 import { allowanceOf, type ImageLimits, tooLarge } from "./image-limits.ts";
-import { isNamed, type NewName, putName, refuseInstalling, releaseImage } from "./image-names.ts";
+import { isNamed, type NewName, putName, refuseInstalling, releaseExpired, releaseImage } from "./image-names.ts";
 import type { ImageOrder } from "./image-order.ts";
 import { partOf } from "./library-files.ts";
 
@@ -38,7 +38,11 @@ export interface TagWish {
   readonly image: string;
   readonly name: ImageRef;
   readonly move: boolean;
+  /** When the name goes by itself, UTC milliseconds; null: never. */
+  readonly expiresAt: number | null;
 }
+
+const HPSD: AuditActor = { actor: "hpsd", action: "image.expire", address: "" };
 
 /** The images of all libraries. Their bytes are files, one for all images that are the same; a row names each. */
 export class Images {
@@ -117,22 +121,24 @@ export class Images {
     const before = await selectImage(tx, image.library, image.name);
     const made = await putName(tx, image, { move, now: clock() });
     const moved = before !== undefined && before.digest !== made.digest && { movedFrom: before.digest };
-    const details = { name: made.name, digest: made.digest, bytes: String(made.sizeBytes), ...moved };
+    const until = made.expiresAt !== null && { expires: new Date(made.expiresAt).toISOString() };
+    const details = { name: made.name, digest: made.digest, bytes: String(made.sizeBytes), ...moved, ...until };
     await audit.allowed(tx, actorOfCaller(caller), { ...subjectOf(made), details });
     return made;
   }
 
   /** Gives an image one more name in its library; `exists` when the name is another's and is not to be moved. */
-  async tag(caller: Caller, clusterId: string | undefined, { image: text, name, move }: TagWish): Promise<ImageView> {
+  async tag(caller: Caller, clusterId: string | undefined, wish: TagWish): Promise<ImageView> {
     const { store, filing } = this.#deps;
-    const ref = parseImageRef(text);
+    const { name, move, expiresAt } = wish;
+    const ref = parseImageRef(wish.image);
     const library = clusterId ?? SHARED_LIBRARY;
     const tagged = await store.write(async (tx) => {
       const image = await findImage(tx, clusterId, ref);
       if (image === undefined) throw noImage(ref);
       if (image.library !== library) throw ofOtherLibrary(ref);
       const { cluster: _, ...row } = image;
-      return await this.name(tx, caller, { ...row, name, expiresAt: null }, move);
+      return await this.name(tx, caller, { ...row, name, expiresAt }, move);
     });
     if (move) await filing.collect();
     return tagged;
@@ -153,6 +159,17 @@ export class Images {
       await audit.allowed(tx, actorOfCaller(caller), { ...subjectOf(image), details: { name, digest: image.digest } });
     });
     await filing.collect();
+  }
+
+  /** Takes away names whose time has come, of images that nobody uses. */
+  async expire(): Promise<void> {
+    const { store, audit, clock } = this.#deps;
+    await store.write(async (tx) => {
+      for (const image of await releaseExpired(tx, clock())) {
+        const { name, digest } = image;
+        await audit.allowed(tx, HPSD, { ...subjectOf(image), reason: "its time had come", details: { name, digest } });
+      }
+    });
   }
 
   /** At the start: removes files that no image names, and what never arrived whole. Answers what is missing. */

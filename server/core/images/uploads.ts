@@ -127,7 +127,7 @@ export class Uploads {
       const { named, held, packs } = await store.read(async (db) => await lookUp(db, clusterId, order));
       const isThere = isNamed(named, order, order.move);
       if (held === undefined || !(await isWhole(filing, held, packs))) return undefined;
-      if (isThere) return named;
+      if (isThere && named.expiresAt === order.expiresAt) return named;
       return await store.write(async (tx) => {
         const { cluster: _, ...row } = held;
         const { name, expiresAt, move } = order;
