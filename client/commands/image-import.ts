@@ -6,7 +6,7 @@ import { cacheFolder } from "../build/package-cache.ts";
 import { openImageSource } from "../image/sources/open-source.ts";
 import type { SourceKind } from "../image/sources/source-kind.ts";
 import { IMAGE_VIEW } from "../output/image-view.ts";
-import { printOne } from "../output/print.ts";
+import { note, printOne } from "../output/print.ts";
 import type { Call } from "./call.ts";
 import { sendArchive } from "./image-archive.ts";
 import { type ImageHome, imageHome, storeImage } from "./image-store.ts";
@@ -18,6 +18,8 @@ interface ImportOptions extends StoreOptions {
   readonly platform: string;
   readonly ociName?: string;
   readonly archive?: true;
+  readonly installer?: string;
+  readonly partition?: number;
 }
 
 /** `image import`. */
@@ -31,16 +33,19 @@ export async function importImage(call: Call): Promise<number> {
 }
 
 async function importTree(call: Call, home: ImageHome, path: string, options: ImportOptions): Promise<Image> {
-  const { from, platform, ociName } = options;
+  const { from, platform, ociName, installer, partition } = options;
   const { environment, signal } = call.terminal;
   const choice = { platform, ...(ociName !== undefined && { name: ociName }) };
-  await using source = await openImageSource({ path, choice, environment, signal, ...(from && { kind: from }) });
+  const disk = { ...(installer !== undefined && { installer }), ...(partition !== undefined && { partition }) };
+  const say = (line: string) => void note(call.terminal, line);
+  const order = { path, choice, disk, environment, signal, say, ...(from && { kind: from }) };
+  await using source = await openImageSource(order);
   return await storeImage(call, home, source, basename(path));
 }
 
 async function importArchive(call: Call, home: ImageHome, path: string): Promise<Image> {
   const { from, move, expires } = call.options<ImportOptions>();
-  if (from === "oci" || move || expires !== undefined) {
+  if (from === "oci" || from === "disk" || move || expires !== undefined) {
     throw new HpsError("invalid", "--archive is for archives and folders, without --move and --expires");
   }
   const { environment, signal } = call.terminal;

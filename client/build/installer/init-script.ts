@@ -8,8 +8,8 @@ export const INIT_PATH = "init";
 export const UEVENT_PATH = "lib/hps/uevent";
 export const DHCP_PATH = "lib/hps/dhcp-event";
 
-/** The first process: file systems, drivers, then the agent, again when it crashed, but not for ever. */
-export const INIT = String.raw`#!/bin/sh
+/** How a first process begins, whatever it is for: file systems, words for consoles, drivers for what is there. */
+export const BEGINNING = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root
 umask 022
 
@@ -51,7 +51,10 @@ load_drivers() {
 	xargs modprobe -a -q -b </run/hps/devices.new 2>/dev/null
 	return 0
 }
+`;
 
+/** The first process: file systems, drivers, then the agent, again when it crashed, but not for ever. */
+export const INIT = String.raw`${BEGINNING}
 say "starting; looking for network cards and disks"
 round=0
 while [ $round -lt 8 ] && load_drivers; do

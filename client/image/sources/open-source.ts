@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { Environment } from "../../../proto/config/overrides.ts";
+import { type DiskChoice, diskSource } from "./disk-source.ts";
 import { folderSource } from "./folder-source.ts";
 import { archiveStore, folderStore } from "./oci/blob-store.ts";
 import type { ImageChoice } from "./oci/choose-manifest.ts";
@@ -13,6 +14,9 @@ export interface SourceOrder {
   /** What it is; otherwise that is guessed from what is there. */
   readonly kind?: SourceKind;
   readonly choice: ImageChoice;
+  readonly disk: DiskChoice;
+  /** Hears what is not in the image. */
+  readonly say: (line: string) => void;
   readonly environment: Environment;
   readonly signal: AbortSignal;
 }
@@ -27,6 +31,8 @@ export async function openImageSource(order: SourceOrder): Promise<ImageSource> 
       const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
       return await ociSource(isFolder ? folderStore(path) : await archiveStore(path, environment, signal), choice);
     }
+    case "disk":
+      return diskSource(path, { ...order.disk, environment, signal, say: order.say });
     case "tar":
       return tarSource(path);
   }

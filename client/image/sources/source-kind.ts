@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { openSource, readAt, unpacked } from "./archive-reader.ts";
 
-export type SourceKind = "tar" | "dir" | "oci";
+export type SourceKind = "tar" | "dir" | "oci" | "disk";
 
 const HEAD = 4096;
 const BLOCK = 512;
@@ -15,22 +15,15 @@ export async function guessKind(path: string): Promise<SourceKind> {
   if (found === undefined)
     throw new HpsError("not-found", `there is no ${path}`, { hint: "is it there, and may you see it?" });
   if (found.isDirectory()) return existsSync(join(path, "oci-layout")) ? "oci" : "dir";
-  if (found.isBlockDevice()) throw isOfDisk(path);
+  if (found.isBlockDevice()) return "disk";
   if (!found.isFile()) throw new HpsError("invalid", `${path} is neither a file nor a folder`);
   const fd = openSource(path);
   try {
-    if (isDisk(headOf(fd))) throw isOfDisk(path);
+    if (isDisk(headOf(fd))) return "disk";
     return isContainerImage(await firstNames(fd)) ? "oci" : "tar";
   } finally {
     closeSync(fd);
   }
-}
-
-/** File systems that anybody may have made are not for this machine's kernel to read. */
-function isOfDisk(path: string): HpsError {
-  return new HpsError("unimplemented", `${path} is a disk, not a file tree`, {
-    hint: "take its tree out in a virtual machine: virt-tar-out -a DISK / TREE.tar (package guestfs-tools), then import that",
-  });
 }
 
 function headOf(fd: number): Buffer {
