@@ -17,7 +17,7 @@ export interface CompressedFrame {
   readonly bytes: Buffer;
 }
 
-/** Of a Debian root on two cores: 35 % of its size, and 40 MB/s; the levels after it take twice as long for a hundredth less. */
+/** A Debian root of 635 MB becomes 171 MB in 10.5 s of a processor; level 6 takes 6.8 s for 175 MB, level 12 takes 23.7 s for 170 MB. */
 const LEVEL = 9;
 
 /** zlib's threads are four, and what they hold is bounded by this. */
