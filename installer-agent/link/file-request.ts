@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { roundSize } from "../../proto/values/size.ts";
 import { unreachable } from "./est-answer.ts";
 import type { FileOrigin } from "./file-origin.ts";
 
@@ -24,6 +25,14 @@ export interface FileRequest extends Span {
   /** Longest wait for the answer to begin, and for each piece of it. */
   readonly idleMs: number;
   readonly signal: AbortSignal;
+  /** Who is slower is given up, where there is another to ask; undefined: waited for. */
+  readonly slowest?: Pace;
+}
+
+/** So many bytes a second, looked at when they were waited for so long. What the reader does meanwhile does not count. */
+export interface Pace {
+  readonly bytesPerSecond: number;
+  readonly afterMs: number;
 }
 
 /** Read ahead while the disk is busy; a socket's own 64 kB empties in a millisecond. */
@@ -32,7 +41,7 @@ const REFUSAL_LIMIT = 16 * 1024;
 
 /** One request for a part of a file. Throws `unavailable` when it is cut or stands still, the origin's refusal when it refuses. */
 export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer, void> {
-  const { origin, idleMs, signal } = options;
+  const { origin, idleMs, signal, slowest } = options;
   const over = new AbortController();
   let ended = false;
   try {
@@ -40,11 +49,22 @@ export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer,
     const response = await within(sent, idleMs);
     let skip = await startOf(response, options);
     const chunks: AsyncIterator<Buffer> = response[Symbol.asyncIterator]();
+    let waitedMs = 0;
+    let came = 0;
     for (;;) {
+      const since = performance.now();
       const { done, value } = await within(chunks.next(), idleMs);
+      waitedMs += performance.now() - since;
       if (done === true) {
         ended = true;
         return;
+      }
+      came += value.length;
+      if (slowest !== undefined && isBehind(slowest, came, waitedMs)) {
+        throw new HpsError(
+          "unavailable",
+          `${origin.address} gives less than ${roundSize(slowest.bytesPerSecond)} a second`,
+        );
       }
       const wanted = value.subarray(skip);
       skip -= value.length - wanted.length;
@@ -56,6 +76,10 @@ export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer,
   } finally {
     if (!ended) over.abort(); // or the connection, which may serve another request
   }
+}
+
+function isBehind({ bytesPerSecond, afterMs }: Pace, came: number, waitedMs: number): boolean {
+  return waitedMs > afterMs && came < (bytesPerSecond * waitedMs) / 1000;
 }
 
 function send({ origin, file, from, to }: FileRequest, signal: AbortSignal): Promise<IncomingMessage> {

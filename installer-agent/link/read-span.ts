@@ -5,7 +5,7 @@ import { describeError } from "../log.ts";
 import { Backoff, type BackoffLimits } from "./backoff.ts";
 import { isPassing } from "./est-answer.ts";
 import type { FileOrigin } from "./file-origin.ts";
-import { type FileRef, requestFile, type Span } from "./file-request.ts";
+import { type FileRef, type Pace, requestFile, type Span } from "./file-request.ts";
 
 export interface ReadOptions {
   /** What it is, for messages: `the image debian:12`. */
@@ -20,6 +20,8 @@ export interface Patience {
   readonly idleMs?: number;
   /** How long no byte may come before the file is given up. */
   readonly patienceMs?: number;
+  /** What makes one that is not the last be left for the next. */
+  readonly slowest?: Pace;
 }
 
 /** Where files are, in the order in which it is asked; hpsd is the last, and the one whose word counts. */
@@ -61,19 +63,23 @@ export interface Chunk {
 
 const IDLE = 20_000;
 const PATIENCE = 15 * 60_000;
+/** Some requests go on at a time: a mirror as slow as that is none. */
+const SLOWEST: Pace = { bytesPerSecond: 64 * 1024, afterMs: 20_000 };
 
 /** A part of a file over as many connections and from as many origins as it takes, each time from where it broke off. Nothing of it is verified. */
 export async function* readSpan(file: FileRef, span: Span, options: ReadSpan): AsyncGenerator<Chunk, void> {
-  const { origins, signal, log, what, backoff, idleMs = IDLE, patienceMs = PATIENCE } = options;
+  const { origins, signal, log, what, backoff, idleMs = IDLE, patienceMs = PATIENCE, slowest = SLOWEST } = options;
   const waits = new Backoff(backoff);
   let { from } = span;
   let waitedMs = 0;
   let number = options.origin ?? origins.first;
   while (from < span.to) {
     const origin = originAt(origins, number);
+    const isLast = number === origins.all.length - 1;
+    const pace = !isLast && { slowest };
     let waitingSince = performance.now();
     try {
-      for await (const bytes of requestFile({ origin, file, from, to: span.to, idleMs, signal })) {
+      for await (const bytes of requestFile({ origin, file, from, to: span.to, idleMs, signal, ...pace })) {
         if (from + bytes.length > span.to) throw new HpsError("data-loss", `${what} is longer than it should be`);
         from += bytes.length;
         waitedMs = 0;
@@ -85,7 +91,7 @@ export async function* readSpan(file: FileRef, span: Span, options: ReadSpan): A
     } catch (error) {
       signal.throwIfAborted();
       const at = `${what}, after ${roundSize(from - span.from)} of ${roundSize(span.to - span.from)}: ${describeError(error)}`;
-      if (number < origins.all.length - 1) {
+      if (!isLast) {
         log(`${at}; going on from ${originAt(origins, number + 1).address}`);
         if (isPassing(error)) origins.leave(number);
         number += 1;

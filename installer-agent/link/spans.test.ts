@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseDomainName } from "../../proto/values/domain-name.ts";
@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => door.close());
 
-type Fate = "whole" | "cut" | "short" | number;
+type Fate = "whole" | "cut" | "short" | "drips" | number;
 
 /** Another server with the file, without TLS; what becomes of each request. */
 async function openMirror(fates: readonly Fate[] = []) {
@@ -37,6 +37,7 @@ async function openMirror(fates: readonly Fate[] = []) {
     const range = `bytes ${from}-${end - 1}/${content.length + (fate === "short" ? 1 : 0)}`;
     response.writeHead(206, { "content-length": body.length, "content-range": range });
     if (fate === "cut") response.write(body.subarray(0, 1000), () => response.socket?.destroy());
+    else if (fate === "drips") drip(response, body);
     else response.end(body);
   });
   server.listen(0, "127.0.0.1");
@@ -53,8 +54,23 @@ async function openMirror(fates: readonly Fate[] = []) {
   };
 }
 
+function drip(response: ServerResponse, body: Buffer): void {
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(body.subarray(at, at + 100));
+    at += 100;
+  }, 20);
+  response.on("close", () => clearInterval(timer));
+}
+
+const slowest = { bytesPerSecond: 50_000, afterMs: 300 };
+
 async function rig(baseUrls: readonly string[] = []) {
-  const files = filesOf({ identity: await door.identity(), backoff: { min: 10, max: 50 }, idleMs: 5_000 });
+  const files = filesOf({
+    identity: await door.identity(),
+    backoff: { min: 10, max: 50 },
+    ...{ idleMs: 5_000, slowest },
+  });
   const lines: string[] = [];
   const spans = files.open(baseUrls.map(parseMirrorUrl));
   const signal = AbortSignal.timeout(30_000);
@@ -114,6 +130,16 @@ test.each<[string, Fate]>([
   // What could not be reached is not tried again; what only lacked this file is.
   await files.read({ from: 0, to: 10 });
   expect(mirror.asks).toHaveLength(fate === 404 || fate === "short" ? 2 : 1);
+});
+
+test("one that sends, but hardly, is left for the next; hpsd is waited for", async () => {
+  using mirror = await openMirror(["drips"]);
+  using files = await rig([mirror.url]);
+  expect(await files.read(SOME)).toEqual([0, 1]);
+  expect(files.lines[0]).toMatch(/gives less than 48\.8 KiB a second; going on from https:/);
+  expect(Number(/bytes=(\d+)-/.exec(door.asks[0] ?? "")?.[1])).toBeGreaterThan(1000);
+  await files.read(SOME);
+  expect(mirror.asks).toHaveLength(1);
 });
 
 test("what hpsd alone has is never asked of another, however long hpsd is away", async () => {
