@@ -54,6 +54,7 @@ configured("init", "make the state folder, the certificate authority, the first 
   .option("--cluster <name>", "first cluster")
   .option("--domain <domain>", "DNS domain of its hosts")
   .option("--admission <how>", "armed (trusts the boot segment) or approve (an operator compares fingerprints)")
+  .option("--image-signing <how>", "none, or convenience: hpsd signs images itself, with a key that it keeps", "none")
   .option("--operator <name>", "first operator, an admin of everything")
   .option("--root-key-out <file>", "where the root key goes, outside the state folder")
   .option("--root-passphrase-file <file>", "its passphrase; default: asked for")

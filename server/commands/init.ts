@@ -13,6 +13,7 @@ import { initAuthority, refuseRootKeyIn } from "../core/identity/init-authority.
 import { openIdentity } from "../core/identity/open-identity.ts";
 import { DEFAULT_VALIDITY_MS } from "../core/identity/operators.ts";
 import { EVERYWHERE } from "../core/identity/principal.ts";
+import { CONVENIENCE, makeConvenienceKey } from "../core/images/convenience-key.ts";
 import { openHpsStore } from "../store/database.ts";
 import { type CommandContext, type ConfigFlags, readConfig, storeFile } from "./command-context.ts";
 import { makeState, refuseUsedState } from "./new-state.ts";
@@ -27,6 +28,7 @@ export interface InitFlags extends ConfigFlags {
   readonly cluster?: string;
   readonly domain?: string;
   readonly admission?: string;
+  readonly imageSigning?: string;
   readonly operator?: string;
   readonly rootKeyOut?: string;
   readonly rootPassphraseFile?: string;
@@ -63,6 +65,7 @@ interface Answers {
   readonly cluster: string;
   readonly domain: string;
   readonly admission: "armed" | "approve";
+  readonly imageSigning: "none" | "convenience";
   readonly operator: string;
   readonly rootKeyOut: string;
 }
@@ -83,6 +86,7 @@ async function askForMissing(flags: InitFlags, { ask }: CommandContext): Promise
   if (admission !== "armed" && admission !== "approve") {
     throw new HpsError("invalid", "the admission is armed or approve", { hint: ADMISSION_QUESTION });
   }
+  const imageSigning = parseImageSigning(flags.imageSigning);
   const operator = parseObjectName(
     await need("--operator", flags.operator, "Name of the first operator: "),
     "operator name",
@@ -92,7 +96,15 @@ async function askForMissing(flags: InitFlags, { ask }: CommandContext): Promise
     flags.rootKeyOut,
     "Where to write the root key (removable or offline storage): ",
   );
-  return { trustDomain: flags.trustDomain ?? domain, cluster, domain, admission, operator, rootKeyOut };
+  return { trustDomain: flags.trustDomain ?? domain, cluster, domain, admission, imageSigning, operator, rootKeyOut };
+}
+
+/** No key at hpsd unless it is asked for by its name. */
+function parseImageSigning(how = "none"): Answers["imageSigning"] {
+  if (how === "none" || how === CONVENIENCE) return how;
+  throw new HpsError("invalid", "images are signed by none at hpsd, or by convenience", {
+    hint: "keys that hpsd never sees are set later: hpsctl cluster set-keys",
+  });
 }
 
 interface WantedConfig {
@@ -143,7 +155,8 @@ async function fill(config: ServerConfig, answers: Answers, passphrase: string):
     await writeFile(`${rootKeyOut}.pem`, rootPem, { flag: "wx" });
     const identity = await openIdentity({ store, stateFolder, clock });
     const settings = { description: "", domain: parseDomainName(answers.domain), admission: answers.admission };
-    await new Clusters(identity).create(WHO, parseObjectName(answers.cluster), settings);
+    const cluster = await new Clusters(identity).create(WHO, parseObjectName(answers.cluster), settings);
+    if (answers.imageSigning === CONVENIENCE) await makeConvenienceKey({ store, stateFolder, clock }, cluster);
     const roles = [{ cluster: EVERYWHERE, role: "admin" }] as const;
     const invite = { name: parseObjectName(answers.operator), roles, validityMs: DEFAULT_VALIDITY_MS };
     return (await identity.operators.invite(WHO, invite)).token;
@@ -168,6 +181,11 @@ async function report({ flags, config, answers, token }: Made, { print }: Comman
   );
   if (answers.admission === "armed") {
     print("warning   armed trusts every machine on the boot segment while a host is armed; see docs/security.md");
+  }
+  if (answers.imageSigning === CONVENIENCE) {
+    print(
+      "warning   hpsd signs images itself, for convenience: whoever has hpsd has that key; see docs/image-signatures.md",
+    );
   }
   print(`start     hpsd serve --config ${flags.config}`);
   const url = publicAddresses(config).https;

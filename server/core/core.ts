@@ -22,6 +22,7 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { TargetLink } from "./hosts/network-order.ts";
 import { type Identity, type OpenIdentityOptions, openIdentity } from "./identity/open-identity.ts";
 import { Collector } from "./images/collector.ts";
+import { convenienceSigner, readConvenienceKey } from "./images/convenience-key.ts";
 import { Deltas } from "./images/deltas.ts";
 import { Filing } from "./images/filing.ts";
 import type { ImageLimits } from "./images/image-limits.ts";
@@ -162,7 +163,9 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
     onError: (error) => onError("removing files of images", error),
   });
   const limits = settings.imageLimits;
-  const images = new Images({ ...identity, filing, limits });
+  const key = await readConvenienceKey(stateFolder);
+  const sign = key && convenienceSigner(key, identity.clock);
+  const images = new Images({ ...identity, filing, limits, ...(sign && { sign }) });
   const installers = await Installers.open({
     ...identity,
     folder: await SetFolder.open(`${stateFolder}/boot`, room),

@@ -50,17 +50,8 @@ test("from the key in a file to the agent's word: only what a cluster's key sign
   await said(`image sign os:1 --key FOLDER/one.key --digest sha256:${source?.manifest?.digest}`);
   await expect(said("image sign os:1 --key FOLDER/two.key")).rejects.toThrow(/none of the trusted keys/);
 
-  const host = await armWith(hps, "os:1");
-  const identity = await enrolHost(host, hpsd.folder, BACKOFF);
-  using agent = rawAgent(identity);
-  const { look } = configurationSource({
-    ...{
-      service: () => agent.service,
-      host: host.hostId,
-      installation: parseUuid(host.installation),
-      backoff: BACKOFF,
-    },
-  });
+  const { agent, look } = await enrolled(hpsd, await armWith(hps, "os:1"));
+  using _ = agent;
   const configuration = async () => await look(AbortSignal.timeout(20_000));
   const first = believed(await configuration());
   expect(first).toMatchObject({ serial: 1, keys: [{ label: "one" }] });
@@ -76,6 +67,33 @@ test("from the key in a file to the agent's word: only what a cluster's key sign
   expect(believed(foreign)).toMatchObject({ serial: 3 });
   expect(() => believed(foreign, first)).toThrow(/believes other keys: key set 3 .* bears no signature/);
 }, 90_000);
+
+test("a key at hpsd, which init was asked for by its name, signs what is imported", async () => {
+  await using hpsd = await makeHpsd({ init: ["--image-signing", "convenience"] });
+  await hpsd.start();
+  const tree = prepare(hpsd.folder);
+  const hps = await hpsd.connect();
+  await hpsctlOf(hpsd, `host add web01 --mac ${MAC}`);
+  await hpsctlOf(hpsd, `image import os:1 ${tree}`);
+  const { agent, look } = await enrolled(hpsd, await armWith(hps, "os:1"));
+  using _ = agent;
+  const first = believed(await look(AbortSignal.timeout(20_000)));
+  expect(first).toMatchObject({ serial: 1, keys: [{ label: "convenience" }] });
+  const key = join(hpsd.state, "ca", "image-convenience.key");
+  await hpsctlOf(hpsd, `cluster set-keys lab FOLDER/one.pub --signed-by ${key}`);
+  await hpsctlOf(hpsd, "image sign os:1 --key FOLDER/one.key");
+  expect(believed(await look(AbortSignal.timeout(20_000)), first)).toMatchObject({ serial: 2 });
+}, 90_000);
+
+/** What this host's agent is told, as it reads it. */
+async function enrolled(hpsd: RealHpsd, host: ArmedHost) {
+  const agent = rawAgent(await enrolHost(host, hpsd.folder, BACKOFF));
+  const { look } = configurationSource({
+    ...{ service: () => agent.service, host: host.hostId, backoff: BACKOFF },
+    installation: parseUuid(host.installation),
+  });
+  return { agent, look };
+}
 
 function believed({ order, cluster }: HostConfiguration, kept?: SignedKeySet): SignedKeySet | undefined {
   return order && checkImageTrust(order, cluster, kept)?.set;

@@ -21,6 +21,8 @@ export interface HpsdOptions {
   readonly state?: string;
   /** Lines of YAML behind what init needs. */
   readonly config?: string;
+  /** What init is told besides. */
+  readonly init?: readonly string[];
 }
 
 export interface RealHpsd extends AsyncDisposable {
@@ -101,7 +103,7 @@ export async function makeHpsd(options: HpsdOptions = {}): Promise<RealHpsd> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-  const made = await hpsd.run(...initArgs(hpsd));
+  const made = await hpsd.run(...initArgs(hpsd), ...(options.init ?? []));
   if (made.code !== 0) throw new Error(`hpsd init: ${made.stderr}`);
   return hpsd;
 }

@@ -8,6 +8,7 @@ import { type Audit, type AuditActor, actorOfCaller, type Clock } from "../audit
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
+import { CONVENIENCE, type ImageSigner } from "./convenience-key.ts";
 import type { Filing } from "./filing.ts";
 import { findImage, noImage } from "./find-image.ts";
 import { allowanceOf, type ImageLimits, tooLarge } from "./image-limits.ts";
@@ -30,6 +31,8 @@ export interface ImagesDeps {
   readonly audit: Audit;
   readonly filing: Filing;
   readonly limits: ImageLimits;
+  /** Signs each name, where hpsd keeps a key for that. */
+  readonly sign?: ImageSigner;
 }
 
 /** What is to get a name. */
@@ -122,7 +125,9 @@ export class Images {
     const made = await putName(tx, image, { move, now: clock() });
     const moved = before !== undefined && before.digest !== made.digest && { movedFrom: before.digest };
     const until = made.expiresAt !== null && { expires: new Date(made.expiresAt).toISOString() };
-    const details = { name: made.name, digest: made.digest, bytes: String(made.sizeBytes), ...moved, ...until };
+    const signed = (await this.#deps.sign?.(tx, made)) === true && { signed: CONVENIENCE };
+    const what = { name: made.name, digest: made.digest, bytes: String(made.sizeBytes) };
+    const details = { ...what, ...moved, ...until, ...signed };
     await audit.allowed(tx, actorOfCaller(caller), { ...subjectOf(made), details });
     return made;
   }
