@@ -1,4 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
+import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
 import { bytesOf } from "../../proto/tree/byte-string.ts";
 import { safeBytes } from "../../proto/values/safe-text.ts";
 import { roundSize } from "../../proto/values/size.ts";
@@ -28,13 +29,18 @@ export async function diffImages(call: Call): Promise<number> {
   const difference: ImageDifference = {
     packages: await packagesOf(before, after),
     files: fileChanges(before.manifest, after.manifest),
-    transfer: transferOf(before.manifest, after),
+    transfer: transferOf(before.manifest, { ...after, deltaBytes: deltaBytes(before.image, after.image) }),
     before: Number(before.image.source?.contentBytes ?? 0n),
     after: Number(after.image.source?.contentBytes ?? 0n),
   };
   if (call.format === "json" || call.format === "yaml") await printValue(call, jsonOf(difference));
   else await write(call.terminal.stdout, textOf(difference, call.options<{ files?: true }>().files ?? false));
   return 0;
+}
+
+function deltaBytes({ source: before }: Image, { source: after }: Image): number | undefined {
+  const delta = after?.deltas.find(({ base }) => base === before?.manifest?.digest);
+  return delta && Number(delta.sizeBytes);
 }
 
 async function packagesOf(before: StoredImage, after: StoredImage): Promise<readonly PackageChange[] | undefined> {
@@ -76,10 +82,11 @@ function fileLine({ path, kind, before, after }: FileChange): string {
   return `  ${SIGNS[kind]} /${safeBytes(bytesOf(path))}${sizes}`;
 }
 
-function transferLine({ wireBytes, wholeBytes, contentBytes }: Transfer): string {
+function transferLine({ wireBytes, framesBytes, wholeBytes, contentBytes }: Transfer): string {
   const share = wholeBytes === 0 ? 0 : (100 * wireBytes) / wholeBytes;
   const whole = `${roundSize(wholeBytes)} of a whole installation (${share.toFixed(1)} %)`;
-  return `TRANSFER  ${roundSize(wireBytes)} of ${whole}, for ${roundSize(contentBytes)} of new content`;
+  const delta = wireBytes === framesBytes ? "" : ` by a delta, ${roundSize(framesBytes)} without,`;
+  return `TRANSFER  ${roundSize(wireBytes)}${delta} of ${whole}, for ${roundSize(contentBytes)} of new content`;
 }
 
 function countText(kinds: readonly FileChange["kind"][]): string {

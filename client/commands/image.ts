@@ -68,7 +68,8 @@ async function get(call: Call): Promise<number> {
 
 async function remove(call: Call): Promise<number> {
   const { hps, request } = await named(call);
-  await confirm(call, `remove image ${request.name} of cluster ${request.cluster}`);
+  const library = request.cluster === "" ? "the shared library" : `cluster ${request.cluster}`;
+  await confirm(call, `remove image ${request.name} of ${library}`);
   await hps.images.deleteImage(request, call.once);
   await note(call.terminal, `image ${request.name} removed`);
   return 0;

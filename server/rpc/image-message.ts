@@ -17,8 +17,10 @@ const ARCHIVES = {
 } as const;
 const FORMATS = { ...ARCHIVES, packs: ImageFormat.PACKS } as const;
 
-/** With its packs, where they were asked for. */
-export function imageMessage(image: ImageView & Pick<ReadImage, "packs">): MessageInitShape<typeof ImageSchema> {
+/** With its packs and deltas, where they were asked for. */
+export function imageMessage(
+  image: ImageView & Pick<ReadImage, "packs" | "deltas">,
+): MessageInitShape<typeof ImageSchema> {
   const { id, cluster, name, system, kernel, importedBy } = image;
   const createTime = timestampFromMs(image.createdAt);
   const expires = image.expiresAt !== null && { expireTime: timestampFromMs(image.expiresAt) };

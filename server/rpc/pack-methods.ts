@@ -66,7 +66,9 @@ export function packMethods({ access, images, uploads, deltas }: ImageServiceDep
       const image = await images.get(await clusterOf(access, caller, cluster), name);
       const packs = await images.packsOf(image);
       const parts = manifestParts(images, image, indexes ? packs : []);
-      yield { message: { case: "image", value: imageMessage({ ...image, packs }) } };
+      yield {
+        message: { case: "image", value: imageMessage({ ...image, packs, deltas: await images.deltasOf(image) }) },
+      };
       for await (const part of parts) yield { message: manifestMessage(part) };
     },
 

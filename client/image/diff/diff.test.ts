@@ -115,10 +115,10 @@ test("what is transferred: whole frames, from the first pack that has an object,
     { index: { frames: [frame(100, 0, 1)] } },
     { index: { frames: [frame(1000, 1), frame(10, 2, 3), frame(5, 0)] } },
   ];
-  expect(transferOf(old.manifest, { manifest: now.manifest, manifestBytes: 1, packs })).toEqual({
-    contentBytes: 3,
-    wireBytes: 111,
-    wholeBytes: 111,
-  });
-  expect(transferOf(now.manifest, { manifest: now.manifest, manifestBytes: 1, packs }).wireBytes).toBe(1);
+  const target = { manifest: now.manifest, manifestBytes: 1, packs, deltaBytes: undefined };
+  const whole = { contentBytes: 3, framesBytes: 111, wholeBytes: 111 };
+  expect(transferOf(old.manifest, target)).toEqual({ ...whole, wireBytes: 111 });
+  expect(transferOf(old.manifest, { ...target, deltaBytes: 20 })).toEqual({ ...whole, wireBytes: 21 });
+  expect(transferOf(old.manifest, { ...target, deltaBytes: 200 })).toEqual({ ...whole, wireBytes: 111 });
+  expect(transferOf(now.manifest, target).wireBytes).toBe(1);
 });

@@ -5,8 +5,10 @@ import type { PackFrame, PackIndex } from "../../../proto/image/pack.ts";
 export interface Transfer {
   /** Content that the old image has not, as it is. */
   readonly contentBytes: number;
-  /** Frames that hold it, compressed, and the manifest. */
+  /** What brings it, and the manifest: frames that hold it, or where there is one the delta from the old image. */
   readonly wireBytes: number;
+  /** By frames alone. */
+  readonly framesBytes: number;
   /** The same for a host that has nothing. */
   readonly wholeBytes: number;
 }
@@ -17,10 +19,13 @@ export interface UpdateTarget {
   readonly manifestBytes: number;
   /** In the order in which they are asked for an object. */
   readonly packs: readonly { readonly index: PackIndex }[];
+  /** Of the delta that makes it of the old one; undefined when there is none. */
+  readonly deltaBytes: number | undefined;
 }
 
 /** A frame is fetched whole for any object in it, from the first pack that has the object. */
-export function transferOf(before: Manifest, { manifest: after, manifestBytes, packs }: UpdateTarget): Transfer {
+export function transferOf(before: Manifest, target: UpdateTarget): Transfer {
+  const { manifest: after, manifestBytes, packs, deltaBytes } = target;
   const known = new Set(before.objects.map(({ digest }) => digest.toString("latin1")));
   const missing = after.objects.filter(({ digest }) => !known.has(digest.toString("latin1")));
   const frames = framesByObject(packs);
@@ -29,7 +34,9 @@ export function transferOf(before: Manifest, { manifest: after, manifestBytes, p
     return [...wanted].reduce((sum, { compressedBytes }) => sum + compressedBytes, manifestBytes);
   };
   const contentBytes = missing.reduce((sum, { length }) => sum + length, 0);
-  return { contentBytes, wireBytes: bytesOf(missing), wholeBytes: bytesOf(after.objects) };
+  const framesBytes = bytesOf(missing);
+  const byDelta = deltaBytes === undefined ? framesBytes : deltaBytes + manifestBytes;
+  return { contentBytes, framesBytes, wireBytes: Math.min(byDelta, framesBytes), wholeBytes: bytesOf(after.objects) };
 }
 
 function framesByObject(packs: UpdateTarget["packs"]): ReadonlyMap<string, PackFrame> {

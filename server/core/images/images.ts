@@ -3,7 +3,7 @@ import { type ImageRef, parseImageName, parseImageRef } from "../../../proto/val
 import { roundSize } from "../../../proto/values/size.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
 import { type ImageQuery, type NamedImageRow, SHARED_LIBRARY, selectImage, selectImages } from "../../store/images.ts";
-import { type IndexedFile, type PackRow, selectPacksOf } from "../../store/packs.ts";
+import { type DeltaRow, type IndexedFile, type PackRow, selectDeltasTo, selectPacksOf } from "../../store/packs.ts";
 import { type Audit, type AuditActor, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
@@ -66,6 +66,11 @@ export class Images {
   /** What an image of packs is read from, in the order in which they are asked for an object. */
   async packsOf(image: ImageView): Promise<readonly PackRow[]> {
     return await this.#deps.store.read((db) => selectPacksOf(db, image));
+  }
+
+  /** What makes it out of other images. */
+  async deltasOf(image: ImageView): Promise<readonly DeltaRow[]> {
+    return await this.#deps.store.read((db) => selectDeltasTo(db, image));
   }
 
   /** Where its archive or manifest lies. */

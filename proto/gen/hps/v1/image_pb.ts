@@ -643,7 +643,7 @@ export type GetManifestResponse = Message<"hps.v1.GetManifestResponse"> & {
    */
   message: {
     /**
-     * First message, once, with the packs in its source.
+     * First message, once, with the packs and deltas in its source.
      *
      * @generated from field: hps.v1.Image image = 1;
      */
