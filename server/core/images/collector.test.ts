@@ -1,8 +1,12 @@
 import { hash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { manifestBytes, parseManifest } from "../../../proto/image/manifest.ts";
 import { openFrame } from "../../../proto/image/pack-frame.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
+import type { Tx } from "../../store/database.ts";
+import type { PackRow } from "../../store/packs.ts";
 import { ALICE } from "../operations/testing.ts";
 import { addTestHost } from "../testing/open-test-store.ts";
 import { addTestInstallation } from "../testing/test-rows.ts";
@@ -32,7 +36,13 @@ function clusterOf(library: string): string | undefined {
 async function readBack(rig: Rig, name: string, image: TestImage) {
   const row = await rig.images.get(rig.a, name);
   const packs = await rig.images.packsOf(row);
-  const { objects } = parseManifest(manifestBytes(await readFile(rig.images.file(row).path), image.digest));
+  await readFrom(rig, image, packs);
+  return packs;
+}
+
+/** Reads every object of the image out of these packs. */
+async function readFrom(rig: Rig, image: TestImage, packs: readonly PackRow[]): Promise<void> {
+  const { objects } = parseManifest(manifestBytes(image.stored, image.digest));
   const missing = new Set(objects.map(({ digest }) => digest.toString("hex")));
   for (const pack of packs) {
     const file = rig.images.indexedFile({ ...pack, kind: "pack" });
@@ -44,7 +54,15 @@ async function readBack(rig: Rig, name: string, image: TestImage) {
     }
   }
   expect([...missing]).toEqual([]);
-  return packs;
+}
+
+async function changed(
+  rig: Rig,
+  installation: string,
+  change: { readonly created_at: number } | { readonly outcome: "cancelled" },
+) {
+  const update = (tx: Tx) => tx.updateTable("installation").set(change).where("id", "=", installation).execute();
+  await rig.store.write(async (tx) => void (await update(tx)));
 }
 
 /** A pack of six full frames of which one image still needs two. */
@@ -72,14 +90,7 @@ test("a pack that is mostly waste is made anew of what is needed, and goes when 
   rig.time.now += HOUR + 1;
   await rig.filing.collect();
   expect(await rig.files("packs")).toContain(old?.digest);
-  await rig.store.write(
-    async (tx) =>
-      void (await tx
-        .updateTable("installation")
-        .set({ outcome: "cancelled" })
-        .where("id", "=", installation)
-        .execute()),
-  );
+  await changed(rig, installation, { outcome: "cancelled" });
   await rig.filing.collect();
   expect(await rig.files("packs")).toEqual(packs.map(({ digest }) => digest));
   await readBack(rig, "kept:1", kept);
@@ -113,10 +124,24 @@ test("what is damaged is not given up, nor carried on", async () => {
   expect((await rig.files("packs")).filter((name) => name.startsWith("incoming-"))).toEqual([]);
 });
 
-test("uploads, deletions and readers beside many collections: every image is whole whenever it is read", async () => {
+/** Takes the name away as soon as no installation of its image is open. */
+async function removed(rig: Rig, name: string): Promise<void> {
+  const isGone = async () =>
+    await rig.images.delete(ALICE, rig.a, name).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof HpsError && error.code === "precondition") return false;
+        throw error;
+      },
+    );
+  while (!(await isGone())) await sleep(10);
+}
+
+test("uploads, deletions and eight installations beside many collections: each reads whole what it was told of", async () => {
   await using rig = await openRig();
   const images = new Map<string, TestImage>();
   let isOver = false;
+  let rounds = 0;
   const uploading = async (who: number) => {
     for (let round = 0; round < 5; round += 1) {
       const image = testImage(filesOf(...range(who * 4 + round, 40, 3 + who), `own-${who}-${round}`));
@@ -125,7 +150,7 @@ test("uploads, deletions and readers beside many collections: every image is who
       images.set(name, image);
       if (round < 2) continue;
       images.delete(`image:${who}.${round - 2}`);
-      await rig.images.delete(ALICE, rig.a, `image:${who}.${round - 2}`);
+      await removed(rig, `image:${who}.${round - 2}`);
     }
   };
   const collecting = async () => {
@@ -133,33 +158,36 @@ test("uploads, deletions and readers beside many collections: every image is who
       await rig.collector.collect(rig.a, WHO);
       // As an hour later, with nobody installing: what is retired goes.
       rig.time.now += HOUR + 1;
+      await rig.filing.collect();
+      rounds += 1;
     }
   };
-  const reading = async () => {
+  const installing = async (host: string) => {
     let count = 0;
-    while (!isOver) {
-      const [name, image] = [...images][count % Math.max(images.size, 1)] ?? [];
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (; !isOver; count += 1) {
+      const [name, image] = [...images].at(count % Math.max(images.size, 1)) ?? [];
+      await sleep(5);
       if (name === undefined || image === undefined) continue;
-      // A reader is told of packs, and reads them at once: none that it was told of is gone.
-      const held = rig.filing.pin(await rig.files("packs"));
-      try {
-        if (images.has(name))
-          await readBack(rig, name, image).catch((error) => images.has(name) && Promise.reject(error));
-      } finally {
-        held[Symbol.dispose]();
-      }
-      count += 1;
+      const installation = await addTestInstallation(rig.store, host, rig.a, image.digest);
+      await changed(rig, installation, { created_at: rig.time.now });
+      const row = await rig.images.get(rig.a, `sha256:${image.digest}`).catch(() => undefined);
+      // It is told of packs, and reads them two hours and two collections later.
+      const packs = row === undefined ? [] : await rig.images.packsOf(row);
+      for (const told = rounds; rounds < told + 2 && !isOver; ) await sleep(5);
+      if (row !== undefined) await readFrom(rig, image, packs);
+      await changed(rig, installation, { outcome: "cancelled" });
     }
     return count;
   };
-  await brought(rig, "base:1", testImage(filesOf(...range(0, 40))));
-  const beside = Promise.all([collecting(), reading()]);
+  images.set("kept:1", await mostlyWaste(rig));
+  const hosts = await Promise.all(
+    Array.from({ length: 8 }, async (_, at) => await addTestHost(rig.store, rig.a, { name: `host-${at}` })),
+  );
+  const beside = Promise.all([collecting(), ...hosts.map(installing)]);
   await Promise.all([uploading(0), uploading(1), uploading(2)]);
-  await rig.images.delete(ALICE, rig.a, "base:1");
   isOver = true;
-  const [, reads] = await beside;
-  expect(reads).toBeGreaterThan(2);
+  const [, ...installed] = await beside;
+  for (const count of installed) expect(count).toBeGreaterThan(0);
   await rig.collector.collect(rig.a, WHO);
   for (const [name, image] of images) await readBack(rig, name, image);
   expect(rig.failures).toEqual([]);
