@@ -83,11 +83,21 @@ test("what it lacks is said, where it goes is told, and how much of it is new", 
   const { images, hpsctl } = await library();
   rmSync(join(makeTree(), "boot"), { recursive: true });
   const before = Date.now();
-  const { err, code } = await hpsctl("import", "shared/a:1", join(folder, "tree"), "--move", "--expires", "30d");
+  const { err, code } = await hpsctl(
+    "import",
+    "shared/a:1",
+    join(folder, "tree"),
+    "--move",
+    "--expires",
+    "30d",
+    "--delta-base",
+    "web:1",
+  );
   expect(code).toBe(0);
   expect(err).toContain("warning: it has no kernel, no initrd: it is kept, but cannot be installed\n");
   expect(err).toContain("586 KiB of 586 KiB are new to the library\n");
   expect(images[0]?.begin).toMatchObject({ cluster: "", name: "shared/a:1", move: true, lacks: ["kernel", "initrd"] });
+  expect(images[0]?.begin.deltaBase).toBe("web:1");
   const expires = images[0]?.begin.expireTime;
   expect(expires && timestampMs(expires)).toBeGreaterThanOrEqual(before + 30 * 86_400_000);
 });

@@ -1,7 +1,7 @@
 /** From any source into the library. */
 import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
 import type { TreeSummary } from "../../proto/tree/scan/tree-summary.ts";
-import { type ImageRef, parseImageName } from "../../proto/values/image-ref.ts";
+import { type ImageRef, parseImageName, parseImageRef } from "../../proto/values/image-ref.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import { type BuiltImage, ImageBuilder } from "../image/image-builder.ts";
 import { ObjectSpool } from "../image/object-spool.ts";
@@ -45,14 +45,15 @@ async function read(call: Call, source: ImageSource, spool: ObjectSpool, label: 
 /** Sends what hpsd lacks of an image. */
 export async function sendImage(call: Call, home: ImageHome, image: BuiltImage, label: string): Promise<Image> {
   const hps = await call.connect();
-  const { move = false, expires } = call.options<StoreOptions>();
+  const { move = false, expires, deltaBase: base = "" } = call.options<StoreOptions>();
+  const deltaBase = base === "" ? "" : parseImageRef(base);
   const expireTime = expireTimeOf(call, expires);
   let bar: ProgressBar | undefined;
   try {
     return await uploadImage(
       (requests, options) => hps.images.uploadImage(requests, options),
       image,
-      { ...home, move, ...(expireTime && { expireTime }) },
+      { ...home, move, deltaBase, ...(expireTime && { expireTime }) },
       {
         ...call.stream,
         onWanted: ({ newBytes, againBytes }) => {

@@ -17,7 +17,10 @@ import type { BuiltImage } from "./image-builder.ts";
 type Request = MessageInitShape<typeof UploadImageRequestSchema>;
 
 /** What of an image its owner decides, not its tree. */
-export type UploadOrder = Pick<MessageInitShape<typeof BeginUploadSchema>, "cluster" | "name" | "move" | "expireTime">;
+export type UploadOrder = Pick<
+  MessageInitShape<typeof BeginUploadSchema>,
+  "cluster" | "name" | "move" | "expireTime" | "deltaBase"
+>;
 
 /** Hears what is sent. */
 export interface UploadProgress {
