@@ -28,8 +28,8 @@ export const addImageCommands: AddCommands = (group, tools) => {
   group
     .command("diff")
     .description("what an update from one image to another changes, and what it would transfer")
-    .argument("<from>", IMAGE)
-    .argument("<to>", IMAGE)
+    .argument("<image>", IMAGE)
+    .argument("<image-after>", IMAGE)
     .option("--files", "list the files too")
     .action(tools.run(async (call) => (await import("./image-diff.ts")).diffImages(call)));
   group

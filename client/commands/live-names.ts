@@ -28,7 +28,7 @@ async function ask(hps: Hps, kind: string, prefix: string): Promise<readonly str
   const options = { timeoutMs: LIMIT_MS };
   if (/^(host|hosts|installation)$/.test(kind)) return hostNames(hps, prefix);
   if (kind === "cluster") return (await collect(hps.listClusters(options), MOST)).map(({ name }) => name);
-  if (kind === "image" || kind === "images") {
+  if (/^images?$|^image-after$/.test(kind)) {
     const images = hps.listImages({ cluster: hps.cluster ?? "" }, options);
     return (await collect(images, MOST)).map(({ name }) => name);
   }

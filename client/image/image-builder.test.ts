@@ -6,7 +6,13 @@ import { byteStringOf, latin1 } from "../../proto/tree/byte-string.ts";
 import { recordsOfTree } from "../../proto/tree/compare/records-of-tree.ts";
 import type { TarEntry, TarHandler } from "../../proto/tree/tar/entry.ts";
 import { TarReader } from "../../proto/tree/tar/reader.ts";
-import { meetingEntries, unpackHarmlessly } from "../../proto/tree/testing/archive-properties.ts";
+import {
+  honestArchives,
+  meetingEntries,
+  mutated,
+  mutation,
+  unpackHarmlessly,
+} from "../../proto/tree/testing/archive-properties.ts";
 import { type RawEntry, rawTar } from "../../proto/tree/testing/raw-tar.ts";
 import { makeRichTree } from "../../proto/tree/testing/rich-tree.ts";
 import { makeScratch, run } from "../../proto/tree/testing/scratch.ts";
@@ -236,6 +242,21 @@ describe("refused by name", () => {
     await expect(limited({ entries: 1 })).rejects.toMatchObject({ code: "exhausted" });
   });
 });
+
+test.runIf(OWNER)(
+  "whatever is damaged in an archive, there is an image that its format takes, or a refusal",
+  async () => {
+    using scratch = makeScratch();
+    const archives = await honestArchives(scratch.path);
+    const property = fc.asyncProperty(mutation, async (how) => {
+      const image = await imageOfTar(mutated(archives[how.which] ?? Buffer.alloc(0), how)).catch(
+        (error: unknown) => error,
+      );
+      if (image instanceof Error) expect(image.name).toBe("HpsError");
+    });
+    await fc.assert(property, { numRuns: 60 });
+  },
+);
 
 describe("sizes", () => {
   test("100 000 small files in bounded memory", async () => {
