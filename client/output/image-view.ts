@@ -1,9 +1,20 @@
-import { ImageFormatSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
+import { ImageFormatSchema, type ImageSignature } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { type Image, ImageSchema, type Installer, InstallerSchema } from "../../proto/gen/hps/v1/image_pb.ts";
+import { signatureBytes } from "../../proto/image/signed-message.ts";
+import { parseSignedStatement, type SignedStatement } from "../../proto/image/statement.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import { protoJson, type View } from "./print.ts";
 import { type Column, formatTable } from "./table.ts";
 import { enumWord, timeText } from "./words.ts";
+
+const SIGNATURE_COLUMNS: readonly Column<SignedStatement>[] = [
+  { title: "SIGNED AS", text: ({ name }) => name },
+  { title: "AT", text: ({ time }) => (time > LAST_TIME ? `${time} ms` : new Date(time).toISOString()) },
+  { title: "BY KEY", text: ({ keyId }) => keyId.toString("hex") },
+];
+
+/** The last time that a date can be written for. */
+const LAST_TIME = 8.64e15;
 
 export const IMAGE_VIEW: View<Image> = {
   kind: "image",
@@ -29,7 +40,16 @@ export const IMAGE_VIEW: View<Image> = {
     { title: "DIGEST", wide: true, text: ({ source }) => digestText(source) },
     { title: "ID", wide: true, text: ({ id }) => id },
   ],
+  more: (terminal, { source }) =>
+    source === undefined || source.signatures.length === 0
+      ? ""
+      : `\n${formatTable(terminal, SIGNATURE_COLUMNS, source.signatures.map(statementOf), { wide: true, header: true }).text}`,
 };
+
+/** As hpsd has it; whoever relies on it checks it. */
+function statementOf({ statement, keyId, signature }: ImageSignature): SignedStatement {
+  return parseSignedStatement(signatureBytes({ statement, keyId, signature }));
+}
 
 /** As other commands take it. */
 function digestText(source: Image["source"]): string {

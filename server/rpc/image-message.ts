@@ -17,9 +17,9 @@ const ARCHIVES = {
 } as const;
 const FORMATS = { ...ARCHIVES, packs: ImageFormat.PACKS } as const;
 
-/** With its packs and deltas, where they were asked for. */
+/** With its packs, deltas and signatures, where they were asked for. */
 export function imageMessage(
-  image: ImageView & Pick<ReadImage, "packs" | "deltas">,
+  image: ImageView & Pick<ReadImage, "packs" | "deltas" | "signatures">,
 ): MessageInitShape<typeof ImageSchema> {
   const { id, cluster, name, system, kernel, importedBy } = image;
   const createTime = timestampFromMs(image.createdAt);

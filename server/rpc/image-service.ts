@@ -29,8 +29,10 @@ export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageServi
       return imageMessage(await images.import(caller, cluster.id, order, dataOf(messages)));
     },
 
-    getImage: async ({ cluster, name }, { principal: caller }) =>
-      imageMessage(await images.get(await clusterOf(access, caller, cluster), name)),
+    getImage: async ({ cluster, name }, { principal: caller }) => {
+      const image = await images.get(await clusterOf(access, caller, cluster), name);
+      return imageMessage({ ...image, signatures: await images.signaturesOf(image) });
+    },
 
     listImages: async (request, { principal: caller }) => {
       const clusters = await access.visible(caller, request.cluster);

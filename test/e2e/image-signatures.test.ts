@@ -50,6 +50,9 @@ test("from the key in a file to the agent's word: only what a cluster's key sign
   await said(`image sign os:1 --key FOLDER/one.key --digest sha256:${source?.manifest?.digest}`);
   await expect(said("image sign os:1 --key FOLDER/two.key")).rejects.toThrow(/none of the trusted keys/);
 
+  const shown = await hpsd.hpsctl("--cluster", "lab", "image", "get", "os:1");
+  expect(shown.out).toMatch(/SIGNED AS +AT +BY KEY\s+os:1 +20\S+Z +[0-9a-f]{64}/);
+
   const { agent, look } = await enrolled(hpsd, await armWith(hps, "os:1"));
   using _ = agent;
   const configuration = async () => await look(AbortSignal.timeout(20_000));

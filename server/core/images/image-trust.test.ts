@@ -28,6 +28,7 @@ test("a signature of the cluster's key over what the name stands for is kept, on
   const signed = testSignature(one, { cluster: "a" });
   expect(await rig.sign(signed)).toMatchObject({ name: "debian:12" });
   await rig.sign(signed);
+  expect(await rig.images.signaturesOf(await rig.images.get(rig.a, "debian:12"))).toHaveLength(1);
   expect((await rig.kept()).map((bytes) => Buffer.from(bytes))).toEqual([signed]);
   expect((await rig.audited()).at(-1)).toMatchObject({
     name: "debian:12",

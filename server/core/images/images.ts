@@ -2,6 +2,7 @@ import { HpsError } from "../../../proto/values/hps-error.ts";
 import { type ImageRef, parseImageName, parseImageRef } from "../../../proto/values/image-ref.ts";
 import { roundSize } from "../../../proto/values/size.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
+import { selectSignaturesOf } from "../../store/image-trust.ts";
 import { type ImageQuery, type NamedImageRow, SHARED_LIBRARY, selectImage, selectImages } from "../../store/images.ts";
 import { type DeltaRow, type IndexedFile, type PackRow, selectDeltasTo, selectPacksOf } from "../../store/packs.ts";
 import { type Audit, type AuditActor, actorOfCaller, type Clock } from "../audit/audit.ts";
@@ -71,6 +72,11 @@ export class Images {
   /** What makes it out of other images. */
   async deltasOf(image: ImageView): Promise<readonly DeltaRow[]> {
     return await this.#deps.store.read((db) => selectDeltasTo(db, image));
+  }
+
+  /** What keys said about it: statements with their signatures, the newest first. */
+  async signaturesOf(image: ImageView): Promise<readonly Uint8Array[]> {
+    return await this.#deps.store.read((db) => selectSignaturesOf(db, image));
   }
 
   /** Where its archive or manifest lies. */
