@@ -13,11 +13,13 @@ import {
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { InstallOrder } from "../../installer-agent/install/install-order.ts";
+import type { ImageProof } from "../../installer-agent/install/image-trust.ts";
+import type { InstallOrder, PacksOrder } from "../../installer-agent/install/install-order.ts";
 import { ORDER } from "../../installer-agent/testing/orders.ts";
+import { testKey, testKeySet, testSignature } from "../../proto/image/testing/test-keys.ts";
 import { dataSegments } from "../../proto/tree/native/files.ts";
 import { espVolumeId, fileSystemId, partitionId } from "../../proto/values/layout-ids.ts";
-import { parseUuid } from "../../proto/values/uuid.ts";
+import { parseUuid, type Uuid } from "../../proto/values/uuid.ts";
 import { installerSet } from "../lab/artifacts.ts";
 import { labFolder } from "../lab/janitor.ts";
 import { createRack } from "../lab/rack.ts";
@@ -31,6 +33,8 @@ const THIS = parseUuid("01890a5d-ac96-774b-bcce-b302099a8057");
 const OLDER = parseUuid("01890a5d-ac96-774b-bcce-b302099a8058");
 const THIRD = parseUuid("01890a5d-ac96-774b-bcce-b302099a8059");
 const ANOTHER = parseUuid("01890a5d-ac96-774b-bcce-b302099a805a");
+const KEYED = parseUuid("01890a5d-ac96-774b-bcce-b302099a805b");
+const LATER = parseUuid("01890a5d-ac96-774b-bcce-b302099a805c");
 const STRANGE = `data "1'`;
 
 let folder = "";
@@ -128,6 +132,10 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
       order: order(STRANGE, { storage: { ...order(STRANGE).storage, wipe: true } }),
       steps: ["storage"],
     },
+    ...keyTasks((installation, proof) => ({
+      ...order("liar", { installation, storage: { ...order("liar").storage, wipeSerials: ["liar"] } }),
+      image: signedImage(proof),
+    })),
   ];
   const initrd = join(folder, "initrd");
   const ask = [["blkid"]];
@@ -173,6 +181,11 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
   });
   expect(said("a second disk").error).toMatch(/would both bear this installation/);
   expect(said("another").error).toMatch(/holds data: a partition table \(gpt\)/);
+  expect(said("first keys")).not.toHaveProperty("error");
+  expect(said("other keys").error).toMatch(/this disk believes other keys: key set 2 .* bears no signature/);
+  expect(said("no keys").error).toMatch(/this disk believes other keys: hpsd names no keys/);
+  expect(said("next keys")).not.toHaveProperty("error");
+  expect(said("older keys").error).toMatch(/hpsd names the older key set 1, but key set 2 .* is kept/);
   const table = vm.console.text();
   for (const installation of [THIS, OLDER]) {
     expect(table).toContain(espVolumeId(installation));
@@ -183,6 +196,32 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
   }
   expect([small, data].map(sumOf)).toEqual(before);
 });
+
+const [ONE, TWO] = [testKey(1), testKey(2)];
+const FIRST = testKeySet(1, [ONE], { cluster: "c1" });
+const NEXT = testKeySet(2, [TWO], { cluster: "c1", by: ONE });
+
+function signedImage(proof: ImageProof): PacksOrder {
+  const { name, contentBytes, entries, lacks } = ORDER.image;
+  const manifest = { digest: "a".repeat(64), sizeBytes: 1 };
+  const files = { manifest, packs: [], deltas: [], baseUrls: [] };
+  return { name, contentBytes, entries, lacks, format: "packs", files, proof };
+}
+
+/** One disk, installed again and again: it keeps the keys of the first time, whoever may wipe it. */
+function keyTasks(orderOf: (installation: Uuid, proof: ImageProof) => InstallOrder): GuestTask[] {
+  const by = (key: typeof ONE, ...keySets: ImageProof["keySets"]): ImageProof => ({
+    ...{ signatures: [testSignature(key, { cluster: "c1" })], keySets },
+  });
+  const unsigned = testKeySet(2, [TWO], { cluster: "c1" });
+  return [
+    { name: "first keys", order: orderOf(KEYED, by(ONE, FIRST)), steps: ["storage"] },
+    { name: "other keys", order: orderOf(LATER, by(TWO, FIRST, unsigned)), steps: ["storage"] },
+    { name: "no keys", order: orderOf(LATER, { signatures: [], keySets: [] }), steps: ["storage"] },
+    { name: "next keys", order: orderOf(LATER, by(TWO, FIRST, NEXT)), steps: ["storage"] },
+    { name: "older keys", order: orderOf(LATER, by(ONE, FIRST)), steps: ["image"] },
+  ];
+}
 
 const SHOWN = ["etc/fstab", "boot", "boot/efi", "var/lib/hps"];
 

@@ -91,7 +91,9 @@ async function shown(path: string): Promise<string> {
   return found.isFile() ? `${head} ${(await readFile(path, "utf8")).slice(0, 2000)}` : head;
 }
 
-const plan: GuestPlan = JSON.parse(readFileSync(join(FOLDER, "plan.json"), "utf8"));
+const plan: GuestPlan = JSON.parse(readFileSync(join(FOLDER, "plan.json"), "utf8"), (_key, value) =>
+  value?.type === "Buffer" ? Buffer.from(value.data) : value,
+);
 say({ disks: await readDisks("/sys") });
 for (const task of plan.tasks) {
   const began = performance.now();
