@@ -15,7 +15,7 @@ const WORKER_URL = new URL(
 const FEWEST = 2;
 const MOST = 4;
 /** The one it does, and those after it: then it does not wait for the next while the thread that fetches is busy. */
-const JOBS_EACH = 3;
+const JOBS_EACH = 2;
 /** What a thread keeps beside content, which is outside of this. */
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 };
 const END_MS = 10_000;

@@ -68,7 +68,8 @@ async function writeObject(
 ): Promise<void> {
   const parts = pieces.lacking(delta.number).map((piece) => partOf(pieces, piece));
   const digest = pieces.digestOf(delta.number);
-  const job = { kind: "delta" as const, bytes, digest, length: delta.length, pieces: delta.sources, parts };
+  const { offset, length, sources } = delta;
+  const job = { kind: "delta" as const, offset, bytes, digest, length, pieces: sources, parts };
   const answer = await crew.run(job, [bytes.buffer]);
   if ("failed" in answer) throw writeFailure(receivedError(answer.failed));
   if ("damaged" in answer) read.log(`${what}: ${answer.damaged.message}; fetching it whole`);

@@ -64,8 +64,8 @@ async function again(
   throw new HpsError("internal", "a frame ended before it came");
 }
 
-function contentOf({ rawBytes, digests, lengths }: PlannedFrame) {
-  return { rawBytes, digests, lengths };
+function contentOf({ offset, rawBytes, digests, lengths }: PlannedFrame) {
+  return { offset, rawBytes, digests, lengths };
 }
 
 function filePartsOf({ objects }: PlannedFrame, pieces: Pieces): FilePart[][] {

@@ -6,7 +6,7 @@ import { type Fetched, partsOfRun } from "./cut-run.ts";
 import type { Run, Wanted } from "./plan-runs.ts";
 
 /** Ranges read at a time: more than one, so that short ones do not cost a round trip each. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 
 export interface FetchRuns<Part extends Wanted> {
   readonly crew: Crew;

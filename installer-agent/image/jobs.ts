@@ -19,6 +19,8 @@ export interface FilePart {
 /** A compressed frame, and where its objects go. */
 export interface FrameJob {
   readonly kind: "frame";
+  /** In its pack, for messages. */
+  readonly offset: number;
   readonly bytes: Uint8Array;
   readonly rawBytes: number;
   /** 32 bytes an object. */
@@ -100,6 +102,8 @@ export interface OldFile {
 /** An object that is made out of old files. */
 export interface DeltaJob {
   readonly kind: "delta";
+  /** In the delta, for messages. */
+  readonly offset: number;
   /** The compressed pieces, one after the other. */
   readonly bytes: Uint8Array;
   readonly digest: Uint8Array;

@@ -102,9 +102,9 @@ function writeFrame(job: FrameJob): Answer {
 function writeDelta(job: DeltaJob): Answer {
   let bytes: Buffer;
   try {
-    const { digest, length, pieces } = job;
+    const { offset, digest, length, pieces } = job;
     const windows = pieces.map(({ window }) => (window === undefined ? undefined : old.window(window)));
-    const object = { digest: Buffer.from(digest), length, pieces, offset: 0, compressedBytes: job.bytes.length };
+    const object = { digest: Buffer.from(digest), length, pieces, offset, compressedBytes: job.bytes.length };
     bytes = openDeltaObject(object, job.bytes, windows);
   } catch (error) {
     return { damaged: sentError(error) };
@@ -112,13 +112,13 @@ function writeDelta(job: DeltaJob): Answer {
   return { good: writeParts(job.parts, bytes) };
 }
 
-function frameOf({ bytes, rawBytes, digests, lengths }: FrameJob) {
+function frameOf({ offset, bytes, rawBytes, digests, lengths }: FrameJob) {
   const all = Buffer.from(digests.buffer, digests.byteOffset, digests.byteLength);
   const objects = lengths.map((length, index) => ({
     digest: all.subarray(index * DIGEST, (index + 1) * DIGEST),
     length,
   }));
-  return { offset: 0, compressedBytes: bytes.length, rawBytes, objects };
+  return { offset, compressedBytes: bytes.length, rawBytes, objects };
 }
 
 function writeParts(parts: readonly FilePart[], bytes: Uint8Array): number[] {

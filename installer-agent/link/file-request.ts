@@ -36,7 +36,7 @@ export interface Pace {
 }
 
 /** Read ahead while the disk is busy; a socket's own 64 kB empties in a millisecond. */
-const READ_AHEAD = 1024 * 1024;
+const READ_AHEAD = 256 * 1024;
 const REFUSAL_LIMIT = 16 * 1024;
 
 /** One request for a part of a file. Throws `unavailable` when it is cut or stands still, the origin's refusal when it refuses. */

@@ -13,9 +13,12 @@ import {
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ImageFiles } from "../../installer-agent/image/image-source.ts";
 import type { ImageProof } from "../../installer-agent/install/image-trust.ts";
 import type { InstallOrder, PacksOrder } from "../../installer-agent/install/install-order.ts";
+import { imageOfTree } from "../../installer-agent/testing/image-of-tree.ts";
 import { ORDER } from "../../installer-agent/testing/orders.ts";
+import { noise } from "../../installer-agent/testing/unpack-rig.ts";
 import { testKey, testKeySet, testSignature } from "../../proto/image/testing/test-keys.ts";
 import { dataSegments } from "../../proto/tree/native/files.ts";
 import { espVolumeId, fileSystemId, partitionId } from "../../proto/values/layout-ids.ts";
@@ -73,6 +76,24 @@ function makeImages(): { readonly zst: Buffer; readonly xz: Buffer } {
   return { zst: readFileSync(join(folder, "zst")), xz: readFileSync(join(folder, "xz")) };
 }
 
+/** The same tree in packs, and with a file more than fits into one: as they are, and with a byte of the last pack altered. */
+async function makePacks() {
+  const tree = join(folder, "tree");
+  writeFileSync(join(tree, "usr/bin/large"), noise(9_000_000, "large"));
+  const { files, contents } = await imageOfTree(tree, { framesAPack: 1 });
+  const last = files.packs.at(-1)?.digest ?? "";
+  const altered = Buffer.from(contents.get(last) ?? "");
+  altered[2000] = 255 - (altered[2000] ?? 0);
+  const named = [...contents].map(([digest, bytes]) => ({ name: digest, bytes }));
+  const packs = files.packs.map((pack) => (pack.digest === last ? { ...pack, digest: fileRef(altered).digest } : pack));
+  return {
+    files,
+    named: [...named, { name: fileRef(altered).digest, bytes: altered }],
+    altered: { ...files, packs },
+    gone: { ...files, packs: files.packs.map((pack) => ({ ...pack, digest: "0".repeat(64) })) },
+  };
+}
+
 /** A disk with a file system that no table announces, and one with a table that lies about everything. */
 function makeDisks() {
   const [small, data, liar] = ["small", "data", "liar"].map((name) => join(folder, name)) as [string, string, string];
@@ -105,6 +126,11 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
   const archive = (file: Buffer, format: "tar.zst" | "tar.xz") => ({
     image: { ...ORDER.image, file: fileRef(file), format },
   });
+  const packs = await makePacks();
+  const inPacks = (files: ImageFiles) => {
+    const { file: _, format: __, ...facts } = ORDER.image;
+    return order("one", { image: { ...facts, format: "packs", files } });
+  };
   const both = ["storage", "image"] as const;
   const stopped = (stopAt: string): GuestTask => ({ name: stopAt, order: order("one"), steps: ["storage"], stopAt });
   const tasks: readonly GuestTask[] = [
@@ -120,6 +146,10 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
     stopped("$ mkfs.vfat"),
     { name: "cut", order: order("one", archive(cut, "tar.zst")), steps: both, show: ["etc/fstab"] },
     { name: "whole", order: order("one"), steps: ["image"], show: ["usr/bin/tool"] },
+    { name: "altered pack", order: inPacks(packs.altered), steps: ["image"], show: ["usr/bin/tool"] },
+    { name: "packs", order: inPacks(packs.files), steps: ["image"], show: ["usr/bin/tool", "etc/fstab", "boot"] },
+    { name: "packs again", order: inPacks(packs.files), steps: ["image"], show: ["usr/bin/tool"] },
+    { name: "packs gone", order: inPacks(packs.gone), steps: ["image"] },
     { name: "again", order: order("one", archive(xz, "tar.xz")), steps: ["image"], show: SHOWN, close: true },
     { name: "another", order: order("one", { installation: ANOTHER }), steps: ["storage"] },
     {
@@ -143,6 +173,7 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
     installer,
     plan: { tools: fileRef(tools), tasks, ask },
     files: [tools, zst, xz, cut],
+    named: packs.named,
   });
   const before = [small, data].map(sumOf);
   await using rack = await createRack();
@@ -168,11 +199,27 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
   expect(said("holds data").error).toContain(`--wipe-disk 'data "1'\\'''`);
   expect(said("holds a table").error).toContain("holds data: ");
   expect(said("no kernel").error).toContain("it lacks kernel");
-  for (const name of ["older", "whole", "again", "wiped"]) expect(said(name)).not.toHaveProperty("error");
+  for (const name of ["older", "whole", "packs", "packs again", "again", "wiped"])
+    expect(said(name)).not.toHaveProperty("error");
   for (const name of tasks.filter(({ stopAt }) => stopAt).map(({ name }) => name))
     expect(said(name).error).toBe("stopped here");
   expect(said("cut").error).toMatch(/zstd|ends/);
   expect(said("whole").files).toEqual({ "usr/bin/tool": "104755 0:0 a tool" });
+  expect(said("altered pack").error).toMatch(
+    /^pack .* of the image debian:12: the pack is damaged at byte [1-9]\d*: .* object 0 /,
+  );
+  const logs = (name: string) => logOf(vm.console.text(), name);
+  expect(said("packs").files).toEqual({
+    "usr/bin/tool": "104755 0:0 a tool",
+    "etc/fstab": expect.stringContaining(`UUID=${fileSystemId(THIS, "root-a")} / ext4`),
+    boot: expect.stringMatching(/\[efi lost\+found vmlinuz-1\]/),
+  });
+  expect(logs("packs")).toMatch(/this image was begun before.*debian:12: \d+ entries, .* was there already/s);
+  expect(logs("packs")).not.toContain("mkfs");
+  expect(logs("packs again")).toContain("mkfs");
+  expect(said("packs again").files).toEqual({ "usr/bin/tool": "104755 0:0 a tool" });
+  expect(said("packs gone").error).toMatch(/^the image debian:12: there is nothing at this address/);
+  expect(logs("packs gone").match(/asking hpsd where the image is now/g)).toHaveLength(2);
   expect(said("again").files).toMatchObject({
     "etc/fstab": expect.stringContaining(`UUID=${fileSystemId(THIS, "root-a")} / ext4`),
     boot: expect.stringMatching(/\[efi lost\+found vmlinuz-1\]/),
@@ -228,6 +275,16 @@ const SHOWN = ["etc/fstab", "boot", "boot/efi", "var/lib/hps"];
 interface Result {
   readonly error?: string;
   readonly files?: Readonly<Record<string, string>>;
+}
+
+/** All lines that a task logged. */
+function logOf(text: string, name: string): string {
+  const lines = text.split("\n").flatMap((line) => /^STEPS (\{"task".*\})\r?$/.exec(line)?.[1] ?? []);
+  return lines
+    .map((line) => JSON.parse(line))
+    .filter(({ task }) => task === name)
+    .map(({ log }) => log)
+    .join("\n");
 }
 
 /** What the guest said of a task's end. */

@@ -173,6 +173,18 @@ export const FAULTS = {
     holds:
       "nobody comes in before a minute is over; both sessions are delivered as kept by the agent and verify; nobody listens on the port any more",
   },
+  "image-small-files": {
+    done: "an image of 100 000 small files is unpacked to ext4, and killed four times on the way",
+    holds: "it goes on each time with what is right; the tree is the image's, from less than 400 MiB of memory",
+  },
+  "image-sparse": {
+    done: "an image with one file of 8 GiB, 24 MiB of which are data, is unpacked to ext4",
+    holds: "24 MiB are written; the file is the image's, holes and all",
+  },
+  "image-debian": {
+    done: "an image of Debian with a kernel is unpacked to ext4 with `/boot` on a file system of its own, and killed five times on the way",
+    holds: "as above",
+  },
 } as const satisfies Record<string, Fault>;
 
 interface Fault {

@@ -22,7 +22,14 @@ export async function writeStepsInitrd(
     installer,
     plan,
     files,
-  }: { readonly installer: string; readonly plan: GuestPlan; readonly files: readonly Buffer[] },
+    named = [],
+  }: {
+    readonly installer: string;
+    readonly plan: GuestPlan;
+    readonly files: readonly Buffer[];
+    /** Files whose names are not their own digests. */
+    readonly named?: readonly { readonly name: string; readonly bytes: Buffer }[];
+  },
 ): Promise<void> {
   const entries: CpioEntry[] = [
     { path: "etc/hps/claim.json", mode: READABLE, data: Buffer.from("{}") },
@@ -30,6 +37,7 @@ export async function writeStepsInitrd(
     { path: "steps", mode: DIRECTORY },
     { path: "steps/plan.json", mode: READABLE, data: Buffer.from(JSON.stringify(plan)) },
     ...files.map((data) => ({ path: `steps/${fileRef(data).digest}`, mode: READABLE, data })),
+    ...named.map(({ name, bytes }) => ({ path: `steps/${name}`, mode: READABLE, data: bytes })),
   ];
   await writeFile(file, Buffer.concat([await readFile(join(installer, "initrd.img")), cpioArchive(entries)]));
 }
