@@ -68,7 +68,8 @@ const isPack = ({ data }: ReadPackResponse, { subject }: Pick<Try, "subject">) =
 /** To bring an image that is there, by its digest, is to name it. */
 function uploadOf({ subject, number }: Try, cluster: string) {
   const { digest, sizeBytes } = fileOf(Buffer.from(subject.extra));
-  const name = `${cluster === "" ? "shared/" : ""}upload:${number}`;
+  // No other tag of this name: hpsd would make a delta between the two.
+  const name = `${cluster === "" ? "shared/" : ""}upload-${number}:1`;
   const value = { cluster, name, digest, manifestBytes: sizeBytes };
   return { message: { case: "begin" as const, value } };
 }
