@@ -57,9 +57,12 @@ export interface BenchHpsd {
 
 const READY = /hpsd is ready: gRPC localhost:(\d+), HTTPS https:\/\/localhost:(\d+)/;
 
-/** `state` may be a copy of the folder that the configuration names. */
-export async function startHpsd({ config, state }: Pick<BenchState, "config" | "state">): Promise<BenchHpsd> {
-  const sets = [`state=${state}`, "listen.grpc=127.0.0.1:0", "listen.https=127.0.0.1:0", "log.level=warn"];
+/** `state` may be a copy of the folder that the configuration names; `more` is set as well. */
+export async function startHpsd(
+  { config, state }: Pick<BenchState, "config" | "state">,
+  more: readonly string[] = [],
+): Promise<BenchHpsd> {
+  const sets = [`state=${state}`, "listen.grpc=127.0.0.1:0", "listen.https=127.0.0.1:0", "log.level=warn", ...more];
   const node = [process.execPath, ...(process.env.BENCH_NODE_FLAGS?.split(" ") ?? [])];
   const argv = [...node, PROGRAM.hpsd, "serve", "--config", config, ...sets.flatMap((set) => ["--set", set])];
   const program = await startProgram({ argv, readyLine: READY });

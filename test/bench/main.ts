@@ -8,6 +8,7 @@ type Benchmark = (argv: readonly string[]) => Promise<Measured>;
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   agents: async () => (await import("./agents.ts")).agents,
   unary: async () => (await import("./unary.ts")).unary,
+  image: async () => (await import("./image.ts")).image,
   install: async () => (await import("./install.ts")).install,
   shell: async () => (await import("./shell.ts")).shell,
   start: async () => (await import("./start.ts")).start,
