@@ -38,7 +38,7 @@ async function measure(): Promise<Measured> {
     expected: new Expected(join(trees, "new")),
   };
   try {
-    return measureAll(rig, images);
+    return await measureAll(rig, images);
   } finally {
     await stop();
   }
@@ -51,17 +51,18 @@ interface Images {
   readonly byDelta: ImageFiles;
   /** What hpsd took to make it. */
   readonly deltaSeconds: number;
-  readonly series: { readonly first: ImageFiles; readonly last: ImageFiles };
 }
 
-function measureAll(rig: Rig, images: Images): Measured {
+async function measureAll(rig: Rig, images: Images): Promise<Measured> {
   say("measuring");
   const archive = statSync(join(trees, "new.tar.zst")).size / MEBI;
   const full = step("full installs", () => fullRows(rig, images.next));
   const limits = step("their parts", () => limitRows(rig));
   const update = step("updates", () => updateRows(rig, images, archive));
-  const series = step("successive images", () => seriesRows(rig, images.series));
+  // Before the series: what the shared library has no cluster's library lacks.
   const imports = step("imports", () => importRows(rig));
+  const brought = await bringSeries();
+  const series = step("successive images", () => seriesRows(rig, brought));
   const served = step("serving", () => servingRows(rig, images.old.packs));
   say("done");
   return {
@@ -90,19 +91,17 @@ async function bringImages(): Promise<Images> {
   const [old, next] = [join(trees, "old"), join(trees, "new")];
   library.import("old:1", old);
   library.import("new:1", next);
-  const first = "shared/first:1";
-  const last = bringSeries(first, { old, next });
   say("making a delta");
   const { files: byDelta, seconds } = await library.delta("old:1", "new:1");
-  return {
-    ...{ old: await library.filesOf("old:1"), next: await library.filesOf("new:1") },
-    ...{ byDelta, deltaSeconds: seconds },
-    series: { first: await library.filesOf(first), last: await library.filesOf(last) },
-  };
+  // hpsd names the delta with the image: without it means without.
+  const plain = { ...(await library.filesOf("new:1")), deltas: [] };
+  return { old: await library.filesOf("old:1"), next: plain, byDelta, deltaSeconds: seconds };
 }
 
-/** The old one, then a share of the changes more each time, at last the new one; in a library of their own. Gives the last one's name. */
-function bringSeries(first: string, { old, next }: { readonly old: string; readonly next: string }): string {
+/** The old one, then a share of the changes more each time, at last the new one; in a library of their own. */
+async function bringSeries(): Promise<{ readonly first: ImageFiles; readonly last: ImageFiles }> {
+  const [old, next] = [join(trees, "old"), join(trees, "new")];
+  const [first, last] = ["shared/first:1", "shared/last:1"];
   const step = join(folder, "step");
   execFileSync("cp", ["-a", old, step]);
   const changes = changesBetween(old, next);
@@ -111,10 +110,9 @@ function bringSeries(first: string, { old, next }: { readonly old: string; reado
     applyShare(step, next, changes, { number: number - 2, of: SERIES - 1 });
     library.import(`shared/next${number}:1`, step);
   }
-  const last = "shared/last:1";
   library.import(last, next);
   rmSync(step, { recursive: true });
-  return last;
+  return { first: await library.filesOf(first), last: await library.filesOf(last) };
 }
 
 /** Of hosts, for curl. */
