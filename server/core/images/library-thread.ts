@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { LibraryJob, LibraryResult, LibraryResults } from "./library-work.ts";
-import { errorOf, type ThreadFailure } from "./thread-failure.ts";
+import { deathOf, errorOf, type ThreadFailure } from "./thread-failure.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
 const WORKER_URL = new URL(
@@ -52,7 +52,6 @@ export async function inThread<Kind extends LibraryJob["kind"]>(
 }
 
 function died(what: string, cause?: unknown): HpsError {
-  const isFull = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
-  if (!isFull) return new HpsError("internal", `${what}: its thread has died`, { cause });
-  return new HpsError("exhausted", `${what}: the library has more objects than hpsd can look through`, { cause });
+  const full = `${what}: the library has more objects than hpsd can look through`;
+  return deathOf(cause, { died: `${what}: its thread has died`, full });
 }

@@ -19,3 +19,9 @@ export function errorOf({ code, message, hint, details }: ThreadFailure, what: s
   if (code === "internal") return new HpsError(code, `${what} could not be done`, { cause: new Error(message) });
   return new HpsError(code, message, { hint, details });
 }
+
+/** A thread that ended without an answer: `full` where its memory was too small, else `died`. */
+export function deathOf(cause: unknown, { died, full }: { readonly died: string; readonly full: string }): HpsError {
+  const isFull = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
+  return isFull ? new HpsError("exhausted", full, { cause }) : new HpsError("internal", died, { cause });
+}

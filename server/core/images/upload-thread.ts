@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { WrittenPack } from "./pack-writer.ts";
-import { errorOf, type ThreadFailure } from "./thread-failure.ts";
+import { deathOf, errorOf, type ThreadFailure } from "./thread-failure.ts";
 import type { SentFrame, UploadPlan, UploadStart } from "./upload-work.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
@@ -94,10 +94,8 @@ export class UploadThread {
   }
 
   #died(): HpsError {
-    const cause = this.#failure;
-    const isFull = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
-    if (!isFull) return new HpsError("internal", `the thread of ${this.#what} has died`, { cause });
-    return new HpsError("exhausted", `${this.#what} has more entries than hpsd can look through`, { cause });
+    const full = `${this.#what} has more entries than hpsd can look through`;
+    return deathOf(this.#failure, { died: `the thread of ${this.#what} has died`, full });
   }
 }
 
