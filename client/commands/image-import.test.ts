@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { gzipLayer, layoutOf, writeFiles } from "../image/testing/oci-layout.ts";
 import { uploadLibrary } from "../image/testing/upload-library.ts";
+import { makeDebianTree } from "../testing/debian-tree.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
 
 const start = useServers();
@@ -16,18 +17,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "image-import-"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A tree that looks like an installed Debian. */
-function makeTree(): string {
-  const root = join(folder, "tree");
-  for (const path of ["boot", "usr/sbin", "etc"]) mkdirSync(join(root, path), { recursive: true });
-  writeFileSync(join(root, "boot/vmlinuz-6.1.0-1-amd64"), "kernel");
-  writeFileSync(join(root, "boot/initrd.img-6.1.0-1-amd64"), "initrd");
-  writeFileSync(join(root, "usr/sbin/init"), "x".repeat(600_000), { mode: 0o755 });
-  symlinkSync("usr/sbin", join(root, "sbin"));
-  writeFileSync(join(root, "etc/os-release"), 'PRETTY_NAME="Test OS 12"\n');
-  return root;
-}
 
 async function library() {
   const { uploadImage, images } = uploadLibrary();
@@ -40,7 +29,7 @@ async function library() {
 
 test("one tree is one image, whatever it comes from", async () => {
   const { images, work, hpsctl } = await library();
-  const tree = makeTree();
+  const tree = makeDebianTree(folder);
   const tar = (...words: string[]) =>
     execFileSync("tar", ["-C", tree, "--format=pax", ...words, "-c", "."], { maxBuffer: 1 << 24 });
   const at = (name: string, bytes: Buffer) => {
@@ -81,7 +70,7 @@ test("one tree is one image, whatever it comes from", async () => {
 
 test("what it lacks is said, where it goes is told, and how much of it is new", async () => {
   const { images, hpsctl } = await library();
-  rmSync(join(makeTree(), "boot"), { recursive: true });
+  rmSync(join(makeDebianTree(folder), "boot"), { recursive: true });
   const before = Date.now();
   const { err, code } = await hpsctl(
     "import",
@@ -108,7 +97,7 @@ test.each([
   ["another kind than told", "whole.tar.zst", 2, "lacks"],
 ])("%s is refused before anything is sent", async (_, name, exit, says) => {
   const { images, hpsctl } = await library();
-  const whole = execFileSync("tar", ["-C", makeTree(), "--zstd", "-c", "."], { maxBuffer: 1 << 24 });
+  const whole = execFileSync("tar", ["-C", makeDebianTree(folder), "--zstd", "-c", "."], { maxBuffer: 1 << 24 });
   writeFileSync(join(folder, "whole.tar.zst"), whole);
   writeFileSync(join(folder, "half.tar.zst"), whole.subarray(0, whole.length / 2));
   const { code, err } = await hpsctl(

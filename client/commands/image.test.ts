@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -15,6 +15,7 @@ import {
   type ImportInstallerRequest,
 } from "../../proto/gen/hps/v1/image_pb.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { makeDebianTree } from "../testing/debian-tree.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
 
 const start = useServers();
@@ -69,21 +70,9 @@ async function library(images: readonly Image[] = []) {
   return { server: { ...server, environment }, took, removed };
 }
 
-/** A tree that looks like an installed Debian. */
-function makeTree(): string {
-  const root = join(folder, "tree");
-  for (const path of ["boot", "usr/sbin", "etc"]) mkdirSync(join(root, path), { recursive: true });
-  writeFileSync(join(root, "boot/vmlinuz-6.1.0-1-amd64"), "kernel");
-  writeFileSync(join(root, "boot/initrd.img-6.1.0-1-amd64"), "initrd");
-  writeFileSync(join(root, "usr/sbin/init"), "x".repeat(600_000), { mode: 0o755 });
-  symlinkSync("usr/sbin", join(root, "sbin"));
-  writeFileSync(join(root, "etc/os-release"), 'PRETTY_NAME="Test OS 12"\n');
-  return root;
-}
-
 function archive(name: string, ...options: string[]): string {
   const path = join(folder, name);
-  execFileSync("tar", ["-C", makeTree(), ...options, "-cf", path, "."]);
+  execFileSync("tar", ["-C", makeDebianTree(folder), ...options, "-cf", path, "."]);
   return path;
 }
 
@@ -121,7 +110,7 @@ test.each([
 
 test("--archive: a folder is packed, sent and its archive taken away; what it lacks is said", async () => {
   const { server, took } = await library();
-  const root = makeTree();
+  const root = makeDebianTree(folder);
   rmSync(join(root, "boot"), { recursive: true });
   const { code, err } = await hpsctl(server, ["image", "import", "a:1", root, "--archive", "--cluster", "other"]);
   expect(code).toBe(0);

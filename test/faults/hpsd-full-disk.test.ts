@@ -1,23 +1,11 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { armHost, eachOf, enrolHost, LoadAgent, linesOf, saidSteps } from "./load-agents.ts";
 import { damageOf, startHpsd, until } from "./real-hpsd.ts";
+import { smallDisk } from "./small-disk.ts";
 
 const BACKOFF = { min: 100, max: 1_000 };
-
-/** A file system of 24 MiB, unmounted when the test is over. */
-function smallDisk(): string {
-  const at = mkdtempSync(path.join(tmpdir(), "hps-fault-disk-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "hps-fault-test", at]);
-  onTestFinished(() => {
-    execFileSync("umount", ["--lazy", at]);
-    rmdirSync(at);
-  });
-  return at;
-}
 
 /** hpsd writes meanwhile: whoever comes first has the last of it. */
 function fill(disk: string): void {
@@ -30,7 +18,7 @@ function fill(disk: string): void {
 }
 
 test("a full disk is said clearly, loses nothing acknowledged, and needs no restart when there is room again", async () => {
-  const disk = smallDisk();
+  const disk = smallDisk(24);
   await using hpsd = await startHpsd({ state: path.join(disk, "state") });
   const { admin } = hpsd;
   const hosts = await eachOf(Array.from({ length: 10 }), 4, (_, index) => armHost(admin, index));

@@ -1,13 +1,12 @@
-import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Hps } from "../../client/sdk/connect.ts";
 import { ImageFormat } from "../../proto/gen/hps/v1/agent_pb.ts";
 import { damageOf, type RealHpsd, startHpsd, until } from "./real-hpsd.ts";
+import { smallDisk } from "./small-disk.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const MIB = 1024 * 1024;
@@ -120,19 +119,8 @@ test("many that bring their image slowly hold up nobody", async () => {
   expect(took).toBeLessThan(10_000);
 });
 
-/** A file system of 24 MiB, unmounted when the test is over. */
-function smallDisk(): string {
-  const at = mkdtempSync(path.join(tmpdir(), "hps-fault-disk-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "hps-fault-test", at]);
-  onTestFinished(() => {
-    execFileSync("umount", ["--lazy", at]);
-    rmdirSync(at);
-  });
-  return at;
-}
-
 test("an image for which there is no room is refused with what to do, and takes none", async () => {
-  const disk = smallDisk();
+  const disk = smallDisk(24);
   await using hpsd = await startHpsd({ state: path.join(disk, "state") });
   const { admin } = hpsd;
   const full = { code: "exhausted", message: expect.stringMatching(/no room for image large:1/) };

@@ -1,11 +1,9 @@
 /** A real hpsd, and images of packs that come while it is killed, while its disk fills, and with each other. */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { uploadImage } from "../../client/image/upload.ts";
 import type { Hps } from "../../client/sdk/connect.ts";
 import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
@@ -15,6 +13,7 @@ import { openFrame } from "../../proto/image/pack-frame.ts";
 import { readPackIndex } from "../../server/core/images/pack-frames.ts";
 import { noise, type TestImage, testImage } from "../../server/core/images/testing-upload.ts";
 import { damageOf, type RealHpsd, startHpsd, until } from "./real-hpsd.ts";
+import { smallDisk } from "./small-disk.ts";
 
 const MIB = 1 << 20;
 /** Deltas are made by and by, and no image needs them. */
@@ -162,19 +161,8 @@ test("hpsd that is killed while it collects has the old packs or the new ones, w
   expect(await damageOf(hpsd)).toEqual([]);
 });
 
-/** A file system of 32 MiB, unmounted when the test is over. */
-function smallDisk(): string {
-  const at = mkdtempSync(path.join(tmpdir(), "hps-fault-disk-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "hps-fault-test", at]);
-  onTestFinished(() => {
-    execFileSync("umount", ["--lazy", at]);
-    rmdirSync(at);
-  });
-  return at;
-}
-
 test("an image for which there is no room is refused with what to do, at once or where it grows, and leaves nothing", async () => {
-  const disk = smallDisk();
+  const disk = smallDisk(32);
   await using hpsd = await startHpsd({ state: path.join(disk, "state") });
   const { admin } = hpsd;
   const full = { code: "exhausted", message: expect.stringMatching(/no room for image \w+:1/) };

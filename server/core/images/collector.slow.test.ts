@@ -1,17 +1,13 @@
-import { hash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { manifestBytes, parseManifest } from "../../../proto/image/manifest.ts";
-import { openFrame } from "../../../proto/image/pack-frame.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { Tx } from "../../store/database.ts";
-import type { PackRow } from "../../store/packs.ts";
 import { ALICE } from "../operations/testing.ts";
 import { addTestHost } from "../testing/open-test-store.ts";
 import { addTestInstallation } from "../testing/test-rows.ts";
-import { readPackIndex } from "./pack-frames.ts";
 import { openImageRig } from "./testing.ts";
+import { readPacks } from "./testing-packs.ts";
 import { noise, type TestImage, testImage, upload } from "./testing-upload.ts";
 
 const MIB = 1 << 20;
@@ -36,24 +32,8 @@ function clusterOf(library: string): string | undefined {
 async function readBack(rig: Rig, name: string, image: TestImage) {
   const row = await rig.images.get(rig.a, name);
   const packs = await rig.images.packsOf(row);
-  await readFrom(rig, image, packs);
+  await readPacks(rig.images, image, packs);
   return packs;
-}
-
-/** Reads every object of the image out of these packs. */
-async function readFrom(rig: Rig, image: TestImage, packs: readonly PackRow[]): Promise<void> {
-  const { objects } = parseManifest(manifestBytes(image.stored, image.digest));
-  const missing = new Set(objects.map(({ digest }) => digest.toString("hex")));
-  for (const pack of packs) {
-    const file = rig.images.indexedFile({ ...pack, kind: "pack" });
-    const bytes = await readFile(file.path);
-    expect(hash("sha256", bytes)).toBe(pack.digest);
-    for (const frame of readPackIndex(file).frames) {
-      openFrame(bytes.subarray(frame.offset, frame.offset + frame.compressedBytes), frame);
-      for (const { digest } of frame.objects) missing.delete(digest.toString("hex"));
-    }
-  }
-  expect([...missing]).toEqual([]);
 }
 
 async function changed(
@@ -174,7 +154,7 @@ test("uploads, deletions and eight installations beside many collections: each r
       // It is told of packs, and reads them two hours and two collections later.
       const packs = row === undefined ? [] : await rig.images.packsOf(row);
       for (const told = rounds; rounds < told + 2 && !isOver; ) await sleep(5);
-      if (row !== undefined) await readFrom(rig, image, packs);
+      if (row !== undefined) await readPacks(rig.images, image, packs);
       await changed(rig, installation, { outcome: "cancelled" });
     }
     return count;
