@@ -14,13 +14,14 @@ const UNIT_FILES = [
   "test/{architecture,access}/*.test.ts",
   "test/{lab,runner,vectors}/**/*.test.ts",
 ];
+const PROPERTY_SEED = "test/runner/property-seed.ts";
 const SLOW_FILES = "{proto,certs,server,client,installer-agent,test}/**/*.slow.test.ts";
 
 /** Of the projects whose files stand beside the code they test. */
 const BESIDE_THE_CODE = {
   testTimeout: 60_000,
   globalSetup: ["test/runner/temporary-folder.ts"],
-  setupFiles: ["test/runner/keep-stores.ts"],
+  setupFiles: [PROPERTY_SEED, "test/runner/keep-stores.ts"],
   // Files of one process share its modules: loading them anew took longer than most tests.
   isolate: false,
   // What these processes make of short life fills Node's usual nursery all the time: it was an eighth of their work.
@@ -57,7 +58,7 @@ export default defineConfig({
           // They share nothing but the processors, and a good part of each is waiting.
           maxWorkers: Math.min(availableParallelism(), 4),
           sequence: { groupOrder: 1 },
-          setupFiles: ["test/runner/end-with-runner.ts"],
+          setupFiles: [PROPERTY_SEED, "test/runner/end-with-runner.ts"],
         },
       },
       {
@@ -70,7 +71,7 @@ export default defineConfig({
           // Firmware, boot loaders and much of an installation use one processor of a guest's two.
           maxWorkers: Math.min(availableParallelism(), 2),
           sequence: { groupOrder: 2 }, // after the others: what has a limit by the clock is not measured beside guests
-          setupFiles: ["test/runner/end-with-runner.ts"],
+          setupFiles: [PROPERTY_SEED, "test/runner/end-with-runner.ts"],
         },
       },
       {
@@ -81,7 +82,7 @@ export default defineConfig({
           include: ["test/all/**/*.test.ts"],
           hookTimeout: 60 * 60_000,
           fileParallelism: false,
-          setupFiles: ["test/runner/end-with-runner.ts"],
+          setupFiles: [PROPERTY_SEED, "test/runner/end-with-runner.ts"],
           sequence: { groupOrder: 3 },
         },
       },
