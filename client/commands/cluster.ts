@@ -13,6 +13,7 @@ import { followList } from "./follow-list.ts";
 import type { AddCommands, Tools } from "./group.ts";
 import { choice, each, type WatchOption, withWatch, withYes } from "./options.ts";
 import { type ShellPolicyOptions, shellPolicyOf, withShellPolicy } from "./shell-policy-options.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 export const addClusterCommands: AddCommands = (group, tools) => {
   withWatch(group.command("ls").description("list clusters")).action(tools.run(list));
@@ -36,6 +37,7 @@ function addWriters(group: Command, tools: Tools): void {
         "where hosts fetch images first, such as https://cache/hps; repeatable; none",
         each,
       )
+      .option("--image-keep <count>", "of each image's name keep so many tags, those made or moved last; none: all")
       .option("--description <text>");
   settings(group.command("add").description("add a cluster").argument("<cluster>")).action(tools.run(add));
   settings(group.command("edit").description("change a cluster").argument("<cluster>")).action(tools.run(edit));
@@ -49,6 +51,7 @@ interface Settings extends ShellPolicyOptions {
   readonly admission?: string;
   readonly description?: string;
   readonly imageMirror?: readonly string[];
+  readonly imageKeep?: string;
 }
 
 async function list(call: Call): Promise<number> {
@@ -92,13 +95,14 @@ async function remove(call: Call): Promise<number> {
 type Fields = MessageInitShape<typeof ClusterSchema>;
 
 /** Those fields alone that were given. */
-function fieldsOf({ domain, admission, description, imageMirror, ...rest }: Settings): Fields {
+function fieldsOf({ domain, admission, description, imageMirror, imageKeep, ...rest }: Settings): Fields {
   const shellPolicy = shellPolicyOf(rest);
   return {
     ...(domain !== undefined && { domain }),
     ...(admission !== undefined && { admission: admissionOf(admission) }),
     ...(description !== undefined && { description }),
     ...(imageMirror !== undefined && { imageMirrors: mirrorsOf(imageMirror) }),
+    ...(imageKeep !== undefined && { imageKeep: imageKeep === "none" ? 0 : wholeNumber(imageKeep) }),
     ...(shellPolicy !== undefined && { shellPolicy }),
   };
 }

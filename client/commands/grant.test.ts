@@ -111,6 +111,9 @@ test("cluster edit changes the terms of shells one by one and mirrors all at onc
   const mirrors = "--image-mirror https://one.example/hps/ --image-mirror http://two.example";
   expect((await hpsctl(server, `cluster edit lab ${mirrors}`)).code).toBe(0);
   expect((await hpsctl(server, "cluster edit lab --image-mirror none")).code).toBe(0);
+  expect((await hpsctl(server, "cluster edit lab --image-keep 5")).code).toBe(0);
+  expect((await hpsctl(server, "cluster edit lab --image-keep none")).code).toBe(0);
+  expect((await hpsctl(server, "cluster edit lab --image-keep 0")).code).toBe(2);
   const wrong = await hpsctl(server, "cluster edit lab --image-mirror https://u:p@x/");
   expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("not an http or https address")]);
   expect(asked).toEqual([
@@ -135,6 +138,8 @@ test("cluster edit changes the terms of shells one by one and mirrors all at onc
       updateMask: "imageMirrors",
     },
     { cluster: { name: "lab" }, updateMask: "imageMirrors" },
+    { cluster: { name: "lab", imageKeep: 5 }, updateMask: "imageKeep" },
+    { cluster: { name: "lab" }, updateMask: "imageKeep" },
   ]);
   expect((await hpsctl(server, "cluster get lab")).out).toContain(
     "grant, reason, approval, 8h, idle 30m, input recorded, strict",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { VerifiedKind, VerifiedState } from "../../proto/gen/hps/v1/image_pb.ts";
+import { PassingReason, VerifiedKind, VerifiedState } from "../../proto/gen/hps/v1/image_pb.ts";
 import { hpsctl, useServers } from "../testing/hpsctl.ts";
 
 const start = useServers();
@@ -38,6 +38,34 @@ test("gc says what was given back, of the cluster's library or the shared one, a
   const damaged = await hpsctl(server, "image gc");
   expect([damaged.code, damaged.err]).toEqual([13, expect.stringMatching(/pack abab.*hpsctl image verify/s)]);
   expect(asked).toEqual(["lab", "", "lab"]);
+});
+
+test("gc --dry-run says which names would go, and asks that nothing be changed", async () => {
+  const asked: object[] = [];
+  const passedNames = [
+    { name: "web:1", digest: PACK, reason: PassingReason.SURPLUS, last: true },
+    { name: "web:old", digest: PACK, reason: PassingReason.EXPIRED, last: false },
+  ];
+  const server = await start({
+    images: {
+      collectImages: async ({ cluster, dryRun, keep }) => {
+        asked.push({ cluster, dryRun, keep });
+        return { passedNames, passedCount: 1002, retiredPacks: 2, retiredBytes: 2n << 20n };
+      },
+    },
+  });
+  const { code, out } = await hpsctl(server, "image gc --dry-run");
+  expect(code).toBe(0);
+  expect(out).toMatch(/NAMES TO GO: +1002\nPACKS TO RETIRE: +2\nSIZE TO RETIRE: +2 MiB/);
+  expect(out).toMatch(/web:1 +surplus +goes too +sha256:abab.*\nweb:old +expired +has other names .*\nand 1000 more\n/);
+  expect((await hpsctl(server, "image gc --dry-run --shared --keep 3")).code).toBe(0);
+  const wrong = await hpsctl(server, "image gc --keep 3");
+  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("--keep is for --dry-run")]);
+  expect((await hpsctl(server, "image gc --dry-run --keep 0")).code).toBe(2);
+  expect(asked).toEqual([
+    { cluster: "lab", dryRun: true, keep: 0 },
+    { cluster: "", dryRun: true, keep: 3 },
+  ]);
 });
 
 test("verify lists what is not whole and what to do, and exits with 13", async () => {

@@ -3,22 +3,34 @@ import { VerifiedKind, VerifiedState, type VerifyImagesResponse } from "../../pr
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { parseImageRef } from "../../proto/values/image-ref.ts";
 import { roundSize } from "../../proto/values/size.ts";
-import { COLLECTED_VIEW, DELTA_VIEW, VERIFIED_VIEW } from "../output/library-view.ts";
+import { COLLECTED_VIEW, COLLECTING_VIEW, DELTA_VIEW, VERIFIED_VIEW } from "../output/library-view.ts";
 import { note, printList, printOne } from "../output/print.ts";
 import type { Hps } from "../sdk/connect.ts";
 import { clusterOr } from "../sdk/host-names.ts";
 import type { Call } from "./call.ts";
 import type { Tools } from "./group.ts";
 import { imageRequest } from "./image-request.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+const KEEP_HINT = "hpsctl cluster edit CLUSTER --image-keep COUNT sets the rule of a cluster's library";
 
 interface LibraryOptions {
   readonly shared?: true;
 }
 
+interface CollectOptions {
+  readonly dryRun?: true;
+  readonly keep?: string;
+}
+
 /** Commands about a library as a whole. */
 export function addLibraryCommands(group: Command, tools: Tools): void {
   withLibrary(group.command("gc"))
-    .description("give back the room of what no image needs any more; hpsd does it every hour")
+    .description(
+      "take away names whose time has come, and give back the room of what no image needs; hpsd does it hourly",
+    )
+    .option("--dry-run", "change nothing, and say which names would go")
+    .option("--keep <count>", "with --dry-run: as if the newest so many tags of each name were kept")
     .action(tools.run(collectImages));
   group
     .command("delta")
@@ -46,8 +58,15 @@ async function makeDelta(call: Call): Promise<number> {
 
 /** It reads what it must: it takes what it takes. Exit code 13 when a pack cannot be read. */
 async function collectImages(call: Call): Promise<number> {
+  const { dryRun = false, keep } = call.options<CollectOptions>();
+  if (keep !== undefined && !dryRun) throw new HpsError("invalid", "--keep is for --dry-run", { hint: KEEP_HINT });
   const hps = await call.connect();
-  const done = await hps.images.collectImages({ cluster: libraryOf(call, hps) }, call.stream);
+  const asked = { cluster: libraryOf(call, hps), dryRun, keep: keep === undefined ? 0 : wholeNumber(keep) };
+  const done = await hps.images.collectImages(asked, call.stream);
+  if (dryRun) {
+    await printOne(call, COLLECTING_VIEW, done);
+    return 0;
+  }
   await printOne(call, COLLECTED_VIEW, done);
   if (done.waitingBytes > 0n) {
     await note(

@@ -15,6 +15,7 @@ export const CLUSTER_VIEW: View<Cluster> = {
     { title: "DESCRIPTION", text: ({ description }) => description },
     { title: "SHELLS", wide: true, text: ({ shellPolicy }) => shellPolicyText(shellPolicy) },
     { title: "IMAGE MIRRORS", wide: true, text: ({ imageMirrors }) => imageMirrors.join(", ") },
+    { title: "IMAGE TAGS KEPT", wide: true, text: ({ imageKeep }) => (imageKeep === 0 ? "all" : String(imageKeep)) },
     { title: "CREATED", wide: true, text: ({ createTime }) => timeText(createTime) },
     { title: "UPDATED", wide: true, text: ({ updateTime }) => timeText(updateTime) },
     { title: "ID", wide: true, text: ({ id }) => id },

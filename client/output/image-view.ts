@@ -32,6 +32,7 @@ export const IMAGE_VIEW: View<Image> = {
       colour: ({ source }) => ((source?.lacks.length ?? 0) > 0 ? "yellow" : undefined),
     },
     { title: "IMPORTED", text: ({ createTime }) => timeText(createTime) },
+    { title: "NAMED", wide: true, text: ({ nameTime }) => timeText(nameTime) },
     { title: "EXPIRES", wide: true, text: ({ expireTime }) => timeText(expireTime) },
     { title: "ARCHIVE", wide: true, text: ({ source }) => bytesText(source?.file?.sizeBytes) },
     { title: "ENTRIES", wide: true, text: ({ source }) => String(source?.entries ?? "") },

@@ -52,11 +52,12 @@ server:
 #  imageSize: 16GiB
 #  librarySize: 1PiB
 
-# How long things are kept.
+# How long things are kept; sharedTags: how many of the newest tags of each image the shared library keeps (none: all).
 #retention:
 #  audit: 400d
 #  events: 90d
 #  logs: 30d
+#  sharedTags: none
 
 # How long a claim can be used.
 #claims:

@@ -18,12 +18,19 @@ export const yesOrNo = textOf((text) => {
 
 /** A decimal whole number from `min` to `max`. */
 export function wholeNumber(min: number, max: number) {
-  return textOf((text) => {
-    if (!/^(0|[1-9]\d{0,15})$/.test(text) || Number(text) < min || Number(text) > max) {
-      throw new HpsError("invalid", `not a whole number from ${min} to ${max}: ${quote(text)}`);
-    }
-    return Number(text);
-  });
+  return textOf((text) => parseWhole(text, { min, max, others: "" }));
+}
+
+/** A decimal whole number from 1 to `max`, or `none`, which is 0. */
+export function countOrNone(max: number) {
+  return textOf((text) => (text === "none" ? 0 : parseWhole(text, { min: 1, max, others: ", nor none" })));
+}
+
+function parseWhole(text: string, { min, max, others }: { min: number; max: number; others: string }): number {
+  if (!/^(0|[1-9]\d{0,15})$/.test(text) || Number(text) < min || Number(text) > max) {
+    throw new HpsError("invalid", `not a whole number from ${min} to ${max}${others}: ${quote(text)}`);
+  }
+  return Number(text);
 }
 
 /** A duration from `min` to `max`, both as people write them. */

@@ -14,7 +14,7 @@ import { parseIpv4Network } from "../values/ipv4-network.ts";
 import { textOf } from "../values/parsed.ts";
 import { bootSchema } from "./boot-config.ts";
 import type { Environment } from "./overrides.ts";
-import { durationBetween, listOf, sizeBetween, wholeNumber, yesOrNo } from "./scalars.ts";
+import { countOrNone, durationBetween, listOf, sizeBetween, wholeNumber, yesOrNo } from "./scalars.ts";
 import { readYaml } from "./yaml-file.ts";
 
 const retention = (normal: string) => durationBetween("1h", "3650d").prefault(normal);
@@ -78,6 +78,8 @@ const serverSchema = z.strictObject({
       audit: retention("400d"),
       events: retention("90d"),
       logs: retention("30d"),
+      /** So many tags of each name of an image the shared library keeps; 0, written none: all. */
+      sharedTags: countOrNone(10_000).prefault("none"),
     })
     .prefault({}),
   claims: z.strictObject({ ttl: durationBetween("1m", "1d").prefault("10m") }).prefault({}),

@@ -25,9 +25,9 @@ export function startJobs(core: Core, { retention }: ServerConfig, onError: (wha
       everyMs: HOUR,
       onError: (error) => onError("forgetting installations", error),
     }),
-    repeat(() => core.images.expire(), {
+    repeat(() => core.passingNames.passAll(), {
       everyMs: HOUR,
-      onError: (error) => onError("taking away names of images that expired", error),
+      onError: (error) => onError("taking away names of images that go by themselves", error),
     }),
     repeat((signal) => core.collector.collectAll(signal), {
       everyMs: HOUR,

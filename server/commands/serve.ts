@@ -119,6 +119,7 @@ async function startCore(
       recordingQuotas: recordingQuotasOf(config),
       logSize: config.limits.logSize,
       imageLimits: { imageSize: config.limits.imageSize, librarySize: config.limits.librarySize },
+      sharedTags: config.retention.sharedTags,
       targetLink: config.boot && targetLinkOf(config.boot),
     },
     onError: (what, error) => log.error({ err: error }, what),

@@ -29,6 +29,7 @@ import type { ImageLimits } from "./images/image-limits.ts";
 import { ImageTrust } from "./images/image-trust.ts";
 import { Images } from "./images/images.ts";
 import { LibraryFiles } from "./images/library-files.ts";
+import { PassingNames } from "./images/passing-names.ts";
 import { Uploads } from "./images/uploads.ts";
 import { Verifier } from "./images/verifier.ts";
 import { Installers } from "./installers/installers.ts";
@@ -62,6 +63,8 @@ interface CoreSettings extends GateSettings {
   /** Bytes kept of one installation's log. */
   readonly logSize: number;
   readonly imageLimits: ImageLimits;
+  /** So many tags of each name the library keeps that all clusters share; 0: all. */
+  readonly sharedTags: number;
   /** What installed hosts with fixed addresses are told; absent without a boot network. */
   readonly targetLink?: TargetLink | undefined;
 }
@@ -172,10 +175,12 @@ async function openFiles(identity: Identity, { stateFolder, settings, onError }:
     onError: (error) => onError("removing old installers", error),
   });
   const uploads = new Uploads({ ...identity, filing, images, limits });
-  const collector = new Collector({ ...identity, filing });
+  const passingNames = new PassingNames({ ...identity, sharedTags: settings.sharedTags });
+  const collector = new Collector({ ...identity, filing, names: passingNames });
   const verifier = new Verifier({ ...identity, filing });
   const deltas = new Deltas({ ...identity, filing, onError: (error) => onError("making a delta", error) });
-  return { images, filing, uploads, collector, verifier, deltas, imageTrust: new ImageTrust(identity), installers };
+  const imageTrust = new ImageTrust(identity);
+  return { images, filing, uploads, passingNames, collector, verifier, deltas, imageTrust, installers };
 }
 
 function openPresence({ audit, store }: Identity, { clock, settings, onError }: CoreOptions): Presence {

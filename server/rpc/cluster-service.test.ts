@@ -96,6 +96,23 @@ test("mirrors of images: none at first, then those of the last change, in their 
   expect(await set()).toEqual([]);
 });
 
+test("tags of images that are kept: all at first, then as many as was said, and the audit log has it", async () => {
+  await using rig = await withLab();
+  expect(rig.lab.imageKeep).toBe(0);
+  const set = async (imageKeep: number) => {
+    const cluster = { name: "lab", imageKeep };
+    return (await rig.clusters.updateCluster({ cluster, updateMask: { paths: ["image_keep"] } }, rig.root)).imageKeep;
+  };
+  expect(await set(3)).toBe(3);
+  expect((await rig.audit.listAuditEvents({}, rig.root)).events[0]?.details.imageKeep).toBe("3");
+  expect((await update(rig, { description: "other" }, ["description"])).imageKeep).toBe(3);
+  for (const wrong of [-1, 10_001]) {
+    await expect(set(wrong)).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining("10000") });
+  }
+  expect((await rig.clusters.getCluster({ name: "lab" }, rig.root)).imageKeep).toBe(3);
+  expect(await set(0)).toBe(0);
+});
+
 test("without a word about admission nothing is made, and the hint explains the choice", async () => {
   await using rig = await startInventoryRig();
   for (const admission of [Admission.UNSPECIFIED, 3, 99]) {

@@ -23,8 +23,10 @@ import { SHELL_POLICY_PATHS, shellPolicyChange, shellPolicyMessage } from "./she
 
 const MAX_DESCRIPTION_BYTES = 1024;
 const MOST_MIRRORS = 8;
+/** As `retention.sharedTags` of hpsd's configuration. */
+const MOST_KEPT = 10_000;
 const ADMISSIONS = { armed: Admission.ARMED, approve: Admission.APPROVE } as const;
-const SETTINGS = ["description", "domain", "admission", "image_mirrors", ...SHELL_POLICY_PATHS] as const;
+const SETTINGS = ["description", "domain", "admission", "image_mirrors", "image_keep", ...SHELL_POLICY_PATHS] as const;
 const LIST = ["clusters"];
 
 interface Deps {
@@ -66,7 +68,7 @@ export function clusterService({ access, clusters }: Deps): Handlers<typeof Clus
 }
 
 function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitShape<typeof ClusterSchema> {
-  const { name, id, description, domain, shellPolicy, imageMirrors } = cluster;
+  const { name, id, description, domain, shellPolicy, imageMirrors, imageKeep } = cluster;
   return {
     name,
     id,
@@ -78,6 +80,7 @@ function messageOf(cluster: Awaited<ReturnType<Clusters["get"]>>): MessageInitSh
     etag: etagOf(cluster),
     shellPolicy: shellPolicyMessage(shellPolicy),
     imageMirrors: [...imageMirrors],
+    imageKeep,
   };
 }
 
@@ -87,12 +90,14 @@ const READ = {
   domain: ({ domain }: Cluster) => parseDomainName(domain),
   admission: ({ admission }: Cluster) => admissionOf(admission),
   imageMirrors: ({ imageMirrors }: Cluster) => mirrorsOf(imageMirrors),
+  imageKeep: ({ imageKeep }: Cluster) => keepOf(imageKeep),
 } as const;
 
 function settingsOf(cluster: Cluster): ClusterSettings {
   return {
     ...{ description: READ.description(cluster), domain: READ.domain(cluster), admission: READ.admission(cluster) },
     imageMirrors: READ.imageMirrors(cluster),
+    imageKeep: READ.imageKeep(cluster),
     shellPolicy: shellPolicyChange(new Set(["shell_policy"]), cluster.shellPolicy),
   };
 }
@@ -106,8 +111,17 @@ function changeOf({ updateMask }: UpdateClusterRequest, cluster: Cluster): Parti
     ...(mask.has("domain") && { domain: READ.domain(cluster) }),
     ...(mask.has("admission") && { admission: READ.admission(cluster) }),
     ...(mask.has("image_mirrors") && { imageMirrors: READ.imageMirrors(cluster) }),
+    ...(mask.has("image_keep") && { imageKeep: READ.imageKeep(cluster) }),
     ...(!isUntold && { shellPolicy: shellPolicyChange(mask, cluster.shellPolicy) }),
   };
+}
+
+/** How many tags of each name are kept; 0: all. */
+export function keepOf(count: number): number {
+  if (count >= 0 && count <= MOST_KEPT) return count;
+  throw new HpsError("invalid", `${count} tags of each name is not from 0 to ${MOST_KEPT}`, {
+    hint: "0: all are kept",
+  });
 }
 
 /** Each is waited for before the next is asked: more than a few would only take time. */

@@ -23,8 +23,10 @@ export function imageMessage(
 ): MessageInitShape<typeof ImageSchema> {
   const { id, cluster, name, system, kernel, importedBy } = image;
   const createTime = timestampFromMs(image.createdAt);
+  const nameTime = timestampFromMs(image.namedAt);
   const expires = image.expiresAt !== null && { expireTime: timestampFromMs(image.expiresAt) };
-  return { id, cluster, name, source: imageSourceMessage(image), system, kernel, importedBy, createTime, ...expires };
+  const times = { createTime, nameTime, ...expires };
+  return { id, cluster, name, source: imageSourceMessage(image), system, kernel, importedBy, ...times };
 }
 
 /** An image, and for who reads it also what it is read from. */

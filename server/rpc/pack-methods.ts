@@ -18,6 +18,7 @@ import type { Deltas } from "../core/images/deltas.ts";
 import type { ImageTrust } from "../core/images/image-trust.ts";
 import type { Images } from "../core/images/images.ts";
 import { type ManifestPart, manifestParts, packBytes } from "../core/images/manifest-parts.ts";
+import type { PassingNames } from "../core/images/passing-names.ts";
 import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
 import type { ObjectRange, UploadPlan } from "../core/images/upload-work.ts";
 import type { UploadAnswer, Uploads } from "../core/images/uploads.ts";
@@ -29,6 +30,7 @@ export interface ImageServiceDeps {
   readonly images: Images;
   readonly uploads: Uploads;
   readonly collector: Collector;
+  readonly passingNames: PassingNames;
   readonly imageTrust: ImageTrust;
   readonly verifier: Verifier;
   readonly deltas: Deltas;

@@ -33,6 +33,8 @@ export interface ClusterFields {
   readonly shellPolicy: ShellPolicy;
   /** Where packs of images are beside hpsd, in the order to be tried. */
   readonly imageMirrors: readonly MirrorUrl[];
+  /** So many tags of each name of an image are kept, those made or moved last; 0: all. */
+  readonly imageKeep: number;
 }
 
 export interface ClusterRecord extends ClusterFields {
@@ -120,22 +122,24 @@ function mirrorsIn(json: string): readonly MirrorUrl[] {
   return texts.map(parseMirrorUrl);
 }
 
-interface Row extends Omit<ClusterFields, "shellPolicy" | "imageMirrors"> {
+interface Row extends Omit<ClusterFields, "shellPolicy" | "imageMirrors" | "imageKeep"> {
   readonly id: string;
   readonly name: string;
   readonly shell_json: string;
   readonly image_mirrors_json: string;
+  readonly image_keep: number;
   readonly created_at: number;
   readonly updated_at: number;
   readonly revision: number;
 }
 
-function rowOf<Fields extends ClusterFields>({ shellPolicy, imageMirrors, ...rest }: Fields) {
-  return { ...rest, shell_json: JSON.stringify(shellPolicy), image_mirrors_json: JSON.stringify(imageMirrors) };
+function rowOf<Fields extends ClusterFields>({ shellPolicy, imageMirrors, imageKeep, ...rest }: Fields) {
+  const lists = { shell_json: JSON.stringify(shellPolicy), image_mirrors_json: JSON.stringify(imageMirrors) };
+  return { ...rest, ...lists, image_keep: imageKeep };
 }
 
-function recordOf({ created_at, updated_at, shell_json, image_mirrors_json, ...row }: Row): ClusterRecord {
+function recordOf({ created_at, updated_at, shell_json, image_mirrors_json, image_keep, ...row }: Row): ClusterRecord {
   const shellPolicy: ShellPolicy = { ...OPEN_SHELL_POLICY, ...JSON.parse(shell_json) };
   const imageMirrors = mirrorsIn(image_mirrors_json);
-  return { ...row, shellPolicy, imageMirrors, createdAt: created_at, updatedAt: updated_at };
+  return { ...row, shellPolicy, imageMirrors, imageKeep: image_keep, createdAt: created_at, updatedAt: updated_at };
 }

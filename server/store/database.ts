@@ -12,6 +12,7 @@ import { imageLibrary } from "./schema/0009-image-library/image-library.ts";
 import { imageSignatures } from "./schema/0010-image-signatures/image-signatures.ts";
 import { imageMirrors } from "./schema/0011-image-mirrors/image-mirrors.ts";
 import { damagedPacks } from "./schema/0012-damaged-packs/damaged-packs.ts";
+import { imageRetention } from "./schema/0013-image-retention/image-retention.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { Reader, Writer } from "./store-handle.ts";
 
@@ -36,6 +37,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0010-image-signatures", up: imageSignatures },
   { name: "0011-image-mirrors", up: imageMirrors },
   { name: "0012-damaged-packs", up: damagedPacks },
+  { name: "0013-image-retention", up: imageRetention },
 ];
 
 /** Opens or makes hpsd's store and brings it to this release. Refused while another process has it. */

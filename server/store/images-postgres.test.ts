@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { compileForPostgres } from "./compile-for-postgres.ts";
 import type { Tx } from "./database.ts";
+import { selectExpiringLibraries, selectKeepRules, selectNames } from "./image-names.ts";
 import {
   deleteSignaturesOf,
   insertKeySet,
@@ -15,7 +16,6 @@ import {
   deleteImage,
   type ImageRow,
   insertImage,
-  selectExpired,
   selectImage,
   selectImageByDigest,
   selectImageFiles,
@@ -49,7 +49,7 @@ import {
 
 const IMAGE: ImageRow = {
   ...{ id: "i", library: "c", name: "debian:12", digest: "d", sizeBytes: 1, format: "packs", contentBytes: 1 },
-  ...{ entries: 1, lacks: [], system: "", kernel: "", importedBy: "a", createdAt: 1, expiresAt: null },
+  ...{ entries: 1, lacks: [], system: "", kernel: "", importedBy: "a", createdAt: 1, namedAt: 1, expiresAt: null },
 };
 const FILE = { library: "c", digest: "p", sizeBytes: 1, indexOffset: 1, indexBytes: 1, createdAt: 1 };
 const SIGNED = { signed: Buffer.from("signed"), createdAt: 1 };
@@ -65,7 +65,10 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   selectRetiredBytes: (tx) => selectRetiredBytes(tx, "c"),
   insertImage: (tx) => insertImage(tx, IMAGE),
   updateExpiry: (tx) => updateExpiry(tx, "i", 1),
-  selectExpired: (tx) => selectExpired(tx, 1),
+  selectExpiringLibraries: (tx) => selectExpiringLibraries(tx, 1),
+  selectNames: (tx) => selectNames(tx, "c"),
+  selectKeepRules: (tx) => selectKeepRules(tx),
+  selectKeepRuleOf: (tx) => selectKeepRules(tx, "c"),
   selectNewestTag: (tx) => selectNewestTag(tx, { library: "c", title: "a_b:", except: "d" }),
   selectImage: (tx) => selectImage(tx, "c", "debian:12"),
   selectImageByDigest: (tx) => selectImageByDigest(tx, ["c", "shared"], "d"),

@@ -27,6 +27,8 @@ export interface ImageRow {
   readonly importedBy: string;
   /** UTC milliseconds. */
   readonly createdAt: number;
+  /** When the name was made, or moved to this image. */
+  readonly namedAt: number;
   /** When its name goes by itself; null: never. */
   readonly expiresAt: number | null;
 }
@@ -55,6 +57,7 @@ export async function insertImage(tx: Tx, image: ImageRow): Promise<void> {
       kernel: image.kernel,
       imported_by: image.importedBy,
       created_at: image.createdAt,
+      named_at: image.namedAt,
       expires_at: image.expiresAt,
     })
     .execute();
@@ -138,12 +141,6 @@ export async function updateExpiry(tx: Tx, id: string, expiresAt: number | null)
   await tx.updateTable("image").set({ expires_at: expiresAt }).where("id", "=", id).execute();
 }
 
-/** Names that were to go by now, the first to go first. */
-export async function selectExpired(db: Db, now: number): Promise<NamedImageRow[]> {
-  const select = namedImages(db).where("image.name", "is not", null).where("image.expires_at", "<=", now);
-  return (await select.orderBy("image.expires_at").orderBy("image.id").execute()).map(namedOf);
-}
-
 /** Takes away the name alone: the image is kept for its use. */
 export async function unnameImage(tx: Tx, id: string): Promise<void> {
   await tx.updateTable("image").set({ name: null, expires_at: null }).where("id", "=", id).execute();
@@ -214,6 +211,7 @@ function namedOf(row: Selectable<Tables["image"]> & { readonly cluster: string }
     kernel: row.kernel,
     importedBy: row.imported_by,
     createdAt: row.created_at,
+    namedAt: row.named_at,
     expiresAt: row.expires_at,
   };
 }

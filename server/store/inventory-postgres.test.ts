@@ -36,6 +36,7 @@ import type { Tables } from "./schema/tables.ts";
 const CLUSTER: ClusterFields = {
   ...{ description: "", domain: "lab.example", admission: "armed", shellPolicy: OPEN_SHELL_POLICY },
   imageMirrors: [],
+  imageKeep: 0,
 };
 const MAC = "52:54:00:12:34:56";
 const FIELDS: HostFields = {
@@ -114,6 +115,7 @@ const FOUND = [
     inventory_json: "{}",
     shell_json: "{}",
     image_mirrors_json: "[]",
+    image_keep: 0,
     first: 1,
     last: 9,
   },

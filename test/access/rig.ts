@@ -58,6 +58,7 @@ export async function openRig(change: (core: Core) => Core = (core) => core) {
         recordingQuotas: { sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 },
         logSize: 1_000_000,
         imageLimits: { imageSize: 1_000_000, librarySize: 2 ** 50 },
+        sharedTags: 0,
       },
       ...{ heartbeat: 30_000, goneAfter: 90_000 },
       addresses: () => ({ grpc: parseEndpoint("localhost:7443"), https: parseHttpsUrl("https://localhost:7444") }),

@@ -34,6 +34,8 @@ export interface ClusterSettings {
   readonly shellPolicy?: Partial<ShellPolicy>;
   /** All of them; none where nothing is said. */
   readonly imageMirrors?: readonly MirrorUrl[];
+  /** So many tags of each name of an image are kept; 0, and where nothing is said: all. */
+  readonly imageKeep?: number;
 }
 
 export interface ClusterPage {
@@ -78,8 +80,8 @@ export class Clusters {
       if ((await locateCluster(tx, name)) !== undefined) throw new HpsError("exists", `cluster ${name} exists already`);
       const shellPolicy = { ...OPEN_SHELL_POLICY, ...settings.shellPolicy };
       checkDirectPolicy(shellPolicy, name, this.#deps.recording);
-      const imageMirrors = settings.imageMirrors ?? [];
-      await insertCluster(tx, { id, name, ...settings, shellPolicy, imageMirrors, at: this.#deps.clock() });
+      const images = { imageMirrors: settings.imageMirrors ?? [], imageKeep: settings.imageKeep ?? 0 };
+      await insertCluster(tx, { id, name, ...settings, shellPolicy, ...images, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
     });
   }
@@ -87,10 +89,11 @@ export class Clusters {
   /** `aborted` when the etag is neither empty nor the current one. */
   async update(who: AuditActor, id: string, change: Partial<ClusterSettings>, etag: string): Promise<ClusterRecord> {
     return await this.#deps.store.write(async (tx) => {
-      const { name, description, domain, admission, imageMirrors, shellPolicy, revision } = await existing(tx, id);
-      checkEtag({ revision }, etag, `cluster ${name}`);
-      const changed = { description, domain, admission, imageMirrors, ...change };
-      const policy = { ...shellPolicy, ...change.shellPolicy };
+      const before = await existing(tx, id);
+      const { name, description, domain, admission, imageMirrors, imageKeep } = before;
+      checkEtag(before, etag, `cluster ${name}`);
+      const changed = { description, domain, admission, imageMirrors, imageKeep, ...change };
+      const policy = { ...before.shellPolicy, ...change.shellPolicy };
       if (change.shellPolicy !== undefined) checkDirectPolicy(policy, name, this.#deps.recording);
       await updateCluster(tx, id, { ...changed, shellPolicy: policy, at: this.#deps.clock() });
       return await this.#changed(tx, who, id);
@@ -117,10 +120,10 @@ export class Clusters {
   async #changed(tx: Tx, who: AuditActor, id: string): Promise<ClusterRecord> {
     const { audit, changes } = this.#deps;
     const cluster = await existing(tx, id);
-    const { name, domain, admission, shellPolicy, imageMirrors } = cluster;
+    const { name, domain, admission, shellPolicy, imageMirrors, imageKeep } = cluster;
     await changes.note(tx, { kind: "cluster", objectId: id, clusterId: id, deleted: false });
-    const lists = { shells: JSON.stringify(shellPolicy), imageMirrors: imageMirrors.join(" ") };
-    const details = { name, domain, admission, ...lists };
+    const images = { imageMirrors: imageMirrors.join(" "), imageKeep: String(imageKeep) };
+    const details = { name, domain, admission, shells: JSON.stringify(shellPolicy), ...images };
     await audit.allowed(tx, who, { target: `cluster:${id}`, clusterId: id, details });
     return cluster;
   }

@@ -119,6 +119,7 @@ async function coreIn(folder: string, store: HpsStore, clock: () => number): Pro
       ...{ claimTtl: 10 * MINUTE, contactWindow: 10 * MINUTE, leaseGrace: 0 },
       ...{ heartbeat: 30_000, goneAfter: 90_000, logSize: 1_000_000 },
       imageLimits: { imageSize: 1_000_000, librarySize: 1_000_000 },
+      sharedTags: 0,
       ...{ recording: "strict", recordingQuotas: { sessionBytes: 1e9, totalBytes: 1e9, keepMs: 1e12 } },
       lifetimes: LIFETIME,
       addresses: () => addresses,

@@ -17,6 +17,8 @@ import { IncomingPacks } from "./incoming-packs.ts";
 import { subjectOf } from "./library-subject.ts";
 import { inThread, type ThreadOptions } from "./library-thread.ts";
 import type { LibraryLife } from "./pack-life.ts";
+import type { PassingNames } from "./passing-names.ts";
+import type { PassingName } from "./passing-plan.ts";
 import type { Repacked } from "./repack.ts";
 
 export interface CollectorDeps {
@@ -24,10 +26,13 @@ export interface CollectorDeps {
   readonly clock: Clock;
   readonly audit: Audit;
   readonly filing: Filing;
+  readonly names: PassingNames;
 }
 
 /** What came of it. */
 export interface Collected {
+  /** Names that went by themselves before. */
+  readonly names: readonly PassingName[];
   /** Packs that nothing is read from any more. */
   readonly retiredPacks: number;
   readonly retiredBytes: number;
@@ -40,7 +45,7 @@ export interface Collected {
   readonly damaged: readonly string[];
 }
 
-type Done = Omit<Collected, "waitingBytes">;
+type Done = Omit<Collected, "waitingBytes" | "names">;
 
 const WHAT = "collecting what no image needs";
 const HPSD: AuditActor = { actor: "hpsd", action: "image.collect", address: "" };
@@ -60,13 +65,23 @@ export class Collector {
     this.#deps = deps;
   }
 
-  /** Of a cluster, or of all: undefined. One at a time. `exhausted` when there is no room for the new packs: then nothing has changed. */
+  /** Of a cluster, or of all: undefined. Names that go by themselves go first. One at a time. `exhausted` when there is no room for the new packs: then nothing has changed. */
   async collect(clusterId: string | undefined, who: AuditActor, signal?: AbortSignal): Promise<Collected> {
     const library = clusterId ?? SHARED_LIBRARY;
     return await this.#jobs.run(async () => {
+      const passed = await this.#deps.names.pass(library, who);
       const done = await this.#collect(await this.#look(library), who, signal);
       await this.#deps.filing.collect();
-      return { ...done, waitingBytes: await this.#deps.store.read((db) => selectRetiredBytes(db, library)) };
+      const retired = {
+        retiredPacks: passed.packs.length + done.retiredPacks,
+        retiredBytes: bytesOf(passed.packs) + done.retiredBytes,
+      };
+      return {
+        names: passed.names,
+        ...done,
+        ...retired,
+        waitingBytes: await this.#deps.store.read((db) => selectRetiredBytes(db, library)),
+      };
     });
   }
 

@@ -141,17 +141,17 @@ test("a name whose time has come goes, with its event; the last of an image that
   expect(await tag("debian:late", 5_000)).toMatchObject({ expiresAt: 5_000 });
   // Told again it stays longer.
   expect(await tag("debian:late", 9_000)).toMatchObject({ expiresAt: 9_000 });
-  await rig.images.expire();
+  await rig.names.passAll();
   expect(await names()).toEqual(["debian:12", "debian:late", "debian:soon"]);
   rig.time.now = 5_000;
-  await rig.images.expire();
+  await rig.names.passAll();
   expect(await names()).toEqual(["debian:12", "debian:late"]);
   expect((await rig.audited()).at(-1)).toMatchObject({ actor: "hpsd", name: "debian:soon", digest: sha256("one") });
   const host = await addTestHost(rig.store, rig.a);
   const installation = await addTestInstallation(rig.store, host, rig.a, sha256("one"));
   await rig.images.delete(ALICE, rig.a, "debian:12");
   rig.time.now = 9_000;
-  await rig.images.expire();
+  await rig.names.passAll();
   expect(await names()).toEqual(["debian:late"]);
   await rig.store.write(
     async (tx) =>
@@ -161,7 +161,7 @@ test("a name whose time has come goes, with its event; the last of an image that
         .where("id", "=", installation)
         .execute()),
   );
-  await rig.images.expire();
+  await rig.names.passAll();
   expect(await names()).toEqual([]);
   await rig.filing.collect();
   expect(await rig.files()).toEqual([]);

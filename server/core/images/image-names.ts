@@ -2,7 +2,7 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { safeText } from "../../../proto/values/safe-text.ts";
 import { newUuid } from "../../../proto/values/uuid.ts";
-import type { Tx } from "../../store/database.ts";
+import type { Db, Tx } from "../../store/database.ts";
 import { deleteSignaturesOf } from "../../store/image-trust.ts";
 import { selectHostOf, selectNameless, selectOpenUseOf } from "../../store/image-uses.ts";
 import {
@@ -11,7 +11,6 @@ import {
   type ImageRow,
   insertImage,
   type NamedImageRow,
-  selectExpired,
   selectImage,
   selectImageByDigest,
   unnameImage,
@@ -21,7 +20,7 @@ import { deleteDeltasOf, deletePacksOf, retireUnneededPacks } from "../../store/
 import { noImage } from "./find-image.ts";
 
 /** An image as it is to stand under a name. */
-export type NewName = Omit<ImageRow, "id">;
+export type NewName = Omit<ImageRow, "id" | "namedAt">;
 
 /** Enough of a row to take it away. */
 type Released = Pick<ImageRow, "id" | "library" | "digest">;
@@ -59,7 +58,7 @@ export async function putName(tx: Tx, image: NewName, { move, now }: NamingOptio
   if (known !== undefined) await releaseImage(tx, known, now);
   const nameless = await selectImageByDigest(tx, [image.library], image.digest);
   if (nameless?.name === "") await deleteImage(tx, nameless.id);
-  await insertImage(tx, { ...image, id: newUuid() });
+  await insertImage(tx, { ...image, id: newUuid(), namedAt: now });
   const made = await selectImage(tx, image.library, image.name);
   if (made === undefined) throw noImage(image.name);
   return made;
@@ -87,17 +86,6 @@ export async function releaseUnused(tx: Tx, now: number): Promise<readonly strin
   return released;
 }
 
-/** Takes away the names that were to go by now, but no last one of an image that is used; answers with what they stood for. */
-export async function releaseExpired(tx: Tx, now: number): Promise<readonly NamedImageRow[]> {
-  const released: NamedImageRow[] = [];
-  for (const image of await selectExpired(tx, now)) {
-    if ((await countOthersOf(tx, image)) === 0 && (await isUsed(tx, image))) continue;
-    await releaseImage(tx, image, now);
-    released.push(image);
-  }
-  return released;
-}
-
 /** `precondition` while the name is the last of an image that is being installed. */
 export async function refuseInstalling(tx: Tx, image: NamedImageRow): Promise<void> {
   const user = await selectOpenUseOf(tx, image);
@@ -108,6 +96,7 @@ export async function refuseInstalling(tx: Tx, image: NamedImageRow): Promise<vo
   });
 }
 
-async function isUsed(tx: Tx, image: Released): Promise<boolean> {
-  return (await selectOpenUseOf(tx, image)) !== undefined || (await selectHostOf(tx, image)) !== undefined;
+/** Whether an installation of it is open or a host runs it. */
+export async function isUsed(db: Db, image: Released): Promise<boolean> {
+  return (await selectOpenUseOf(db, image)) !== undefined || (await selectHostOf(db, image)) !== undefined;
 }

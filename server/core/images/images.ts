@@ -5,7 +5,7 @@ import type { HpsStore, Tx } from "../../store/database.ts";
 import { selectSignaturesOf } from "../../store/image-trust.ts";
 import { type ImageQuery, type NamedImageRow, SHARED_LIBRARY, selectImage, selectImages } from "../../store/images.ts";
 import { type DeltaRow, type IndexedFile, type PackRow, selectDeltasTo, selectPacksOf } from "../../store/packs.ts";
-import { type Audit, type AuditActor, actorOfCaller, type Clock } from "../audit/audit.ts";
+import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
 import { pageOf } from "../page.ts";
@@ -13,7 +13,7 @@ import { CONVENIENCE, type ImageSigner } from "./convenience-key.ts";
 import type { Filing } from "./filing.ts";
 import { findImage, noImage } from "./find-image.ts";
 import { allowanceOf, type ImageLimits, tooLarge } from "./image-limits.ts";
-import { isNamed, type NewName, putName, refuseInstalling, releaseExpired, releaseImage } from "./image-names.ts";
+import { isNamed, type NewName, putName, refuseInstalling, releaseImage } from "./image-names.ts";
 import type { ImageOrder } from "./image-order.ts";
 import { partOf } from "./library-files.ts";
 
@@ -45,8 +45,6 @@ export interface TagWish {
   /** When the name goes by itself, UTC milliseconds; null: never. */
   readonly expiresAt: number | null;
 }
-
-const HPSD: AuditActor = { actor: "hpsd", action: "image.expire", address: "" };
 
 /** The images of all libraries. Their bytes are files, one for all images that are the same; a row names each. */
 export class Images {
@@ -175,17 +173,6 @@ export class Images {
       await audit.allowed(tx, actorOfCaller(caller), { ...subjectOf(image), details: { name, digest: image.digest } });
     });
     await filing.collect();
-  }
-
-  /** Takes away names whose time has come, of images that nobody uses. */
-  async expire(): Promise<void> {
-    const { store, audit, clock } = this.#deps;
-    await store.write(async (tx) => {
-      for (const image of await releaseExpired(tx, clock())) {
-        const { name, digest } = image;
-        await audit.allowed(tx, HPSD, { ...subjectOf(image), reason: "its time had come", details: { name, digest } });
-      }
-    });
   }
 
   /** At the start: removes files that no image names, and what never arrived whole. Answers what is missing. */

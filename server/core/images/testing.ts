@@ -12,6 +12,7 @@ import { Filing } from "./filing.ts";
 import { parseImageOrder } from "./image-order.ts";
 import { Images } from "./images.ts";
 import { LibraryFiles } from "./library-files.ts";
+import { PassingNames } from "./passing-names.ts";
 import { Uploads } from "./uploads.ts";
 import { Verifier } from "./verifier.ts";
 
@@ -33,10 +34,12 @@ interface RigOptions {
   readonly maxBytes?: number;
   /** Of a library. */
   readonly librarySize?: number;
+  /** So many tags of each name the shared library keeps; 0: all. */
+  readonly sharedTags?: number;
 }
 
 /** The images of two clusters, in a folder of their own. */
-export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50 }: RigOptions = {}) {
+export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50, sharedTags = 0 }: RigOptions = {}) {
   const store = await openTestStore();
   const folder = await mkdtemp(path.join(tmpdir(), "hps-images-"));
   const failures: unknown[] = [];
@@ -48,12 +51,14 @@ export async function openImageRig({ maxBytes = 1000, librarySize = 2 ** 50 }: R
     const filing = new Filing({ store, clock, files, onError: (error) => failures.push(error) });
     const audit = new Audit(store, clock);
     const images = new Images({ store, clock, audit, limits, filing });
-    const collector = new Collector({ store, clock, audit, filing });
+    const names = new PassingNames({ store, clock, audit, sharedTags });
+    const collector = new Collector({ store, clock, audit, filing, names });
     const verifier = new Verifier({ store, clock, audit, filing });
     const deltas = new Deltas({ store, clock, audit, filing, onError: (error) => failures.push(error) });
     return {
       filing,
       images,
+      names,
       collector,
       verifier,
       deltas,

@@ -31,7 +31,15 @@ export async function addTestImage(
 ): Promise<string> {
   const id = newUuid();
   const file = { digest: "a".repeat(64), sizeBytes: 1000, format: "tar", contentBytes: 5000, entries: 7 } as const;
-  const found = { lacks: [], system: "Debian", kernel: "6.1", importedBy: "test", createdAt: 1, expiresAt: null };
+  const found = {
+    lacks: [],
+    system: "Debian",
+    kernel: "6.1",
+    importedBy: "test",
+    createdAt: 1,
+    namedAt: 1,
+    expiresAt: null,
+  };
   await store.write((tx) => insertImage(tx, { id, library, ...file, ...found, ...image }));
   return id;
 }

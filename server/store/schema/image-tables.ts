@@ -23,6 +23,8 @@ export interface ImageTable {
   kernel: string;
   imported_by: string;
   created_at: number;
+  /** When the name was made, or moved to this image. */
+  named_at: Generated<number>;
   /** When its name goes by itself; null: never. */
   expires_at: Generated<number | null>;
 }

@@ -63,6 +63,8 @@ interface ClusterTable {
   shell_json: Generated<string>;
   /** Where packs are beside hpsd: a JSON array of base URLs. */
   image_mirrors_json: Generated<string>;
+  /** So many tags of each name of an image are kept; 0: all. */
+  image_keep: Generated<number>;
   created_at: number;
   updated_at: number;
   revision: number;

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLuAQoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPR2V0SW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCSJLChFMaXN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIkwKEkxpc3RJbWFnZXNSZXNwb25zZRIdCgZpbWFnZXMYASADKAsyDS5ocHMudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrcBChJVcGxvYWRJbWFnZVJlcXVlc3QSJAoFYmVnaW4YASABKAsyEy5ocHMudjEuQmVnaW5VcGxvYWRIABISCghtYW5pZmVzdBgCIAEoDEgAEiQKBWZyYW1lGAMgASgLMhMuaHBzLnYxLlVwbG9hZEZyYW1lSAASDgoEZGF0YRgEIAEoDEgAEiYKBmZpbmlzaBgFIAEoCzIULmhwcy52MS5GaW5pc2hVcGxvYWRIAEIJCgdtZXNzYWdlItYBCgtCZWdpblVwbG9hZBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhYKDm1hbmlmZXN0X2J5dGVzGAQgASgDEg4KBnN5c3RlbRgFIAEoCRIOCgZrZXJuZWwYBiABKAkSDQoFbGFja3MYByADKAkSDAoEbW92ZRgIIAEoCBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKZGVsdGFfYmFzZRgKIAEoCSJACgtVcGxvYWRGcmFtZRIPCgdvYmplY3RzGAEgASgNEhEKCXJhd19ieXRlcxgCIAEoDRINCgVieXRlcxgDIAEoDSIOCgxGaW5pc2hVcGxvYWQiaQoTVXBsb2FkSW1hZ2VSZXNwb25zZRInCgZ3YW50ZWQYASABKAsyFS5ocHMudjEuV2FudGVkT2JqZWN0c0gAEh4KBWltYWdlGAIgASgLMg0uaHBzLnYxLkltYWdlSABCCQoHbWVzc2FnZSJRCg1XYW50ZWRPYmplY3RzEiMKBnJhbmdlcxgBIAMoCzITLmhwcy52MS5PYmplY3RSYW5nZRINCgVhZ2FpbhgCIAEoCBIMCgRsYXN0GAMgASgIIisKC09iamVjdFJhbmdlEg0KBWZpcnN0GAEgASgNEg0KBWNvdW50GAIgASgNIn4KD1RhZ0ltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg0KBWltYWdlGAIgASgJEgwKBG5hbWUYAyABKAkSDAoEbW92ZRgEIAEoCBIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZAoYQWRkSW1hZ2VTaWduYXR1cmVSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIpCglzaWduYXR1cmUYAyABKAsyFi5ocHMudjEuSW1hZ2VTaWduYXR1cmUiJgoTR2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJImUKE1NldEltYWdlS2V5c1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0EhcKD3dpdGhvdXRfb2xkX2tleRgDIAEoCCKAAQoJSW1hZ2VLZXlzEg8KB2NsdXN0ZXIYASABKAkSJAoHa2V5X3NldBgCIAEoCzITLmhwcy52MS5JbWFnZUtleVNldBIOCgZzZXRfYnkYAyABKAkSLAoIc2V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkQKEkdldE1hbmlmZXN0UmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHaW5kZXhlcxgDIAEoCCKJAQoTR2V0TWFuaWZlc3RSZXNwb25zZRIeCgVpbWFnZRgBIAEoCzINLmhwcy52MS5JbWFnZUgAEhIKCG1hbmlmZXN0GAIgASgMSAASIgoEcGFjaxgDIAEoCzISLmhwcy52MS5QYWNrU291cmNlSAASDwoFaW5kZXgYBCABKAxIAEIJCgdtZXNzYWdlIl0KD1JlYWRQYWNrUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcGFjaxgDIAEoCRIOCgZvZmZzZXQYBCABKAMSDQoFYnl0ZXMYBSABKAMiIAoQUmVhZFBhY2tSZXNwb25zZRIMCgRkYXRhGAEgASgMIlUKEkltcG9ydEltYWdlUmVxdWVzdBIkCgVpbWFnZRgBIAEoCzITLmhwcy52MS5JbXBvcnRJbWFnZUgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlInEKC0ltcG9ydEltYWdlEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIjCgZzb3VyY2UYAyABKAsyEy5ocHMudjEuSW1hZ2VTb3VyY2USDgoGc3lzdGVtGAQgASgJEg4KBmtlcm5lbBgFIAEoCSIzChJEZWxldGVJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIhUKE0RlbGV0ZUltYWdlUmVzcG9uc2UiJwoUQ29sbGVjdEltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSKbAQoVQ29sbGVjdEltYWdlc1Jlc3BvbnNlEhUKDXJldGlyZWRfcGFja3MYASABKAUSFQoNcmV0aXJlZF9ieXRlcxgCIAEoAxISCgptYWRlX3BhY2tzGAMgASgFEhIKCm1hZGVfYnl0ZXMYBCABKAMSFQoNd2FpdGluZ19ieXRlcxgFIAEoAxIVCg1kYW1hZ2VkX3BhY2tzGAYgAygJIkEKEE1ha2VEZWx0YVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRiYXNlGAIgASgJEg4KBnRhcmdldBgDIAEoCSJJCgVEZWx0YRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAxIMCgRiYXNlGAMgASgJEg4KBnRhcmdldBgEIAEoCSImChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkipgEKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEiIKBGtpbmQYASABKA4yFC5ocHMudjEuVmVyaWZpZWRLaW5kEg4KBmRpZ2VzdBgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDEiQKBXN0YXRlGAQgASgOMhUuaHBzLnYxLlZlcmlmaWVkU3RhdGUSEAoIcHJvYmxlbXMYBSADKAkSDgoGaW1hZ2VzGAYgAygJIoMBCglJbnN0YWxsZXISDgoGZGlnZXN0GAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJAoFZmlsZXMYAyADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZRIvCgtpbXBvcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPwoNSW5zdGFsbGVyRmlsZRIMCgRuYW1lGAEgASgJEiAKBGZpbGUYAiABKAsyEi5ocHMudjEuRmlsZVNvdXJjZSJhChZJbXBvcnRJbnN0YWxsZXJSZXF1ZXN0EiwKCWluc3RhbGxlchgBIAEoCzIXLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJICg9JbXBvcnRJbnN0YWxsZXISDwoHdmVyc2lvbhgBIAEoCRIkCgVmaWxlcxgCIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlIhUKE0dldEluc3RhbGxlclJlcXVlc3QqrgEKDFZlcmlmaWVkS2luZBIdChlWRVJJRklFRF9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVVkVSSUZJRURfS0lORF9BUkNISVZFEAESGgoWVkVSSUZJRURfS0lORF9NQU5JRkVTVBACEhYKElZFUklGSUVEX0tJTkRfUEFDSxADEhcKE1ZFUklGSUVEX0tJTkRfREVMVEEQBBIXChNWRVJJRklFRF9LSU5EX0lNQUdFEAUqmQEKDVZlcmlmaWVkU3RhdGUSHgoaVkVSSUZJRURfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWRVJJRklFRF9TVEFURV9XSE9MRRABEhoKFlZFUklGSUVEX1NUQVRFX0RBTUFHRUQQAhIXChNWRVJJRklFRF9TVEFURV9MT1NUEAMSGQoVVkVSSUZJRURfU1RBVEVfVU5SRUFEEAQynQoKDEltYWdlU2VydmljZRJYCgtJbXBvcnRJbWFnZRIaLmhwcy52MS5JbXBvcnRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiHMrbGBgKAQEQAhgCIg1pbWFnZS5jbHVzdGVyKAEoARJqCgtVcGxvYWRJbWFnZRIaLmhwcy52MS5VcGxvYWRJbWFnZVJlcXVlc3QaGy5ocHMudjEuVXBsb2FkSW1hZ2VSZXNwb25zZSIeytsYGgoBARACGAIiDWJlZ2luLmNsdXN0ZXIoATgBKAEwARJiCgtHZXRNYW5pZmVzdBIaLmhwcy52MS5HZXRNYW5pZmVzdFJlcXVlc3QaGy5ocHMudjEuR2V0TWFuaWZlc3RSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESWQoIUmVhZFBhY2sSFy5ocHMudjEuUmVhZFBhY2tSZXF1ZXN0GhguaHBzLnYxLlJlYWRQYWNrUmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABEkwKCEdldEltYWdlEhcuaHBzLnYxLkdldEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEkwKCFRhZ0ltYWdlEhcuaHBzLnYxLlRhZ0ltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEl4KEUFkZEltYWdlU2lnbmF0dXJlEiAuaHBzLnYxLkFkZEltYWdlU2lnbmF0dXJlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBElYKDEdldEltYWdlS2V5cxIbLmhwcy52MS5HZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJWCgxTZXRJbWFnZUtleXMSGy5ocHMudjEuU2V0SW1hZ2VLZXlzUmVxdWVzdBoRLmhwcy52MS5JbWFnZUtleXMiFsrbGBIKAQEQAxgCIgdjbHVzdGVyKAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEmUKDFZlcmlmeUltYWdlcxIbLmhwcy52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GhwuaHBzLnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAEwARJOCglNYWtlRGVsdGESGC5ocHMudjEuTWFrZURlbHRhUmVxdWVzdBoNLmhwcy52MS5EZWx0YSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSKdAgoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbmFtZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwCg9HZXRJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIksKEUxpc3RJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiTAoSTGlzdEltYWdlc1Jlc3BvbnNlEh0KBmltYWdlcxgBIAMoCzINLmhwcy52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkitwEKElVwbG9hZEltYWdlUmVxdWVzdBIkCgViZWdpbhgBIAEoCzITLmhwcy52MS5CZWdpblVwbG9hZEgAEhIKCG1hbmlmZXN0GAIgASgMSAASJAoFZnJhbWUYAyABKAsyEy5ocHMudjEuVXBsb2FkRnJhbWVIABIOCgRkYXRhGAQgASgMSAASJgoGZmluaXNoGAUgASgLMhQuaHBzLnYxLkZpbmlzaFVwbG9hZEgAQgkKB21lc3NhZ2Ui1gEKC0JlZ2luVXBsb2FkEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZkaWdlc3QYAyABKAkSFgoObWFuaWZlc3RfYnl0ZXMYBCABKAMSDgoGc3lzdGVtGAUgASgJEg4KBmtlcm5lbBgGIAEoCRINCgVsYWNrcxgHIAMoCRIMCgRtb3ZlGAggASgIEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWx0YV9iYXNlGAogASgJIkAKC1VwbG9hZEZyYW1lEg8KB29iamVjdHMYASABKA0SEQoJcmF3X2J5dGVzGAIgASgNEg0KBWJ5dGVzGAMgASgNIg4KDEZpbmlzaFVwbG9hZCJpChNVcGxvYWRJbWFnZVJlc3BvbnNlEicKBndhbnRlZBgBIAEoCzIVLmhwcy52MS5XYW50ZWRPYmplY3RzSAASHgoFaW1hZ2UYAiABKAsyDS5ocHMudjEuSW1hZ2VIAEIJCgdtZXNzYWdlIlEKDVdhbnRlZE9iamVjdHMSIwoGcmFuZ2VzGAEgAygLMhMuaHBzLnYxLk9iamVjdFJhbmdlEg0KBWFnYWluGAIgASgIEgwKBGxhc3QYAyABKAgiKwoLT2JqZWN0UmFuZ2USDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0ifgoPVGFnSW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDQoFaW1hZ2UYAiABKAkSDAoEbmFtZRgDIAEoCRIMCgRtb3ZlGAQgASgIEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJkChhBZGRJbWFnZVNpZ25hdHVyZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEikKCXNpZ25hdHVyZRgDIAEoCzIWLmhwcy52MS5JbWFnZVNpZ25hdHVyZSImChNHZXRJbWFnZUtleXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkiZQoTU2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEiQKB2tleV9zZXQYAiABKAsyEy5ocHMudjEuSW1hZ2VLZXlTZXQSFwoPd2l0aG91dF9vbGRfa2V5GAMgASgIIoABCglJbWFnZUtleXMSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0Eg4KBnNldF9ieRgDIAEoCRIsCghzZXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSJGChRDb2xsZWN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg8KB2RyeV9ydW4YAiABKAgSDAoEa2VlcBgDIAEoBSJfCgpQYXNzZWROYW1lEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEiUKBnJlYXNvbhgDIAEoDjIVLmhwcy52MS5QYXNzaW5nUmVhc29uEgwKBGxhc3QYBCABKAgi2wEKFUNvbGxlY3RJbWFnZXNSZXNwb25zZRIVCg1yZXRpcmVkX3BhY2tzGAEgASgFEhUKDXJldGlyZWRfYnl0ZXMYAiABKAMSEgoKbWFkZV9wYWNrcxgDIAEoBRISCgptYWRlX2J5dGVzGAQgASgDEhUKDXdhaXRpbmdfYnl0ZXMYBSABKAMSFQoNZGFtYWdlZF9wYWNrcxgGIAMoCRIoCgxwYXNzZWRfbmFtZXMYByADKAsyEi5ocHMudjEuUGFzc2VkTmFtZRIUCgxwYXNzZWRfY291bnQYCCABKAUiQQoQTWFrZURlbHRhUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBGJhc2UYAiABKAkSDgoGdGFyZ2V0GAMgASgJIkkKBURlbHRhEg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEgwKBGJhc2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJIiYKE1ZlcmlmeUltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSKmAQoUVmVyaWZ5SW1hZ2VzUmVzcG9uc2USIgoEa2luZBgBIAEoDjIULmhwcy52MS5WZXJpZmllZEtpbmQSDgoGZGlnZXN0GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAMSJAoFc3RhdGUYBCABKA4yFS5ocHMudjEuVmVyaWZpZWRTdGF0ZRIQCghwcm9ibGVtcxgFIAMoCRIOCgZpbWFnZXMYBiADKAkigwEKCUluc3RhbGxlchIOCgZkaWdlc3QYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIkCgVmaWxlcxgDIAMoCzIVLmhwcy52MS5JbnN0YWxsZXJGaWxlEi8KC2ltcG9ydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/Cg1JbnN0YWxsZXJGaWxlEgwKBG5hbWUYASABKAkSIAoEZmlsZRgCIAEoCzISLmhwcy52MS5GaWxlU291cmNlImEKFkltcG9ydEluc3RhbGxlclJlcXVlc3QSLAoJaW5zdGFsbGVyGAEgASgLMhcuaHBzLnYxLkltcG9ydEluc3RhbGxlckgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIkgKD0ltcG9ydEluc3RhbGxlchIPCgd2ZXJzaW9uGAEgASgJEiQKBWZpbGVzGAIgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUiFQoTR2V0SW5zdGFsbGVyUmVxdWVzdCpnCg1QYXNzaW5nUmVhc29uEh4KGlBBU1NJTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWUEFTU0lOR19SRUFTT05fRVhQSVJFRBABEhoKFlBBU1NJTkdfUkVBU09OX1NVUlBMVVMQAiquAQoMVmVyaWZpZWRLaW5kEh0KGVZFUklGSUVEX0tJTkRfVU5TUEVDSUZJRUQQABIZChVWRVJJRklFRF9LSU5EX0FSQ0hJVkUQARIaChZWRVJJRklFRF9LSU5EX01BTklGRVNUEAISFgoSVkVSSUZJRURfS0lORF9QQUNLEAMSFwoTVkVSSUZJRURfS0lORF9ERUxUQRAEEhcKE1ZFUklGSUVEX0tJTkRfSU1BR0UQBSqZAQoNVmVyaWZpZWRTdGF0ZRIeChpWRVJJRklFRF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZFUklGSUVEX1NUQVRFX1dIT0xFEAESGgoWVkVSSUZJRURfU1RBVEVfREFNQUdFRBACEhcKE1ZFUklGSUVEX1NUQVRFX0xPU1QQAxIZChVWRVJJRklFRF9TVEFURV9VTlJFQUQQBDKdCgoMSW1hZ2VTZXJ2aWNlElgKC0ltcG9ydEltYWdlEhouaHBzLnYxLkltcG9ydEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIcytsYGAoBARACGAIiDWltYWdlLmNsdXN0ZXIoASgBEmoKC1VwbG9hZEltYWdlEhouaHBzLnYxLlVwbG9hZEltYWdlUmVxdWVzdBobLmhwcy52MS5VcGxvYWRJbWFnZVJlc3BvbnNlIh7K2xgaCgEBEAIYAiINYmVnaW4uY2x1c3RlcigBOAEoATABEmIKC0dldE1hbmlmZXN0EhouaHBzLnYxLkdldE1hbmlmZXN0UmVxdWVzdBobLmhwcy52MS5HZXRNYW5pZmVzdFJlc3BvbnNlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAEwARJZCghSZWFkUGFjaxIXLmhwcy52MS5SZWFkUGFja1JlcXVlc3QaGC5ocHMudjEuUmVhZFBhY2tSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESTAoIR2V0SW1hZ2USFy5ocHMudjEuR2V0SW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAEYAiIHY2x1c3RlcigBOAESWwoKTGlzdEltYWdlcxIZLmhwcy52MS5MaXN0SW1hZ2VzUmVxdWVzdBoaLmhwcy52MS5MaXN0SW1hZ2VzUmVzcG9uc2UiFsrbGBIKAQEQARgCIgdjbHVzdGVyKAESTAoIVGFnSW1hZ2USFy5ocHMudjEuVGFnSW1hZ2VSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESXgoRQWRkSW1hZ2VTaWduYXR1cmUSIC5ocHMudjEuQWRkSW1hZ2VTaWduYXR1cmVSZXF1ZXN0Gg0uaHBzLnYxLkltYWdlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESVgoMR2V0SW1hZ2VLZXlzEhsuaHBzLnYxLkdldEltYWdlS2V5c1JlcXVlc3QaES5ocHMudjEuSW1hZ2VLZXlzIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBElYKDFNldEltYWdlS2V5cxIbLmhwcy52MS5TZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARADGAIiB2NsdXN0ZXIoARJgCgtEZWxldGVJbWFnZRIaLmhwcy52MS5EZWxldGVJbWFnZVJlcXVlc3QaGy5ocHMudjEuRGVsZXRlSW1hZ2VSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEmYKDUNvbGxlY3RJbWFnZXMSHC5ocHMudjEuQ29sbGVjdEltYWdlc1JlcXVlc3QaHS5ocHMudjEuQ29sbGVjdEltYWdlc1Jlc3BvbnNlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAESZQoMVmVyaWZ5SW1hZ2VzEhsuaHBzLnYxLlZlcmlmeUltYWdlc1JlcXVlc3QaHC5ocHMudjEuVmVyaWZ5SW1hZ2VzUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ATABEk4KCU1ha2VEZWx0YRIYLmhwcy52MS5NYWtlRGVsdGFSZXF1ZXN0Gg0uaHBzLnYxLkRlbHRhIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAEytAEKEEluc3RhbGxlclNlcnZpY2USUwoPSW1wb3J0SW5zdGFsbGVyEh4uaHBzLnYxLkltcG9ydEluc3RhbGxlclJlcXVlc3QaES5ocHMudjEuSW5zdGFsbGVyIgvK2xgHCgEBEAMYAygBEksKDEdldEluc3RhbGxlchIbLmhwcy52MS5HZXRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARABGANiBnByb3RvMw", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
@@ -81,6 +81,13 @@ export type Image = Message<"hps.v1.Image"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 9;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * When the name was made, or moved to this image.
+   *
+   * @generated from field: google.protobuf.Timestamp name_time = 10;
+   */
+  nameTime?: Timestamp | undefined;
 };
 
 /**
@@ -866,6 +873,20 @@ export type CollectImagesRequest = Message<"hps.v1.CollectImagesRequest"> & {
    * @generated from field: string cluster = 1;
    */
   cluster: string;
+
+  /**
+   * Changes nothing and tells which names would go, and the packs that nothing would be read from then.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+
+  /**
+   * With `dry_run`: as if so many tags of each name were kept. 0: as many as the library's rule says. At most 10000.
+   *
+   * @generated from field: int32 keep = 3;
+   */
+  keep: number;
 };
 
 /**
@@ -874,6 +895,44 @@ export type CollectImagesRequest = Message<"hps.v1.CollectImagesRequest"> & {
  */
 export const CollectImagesRequestSchema: GenMessage<CollectImagesRequest> = /*@__PURE__*/
   messageDesc(file_hps_v1_image, 24);
+
+/**
+ * A name that went by itself.
+ *
+ * @generated from message hps.v1.PassedName
+ */
+export type PassedName = Message<"hps.v1.PassedName"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of what it stood for.
+   *
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: hps.v1.PassingReason reason = 3;
+   */
+  reason: PassingReason;
+
+  /**
+   * It was the image's last: that goes too.
+   *
+   * @generated from field: bool last = 4;
+   */
+  last: boolean;
+};
+
+/**
+ * Describes the message hps.v1.PassedName.
+ * Use `create(PassedNameSchema)` to create a new message.
+ */
+export const PassedNameSchema: GenMessage<PassedName> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 25);
 
 /**
  * @generated from message hps.v1.CollectImagesResponse
@@ -916,6 +975,20 @@ export type CollectImagesResponse = Message<"hps.v1.CollectImagesResponse"> & {
    * @generated from field: repeated string damaged_packs = 6;
    */
   damagedPacks: string[];
+
+  /**
+   * Names that went by themselves; at most 1000.
+   *
+   * @generated from field: repeated hps.v1.PassedName passed_names = 7;
+   */
+  passedNames: PassedName[];
+
+  /**
+   * How many they are.
+   *
+   * @generated from field: int32 passed_count = 8;
+   */
+  passedCount: number;
 };
 
 /**
@@ -923,7 +996,7 @@ export type CollectImagesResponse = Message<"hps.v1.CollectImagesResponse"> & {
  * Use `create(CollectImagesResponseSchema)` to create a new message.
  */
 export const CollectImagesResponseSchema: GenMessage<CollectImagesResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 25);
+  messageDesc(file_hps_v1_image, 26);
 
 /**
  * @generated from message hps.v1.MakeDeltaRequest
@@ -954,7 +1027,7 @@ export type MakeDeltaRequest = Message<"hps.v1.MakeDeltaRequest"> & {
  * Use `create(MakeDeltaRequestSchema)` to create a new message.
  */
 export const MakeDeltaRequestSchema: GenMessage<MakeDeltaRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 26);
+  messageDesc(file_hps_v1_image, 27);
 
 /**
  * What makes the objects of one image that another lacks, out of that one's files. It goes with either of them.
@@ -992,7 +1065,7 @@ export type Delta = Message<"hps.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 27);
+  messageDesc(file_hps_v1_image, 28);
 
 /**
  * @generated from message hps.v1.VerifyImagesRequest
@@ -1011,7 +1084,7 @@ export type VerifyImagesRequest = Message<"hps.v1.VerifyImagesRequest"> & {
  * Use `create(VerifyImagesRequestSchema)` to create a new message.
  */
 export const VerifyImagesRequestSchema: GenMessage<VerifyImagesRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 28);
+  messageDesc(file_hps_v1_image, 29);
 
 /**
  * One thing that was looked at.
@@ -1059,7 +1132,7 @@ export type VerifyImagesResponse = Message<"hps.v1.VerifyImagesResponse"> & {
  * Use `create(VerifyImagesResponseSchema)` to create a new message.
  */
 export const VerifyImagesResponseSchema: GenMessage<VerifyImagesResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 29);
+  messageDesc(file_hps_v1_image, 30);
 
 /**
  * The files that machines boot to be installed, as one set.
@@ -1097,7 +1170,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 30);
+  messageDesc(file_hps_v1_image, 31);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -1121,7 +1194,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 31);
+  messageDesc(file_hps_v1_image, 32);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -1154,7 +1227,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 32);
+  messageDesc(file_hps_v1_image, 33);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -1176,7 +1249,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 33);
+  messageDesc(file_hps_v1_image, 34);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -1189,7 +1262,42 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 34);
+  messageDesc(file_hps_v1_image, 35);
+
+/**
+ * @generated from enum hps.v1.PassingReason
+ */
+export const PassingReason = {
+  /**
+   * @generated from enum value: PASSING_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its expire_time has come.
+   *
+   * @generated from enum value: PASSING_REASON_EXPIRED = 1;
+   */
+  EXPIRED: 1,
+
+  /**
+   * The library keeps but so many tags of each name, and there are newer ones enough.
+   *
+   * @generated from enum value: PASSING_REASON_SURPLUS = 2;
+   */
+  SURPLUS: 2,
+} as const;
+
+/**
+ * @generated from enum hps.v1.PassingReason
+ */
+export type PassingReason = (typeof PassingReason)[keyof typeof PassingReason] | UnknownEnum;
+
+/**
+ * Describes the enum hps.v1.PassingReason.
+ */
+export const PassingReasonSchema: GenEnum<PassingReason> = /*@__PURE__*/
+  enumDesc(file_hps_v1_image, 0);
 
 /**
  * @generated from enum hps.v1.VerifiedKind
@@ -1237,7 +1345,7 @@ export type VerifiedKind = (typeof VerifiedKind)[keyof typeof VerifiedKind] | Un
  * Describes the enum hps.v1.VerifiedKind.
  */
 export const VerifiedKindSchema: GenEnum<VerifiedKind> = /*@__PURE__*/
-  enumDesc(file_hps_v1_image, 0);
+  enumDesc(file_hps_v1_image, 1);
 
 /**
  * @generated from enum hps.v1.VerifiedState
@@ -1282,7 +1390,7 @@ export type VerifiedState = (typeof VerifiedState)[keyof typeof VerifiedState] |
  * Describes the enum hps.v1.VerifiedState.
  */
 export const VerifiedStateSchema: GenEnum<VerifiedState> = /*@__PURE__*/
-  enumDesc(file_hps_v1_image, 1);
+  enumDesc(file_hps_v1_image, 2);
 
 /**
  * Each cluster's library of images, which never shows in another cluster, and one library that all clusters share.
@@ -1409,7 +1517,7 @@ export const ImageService: GenService<{
     output: typeof DeleteImageResponseSchema;
   },
   /**
-   * Retires packs that no image of the library needs, and makes new ones of what is needed of those that are mostly waste; hpsd does
+   * Takes away names that go by themselves, then retires packs that no image of the library needs, and makes new ones of what is needed of those that are mostly waste; hpsd does
    * it by itself every hour. What is retired stays until nobody can still be reading it. One at a time, and it takes what it takes.
    *
    * @generated from rpc hps.v1.ImageService.CollectImages

@@ -52,7 +52,7 @@ test("images of an earlier release keep their names, and installations learn wha
     expect(image).toEqual({
       ...{ id: "ib", library: "b", cluster: "b", name: "debian:12", digest: "b", sizeBytes: 7, format: "tar-zstd" },
       ...{ contentBytes: 9, entries: 2, lacks: ["init"], system: "Debian", kernel: "6.1", importedBy: "alice" },
-      ...{ createdAt: 5, expiresAt: null },
+      ...{ createdAt: 5, namedAt: 5, expiresAt: null },
     });
     expect(digests).toEqual(["b", "", ""]);
     const row = await after.read((db) => selectImage(db, "a", "debian:12"));
