@@ -92,6 +92,31 @@ test("verify lists what is not whole and what to do, and exits with 13", async (
   expect((await hpsctl(server, "image verify -o name")).out).toBe(`${PACK}\n`);
 });
 
+test("verify tells of files that nothing names, which is no damage, and of those on the way", async () => {
+  const orphan = {
+    ...WHOLE,
+    digest: "",
+    file: "packs/incoming-1",
+    sizeBytes: 5n << 20n,
+    state: VerifiedState.ORPHAN,
+    images: [],
+  };
+  const found = [WHOLE, { ...orphan, problems: ["nothing names it"] }, { ...orphan, state: VerifiedState.ARRIVING }];
+  const server = await start({
+    images: {
+      async *verifyImages() {
+        yield* found;
+      },
+    },
+  });
+  const { code, out, err } = await hpsctl(server, "image verify");
+  expect([code, out]).toEqual([0, expect.stringMatching(/pack +orphan +packs\/incoming-1 +- +nothing names it\n$/)]);
+  expect(err).toMatch(
+    /1 files and images verified, 3 MiB; 0 are not whole\n1 file is there that nothing names, 5 MiB\n1 file is there on the way/,
+  );
+  expect((await hpsctl(server, "image verify -o json")).out).toContain('"file": "packs/incoming-1"');
+});
+
 test("delta asks for what turns one image into another, and shows it", async () => {
   const asked: object[] = [];
   const server = await start({

@@ -85,19 +85,29 @@ async function collectImages(call: Call): Promise<number> {
 async function verifyImages(call: Call): Promise<number> {
   const hps = await call.connect();
   const request = { cluster: libraryOf(call, hps) };
-  const wrong: VerifyImagesResponse[] = [];
-  let [count, bytes] = [0, 0];
+  const [wrong, orphans]: [VerifyImagesResponse[], VerifyImagesResponse[]] = [[], []];
+  let [count, bytes, arriving] = [0, 0, 0];
   for await (const found of hps.images.verifyImages(request, call.stream)) {
+    if (found.state === VerifiedState.ORPHAN) orphans.push(found);
+    if (found.state === VerifiedState.ARRIVING) arriving += 1;
+    if (found.state === VerifiedState.ORPHAN || found.state === VerifiedState.ARRIVING) continue;
     count += 1;
     if (found.kind !== VerifiedKind.IMAGE) bytes += Number(found.sizeBytes);
     if (found.state !== VerifiedState.WHOLE) wrong.push(found);
   }
-  await printList(call, VERIFIED_VIEW, wrong);
+  await printList(call, VERIFIED_VIEW, [...wrong, ...orphans]);
   await note(call.terminal, `${count} files and images verified, ${roundSize(bytes)}; ${wrong.length} are not whole`);
+  const size = roundSize(orphans.reduce((sum, { sizeBytes }) => sum + Number(sizeBytes), 0));
+  if (orphans.length > 0) await note(call.terminal, `${filesText(orphans.length)} that nothing names, ${size}`);
+  if (arriving > 0) await note(call.terminal, `${filesText(arriving)} on the way: they are being made just now`);
   if (wrong.length === 0) return 0;
   throw new HpsError("data-loss", `${wrong.length} of ${count} files and images are not whole`, {
     hint: hintFor(wrong),
   });
+}
+
+function filesText(count: number): string {
+  return count === 1 ? "1 file is there" : `${count} files are there`;
 }
 
 function hintFor(wrong: readonly VerifyImagesResponse[]): string {

@@ -6,6 +6,7 @@ import {
   type PassedName,
   PassingReasonSchema,
   VerifiedKindSchema,
+  VerifiedState,
   VerifiedStateSchema,
   type VerifyImagesResponse,
   VerifyImagesResponseSchema,
@@ -65,12 +66,16 @@ function passedText(terminal: Terminal, { passedNames, passedCount }: CollectIma
 
 export const VERIFIED_VIEW: View<VerifyImagesResponse> = {
   kind: "verified file",
-  name: ({ digest }) => digest,
+  name: ({ digest, file }) => digest || file,
   json: protoJson(VerifyImagesResponseSchema),
   columns: [
     { title: "WHAT", text: ({ kind }) => enumWord(VerifiedKindSchema, kind) },
-    { title: "STATE", text: ({ state }) => enumWord(VerifiedStateSchema, state), colour: () => "red" },
-    { title: "SHA-256", text: ({ digest }) => digest },
+    {
+      title: "STATE",
+      text: ({ state }) => enumWord(VerifiedStateSchema, state),
+      colour: ({ state }) => (state === VerifiedState.ORPHAN ? "yellow" : "red"),
+    },
+    { title: "SHA-256", text: ({ digest, file }) => digest || file },
     { title: "IMAGES", text: ({ images }) => images.join(", ") },
     { title: "PROBLEM", text: ({ problems }) => problems[0] ?? "" },
     { title: "FURTHER PROBLEMS", wide: true, text: ({ problems }) => problems.slice(1).join("; ") },

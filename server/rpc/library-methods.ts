@@ -29,6 +29,8 @@ const STATES = {
   damaged: VerifiedState.DAMAGED,
   lost: VerifiedState.LOST,
   unread: VerifiedState.UNREAD,
+  orphan: VerifiedState.ORPHAN,
+  arriving: VerifiedState.ARRIVING,
 } as const;
 /** Of one file; a pack may be needed by all images there are. */
 const MOST_NAMED = 100;
@@ -56,8 +58,8 @@ export function libraryMethods({ access, collector, passingNames, verifier, delt
     verifyImages: async function* ({ cluster }, { principal: caller }) {
       const library = await ownLibrary(access, caller, cluster);
       for await (const { kind, state, sizeBytes, ...told } of verifier.verify(library, actorOfCaller(caller))) {
-        const { digest, problems, images } = told;
-        const what = { kind: KINDS[kind], state: STATES[state], digest, sizeBytes: BigInt(sizeBytes) };
+        const { digest, file, problems, images } = told;
+        const what = { kind: KINDS[kind], state: STATES[state], digest, file, sizeBytes: BigInt(sizeBytes) };
         yield { ...what, problems: [...problems], images: images.slice(0, MOST_NAMED) };
       }
     },

@@ -129,6 +129,7 @@ export class Deltas {
     } finally {
       arrival.release();
       await rm(path, { force: true });
+      filing.files.part("deltas").arrived(path);
     }
   }
 

@@ -5,7 +5,7 @@ import { deletePack, retireUnneededPacks, selectIndexedFiles, selectRetiredPacks
 import type { Clock } from "../audit/audit.ts";
 import { OneAtATime } from "../files/one-at-a-time.ts";
 import { releaseUnused } from "./image-names.ts";
-import { type LibraryFiles, type LibraryWishes, partOf } from "./library-files.ts";
+import { type LibraryFiles, type LibraryUnnamed, type LibraryWishes, partOf } from "./library-files.ts";
 
 /** A retired pack stays at least so long: who was told of it may be on the way to it. */
 const RETIRED_MS = 60 * 60 * 1000;
@@ -66,10 +66,15 @@ export class Filing {
     }).catch(this.#deps.onError);
   }
 
-  /** At the start, when nothing arrives: as `collect`, and what never arrived whole goes too. Answers what is missing. */
+  /** At the start: as `collect`. Answers what is missing. */
   async recover(): Promise<readonly string[]> {
     await this.collect();
     return await this.run(async () => await this.files.recover(await this.#named()));
+  }
+
+  /** Files that no row names, of all libraries, between two jobs. */
+  async unnamed(): Promise<readonly LibraryUnnamed[]> {
+    return await this.run(async () => await this.files.unnamed(await this.#named()));
   }
 
   async #forgetRetired(): Promise<void> {

@@ -6,14 +6,22 @@ import { type FileWish, IncomingFile } from "../files/incoming-file.ts";
 import type { Arrival, Room } from "../files/room.ts";
 
 const INCOMING = "incoming-";
+/** Of such a name; one of several that arrive together has a number behind it. */
+const INCOMING_LENGTH = INCOMING.length + 36;
 
-/**
- * Files of images in one folder: `<digest>` is whole and durable, `incoming-…` is on its way and nobody's when hpsd is not
- * running.
- */
+/** A file that nobody names: on its way, left behind by something that failed, or not hpsd's at all. */
+export interface UnnamedFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly state: "arriving" | "orphan" | "foreign";
+}
+
+/** Files of images in one folder: `<digest>` is whole and durable, `incoming-…` is on its way, or left behind. */
 export class ImageFiles {
   readonly #folder: string;
   readonly #room: Room;
+  /** Beginnings of names that are on their way; others that look so were left behind, by this process or an earlier one. */
+  readonly #arriving = new Set<string>();
 
   private constructor(folder: string, room: Room) {
     this.#folder = folder;
@@ -44,9 +52,16 @@ export class ImageFiles {
     );
   }
 
-  /** Where a file may be made that is on its way: `keep` or `remove` it. */
+  /** Where a file may be made that is on its way, or several whose names begin so: `arrived` when it is no more. */
   incoming(): string {
-    return path.join(this.#folder, `${INCOMING}${randomUUID()}`);
+    const name = `${INCOMING}${randomUUID()}`;
+    this.#arriving.add(name);
+    return path.join(this.#folder, name);
+  }
+
+  /** What was made there was kept or removed. */
+  arrived(made: string): void {
+    this.#arriving.delete(path.basename(made));
   }
 
   /** Gives a whole and durable file its name. */
@@ -62,34 +77,54 @@ export class ImageFiles {
       await receiveOne(made, { what, wish, arrival }, data);
       return {
         keep: async () => await this.keep(made, wish.digest),
-        discard: async () => await rm(made, { force: true }),
+        discard: async () => await this.#discard(made),
       };
     } catch (error) {
-      await rm(made, { force: true });
+      await this.#discard(made);
       throw error;
     } finally {
       arrival.release();
     }
   }
 
-  /** Removes whole files that nobody names, but no name that is not ours. */
-  async sweep(named: readonly FileWish[]): Promise<void> {
-    const wanted = new Set(named.map(({ digest }) => digest));
-    await this.#remove((name) => /^[0-9a-f]{64}$/.test(name) && !wanted.has(name));
+  /** What lies there that nobody names. */
+  async unnamed(named: readonly FileWish[]): Promise<readonly UnnamedFile[]> {
+    const files = (await this.#unnamed(named)).map(async ({ name, state }) => {
+      const found = await stat(path.join(this.#folder, name)).catch(() => undefined);
+      return found === undefined ? [] : [{ name, state, sizeBytes: found.size }];
+    });
+    return (await Promise.all(files)).flat();
   }
 
-  /** At the start: what never arrived whole goes too. Answers which of `named` are missing or of another length. */
+  /** Removes files that nobody names and that are not on their way, but no name that is not ours. */
+  async sweep(named: readonly FileWish[]): Promise<void> {
+    const orphans = (await this.#unnamed(named)).filter(({ state }) => state === "orphan");
+    for (const { name } of orphans) await rm(path.join(this.#folder, name), { force: true });
+    if (orphans.length > 0) await syncFolder(this.#folder);
+  }
+
+  /** The same at the start. Answers which of `named` are missing or of another length. */
   async recover(named: readonly FileWish[]): Promise<readonly string[]> {
     await this.sweep(named);
-    await this.#remove((name) => name.startsWith(INCOMING));
     const missing = await ImageFiles.missing(this.#folder, this.#room, named);
     return missing.map(({ digest }) => digest);
   }
 
-  async #remove(isOrphan: (name: string) => boolean): Promise<void> {
-    const orphans = (await readdir(this.#folder)).filter(isOrphan);
-    for (const name of orphans) await rm(path.join(this.#folder, name), { force: true });
-    if (orphans.length > 0) await syncFolder(this.#folder);
+  async #unnamed(named: readonly FileWish[]): Promise<readonly Omit<UnnamedFile, "sizeBytes">[]> {
+    const wanted = new Set(named.map(({ digest }) => digest));
+    const files = (await readdir(this.#folder, { withFileTypes: true })).filter((file) => !file.isDirectory());
+    return files.flatMap(({ name }) => (wanted.has(name) ? [] : [{ name, state: this.#stateOf(name) }]));
+  }
+
+  #stateOf(name: string): UnnamedFile["state"] {
+    if (/^[0-9a-f]{64}$/.test(name)) return "orphan";
+    if (!name.startsWith(INCOMING)) return "foreign";
+    return this.#arriving.has(name.slice(0, INCOMING_LENGTH)) ? "arriving" : "orphan";
+  }
+
+  async #discard(made: string): Promise<void> {
+    await rm(made, { force: true });
+    this.arrived(made);
   }
 }
 

@@ -27,6 +27,7 @@ export class IncomingPacks implements AsyncDisposable {
     for (const { path } of this.#packs) await rm(path, { force: true });
     // Of what was cut off nobody knows how many there are.
     for (let number = this.#packs.length + 1; await removed(`${this.path}-${number}`); number += 1);
+    this.#files.part("packs").arrived(this.path);
   }
 }
 

@@ -35,6 +35,7 @@ export class IncomingUpload implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.paths.manifest, { force: true });
+    this.#filing.files.part("manifests").arrived(this.paths.manifest);
     await this.#packs[Symbol.asyncDispose]();
     await this.#filing.collect();
   }

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import type { Room } from "../files/room.ts";
-import { ImageFiles } from "./image-files.ts";
+import { ImageFiles, type UnnamedFile } from "./image-files.ts";
 
 /** Archives lie in the folder itself, as they did before there was anything else. */
 const FOLDERS = { archives: ".", manifests: "manifests", packs: "packs", deltas: "deltas" } as const;
@@ -12,6 +12,11 @@ const PARTS = ["archives", "manifests", "packs", "deltas"] as const satisfies re
 
 /** What there is to be, by kind. */
 export type LibraryWishes = Readonly<Record<LibraryPart, readonly FileWish[]>>;
+
+/** With the kind of files that it lies among. */
+export interface LibraryUnnamed extends UnnamedFile {
+  readonly part: LibraryPart;
+}
 
 /** All files of images: `<digest>`, `manifests/<digest>`, `packs/<digest>`, `deltas/<digest>`, in one folder. */
 export class LibraryFiles {
@@ -48,16 +53,29 @@ export class LibraryFiles {
     return { digest, sizeBytes, path: this.#parts[part].pathOf(digest) };
   }
 
-  /** Removes whole files that nobody names. */
+  /** What lies there that nobody names. */
+  async unnamed(named: LibraryWishes): Promise<readonly LibraryUnnamed[]> {
+    const found = PARTS.map(async (part) => {
+      return (await this.#parts[part].unnamed(named[part])).map((file) => ({ ...file, part }));
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  /** Removes files that nobody names and that are not on their way. */
   async sweep(named: LibraryWishes): Promise<void> {
     for (const part of PARTS) await this.#parts[part].sweep(named[part]);
   }
 
-  /** At the start: what never arrived whole goes too. Answers which of `named` are missing or of another length. */
+  /** The same at the start. Answers which of `named` are missing or of another length. */
   async recover(named: LibraryWishes): Promise<readonly string[]> {
     const missing = await Promise.all(PARTS.map(async (part) => await this.#parts[part].recover(named[part])));
     return missing.flat();
   }
+}
+
+/** Where a file lies, below the folder of images. */
+export function placeOf(part: LibraryPart, name: string): string {
+  return path.join(FOLDERS[part], name);
 }
 
 /** Where an image's own file lies. */

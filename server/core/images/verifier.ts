@@ -13,7 +13,7 @@ import { type PackRow, selectPacks } from "../../store/packs.ts";
 import type { Audit, AuditActor, Clock } from "../audit/audit.ts";
 import type { FileWish } from "../files/incoming-file.ts";
 import type { Filing } from "./filing.ts";
-import { type LibraryPart, partOf } from "./library-files.ts";
+import { type LibraryPart, partOf, placeOf } from "./library-files.ts";
 import { subjectOf } from "./library-subject.ts";
 import { inThread } from "./library-thread.ts";
 import type { FileVerdict } from "./verify-file.ts";
@@ -26,9 +26,14 @@ export interface VerifierDeps {
 }
 
 /** One thing that was looked at: a file, or an image as a whole. */
-export interface Verified extends FileVerdict {
+export interface Verified extends Pick<FileVerdict, "problems"> {
   readonly kind: LibraryPart | "image";
+  /** `orphan`: no row names the file; `arriving`: neither, for it is being made just now. */
+  readonly state: FileVerdict["state"] | "orphan" | "arriving";
+  /** Empty for a file that is called otherwise. */
   readonly digest: string;
+  /** Below the folder of images; empty for an image as a whole. */
+  readonly file: string;
   readonly sizeBytes: number;
   /** References of the library's images that need it. */
   readonly images: readonly string[];
@@ -40,6 +45,11 @@ interface Expected extends FileWish {
 }
 
 const WHAT = "verifying a library";
+const UNNAMED = {
+  arriving: "it is being made just now",
+  orphan: "nothing names it: hpsctl image gc removes it",
+  foreign: "it is none of hpsd's files, which leaves it alone: remove it if it is none of yours",
+} as const;
 
 /**
  * Reads all that a library holds. What a damaged pack holds counts as lacking from then on, so that an import brings it again; a
@@ -63,14 +73,29 @@ export class Verifier {
         const file = this.#deps.filing.files.stored(part, wish);
         const verdict = await inThread<"verify">({ kind: "verify", part, file }, { what: WHAT });
         if (verdict.state !== "whole" && !(await this.#isWanted(library, part, wish.digest))) continue;
-        const verified = { kind: part, ...wish, images: own, ...verdict };
+        const verified = { kind: part, ...wish, file: placeOf(part, wish.digest), images: own, ...verdict };
         found.push(verified);
         yield verified;
       }
       yield* this.#wholeImages(images, packs, readers);
+      yield* await this.#unnamed();
     } finally {
       await this.#note(library, found, who);
     }
+  }
+
+  /** What lies there for nobody, of all libraries: they have one folder. */
+  async #unnamed(): Promise<readonly Verified[]> {
+    return (await this.#deps.filing.unnamed()).map(({ part, name, sizeBytes, state }) => ({
+      ...{
+        kind: part,
+        digest: /^[0-9a-f]{64}$/.test(name) ? name : "",
+        file: placeOf(part, name),
+        sizeBytes,
+        images: [],
+      },
+      ...{ state: state === "foreign" ? "orphan" : state, problems: [UNNAMED[state]] },
+    }));
   }
 
   async #contents(library: string) {
@@ -129,7 +154,8 @@ export class Verifier {
       const problems = missing > 0 ? [`${missing} of its objects are in none of its packs`] : [];
       const state = problems.length > 0 ? "damaged" : "whole";
       if (missing < 0) continue;
-      yield { kind: "image", digest: image.digest, sizeBytes: image.sizeBytes, images: refsOf(image), state, problems };
+      const { digest, sizeBytes } = image;
+      yield { kind: "image", digest, file: "", sizeBytes, images: refsOf(image), state, problems };
     }
   }
 
