@@ -9,6 +9,7 @@ import { ImageFormat } from "../../proto/gen/hps/v1/agent_pb.ts";
 import {
   type Image,
   ImageSchema,
+  ImageSignerSchema,
   type ImportImage,
   type ImportImageRequest,
   type ImportInstaller,
@@ -192,6 +193,14 @@ test("ls and get show images; hostile text is safe", async () => {
     /ARCHIVE: +1 MiB\n.*FORMAT: +tar-zstd\n.*DIGEST: +sha256:ab\n/s,
   );
   expect((await hpsctl(server, "image get none:1")).code).toBe(3);
+  expect((await hpsctl(server, "image ls -o wide")).out).toMatch(/SIGNED BY .*\n.* unsigned +sha256:ab /);
+  const signers = [
+    { keyId: "cd".repeat(32), label: "" },
+    { keyId: "ef".repeat(32), label: "release\x1b[2J" },
+  ];
+  const signed = await library([{ ...IMAGE, signers: signers.map((signer) => create(ImageSignerSchema, signer)) }]);
+  expect((await hpsctl(signed.server, "image ls -o wide")).out).toContain(" key cdcdcdcdcdcd, release\\x1b[2J ");
+  expect(JSON.parse((await hpsctl(signed.server, "image ls -o json")).out)).toMatchObject([{ signers }]);
 });
 
 test("tag gives an image one more name, by name or digest, in its library", async () => {

@@ -38,6 +38,7 @@ export const IMAGE_VIEW: View<Image> = {
     { title: "ENTRIES", wide: true, text: ({ source }) => String(source?.entries ?? "") },
     { title: "FORMAT", wide: true, text: ({ source }) => enumWord(ImageFormatSchema, source?.format ?? 0) },
     { title: "IMPORTED BY", wide: true, text: ({ importedBy }) => importedBy },
+    { title: "SIGNED BY", wide: true, text: signersText },
     { title: "DIGEST", wide: true, text: ({ source }) => digestText(source) },
     { title: "ID", wide: true, text: ({ id }) => id },
   ],
@@ -50,6 +51,12 @@ export const IMAGE_VIEW: View<Image> = {
 /** As hpsd has it; whoever relies on it checks it. */
 function statementOf({ statement, keyId, signature }: ImageSignature): SignedStatement {
   return parseSignedStatement(signatureBytes({ statement, keyId, signature }));
+}
+
+/** By what the cluster's key set calls the keys, else by how their ids begin. */
+function signersText({ signers }: Image): string {
+  if (signers.length === 0) return "unsigned";
+  return signers.map(({ label, keyId }) => (label === "" ? `key ${keyId.slice(0, 12)}` : label)).join(", ");
 }
 
 /** As other commands take it. */

@@ -6,6 +6,7 @@ import type { SignedKeySet } from "../../proto/image/key-set.ts";
 import { keySetMessage, signatureMessage } from "../../proto/image/signed-message.ts";
 import { parseSignedStatement } from "../../proto/image/statement.ts";
 import type { ImageAnnouncement } from "../core/images/image-order.ts";
+import type { Signer } from "../core/images/image-trust.ts";
 import type { DeltaRow, ImageView, IndexedFile } from "../core/images/images.ts";
 import type { CurrentInstaller } from "../core/installers/installers.ts";
 import { required, wordOf } from "./fields.ts";
@@ -19,14 +20,15 @@ const FORMATS = { ...ARCHIVES, packs: ImageFormat.PACKS } as const;
 
 /** With its packs, deltas and signatures, where they were asked for. */
 export function imageMessage(
-  image: ImageView & Pick<ReadImage, "packs" | "deltas" | "signatures">,
+  image: ImageView & Pick<ReadImage, "packs" | "deltas" | "signatures"> & { readonly signers: readonly Signer[] },
 ): MessageInitShape<typeof ImageSchema> {
   const { id, cluster, name, system, kernel, importedBy } = image;
   const createTime = timestampFromMs(image.createdAt);
   const nameTime = timestampFromMs(image.namedAt);
   const expires = image.expiresAt !== null && { expireTime: timestampFromMs(image.expiresAt) };
   const times = { createTime, nameTime, ...expires };
-  return { id, cluster, name, source: imageSourceMessage(image), system, kernel, importedBy, ...times };
+  const signers = image.signers.map(({ keyId, label }) => ({ keyId, label }));
+  return { id, cluster, name, source: imageSourceMessage(image), system, kernel, importedBy, signers, ...times };
 }
 
 /** An image, and for who reads it also what it is read from. */

@@ -9,12 +9,12 @@ import type { Installers } from "../core/installers/installers.ts";
 import { required } from "./fields.ts";
 import { announcementOf, imageMessage, installerMessage } from "./image-message.ts";
 import { libraryMethods } from "./library-methods.ts";
-import { clusterOf, expiryOf, type ImageServiceDeps, libraryOf, packMethods } from "./pack-methods.ts";
+import { clusterOf, expiryOf, type ImageServiceDeps, libraryOf, packMethods, withSigners } from "./pack-methods.ts";
 import { nextPageToken, pageLimit, pageStart } from "./paging.ts";
 import { trustMethods } from "./trust-methods.ts";
 
 export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageService, Caller> {
-  const { access, images } = deps;
+  const { access, images, imageTrust } = deps;
   return {
     ...packMethods(deps),
     ...libraryMethods(deps),
@@ -26,12 +26,14 @@ export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageServi
       if (message.case !== "image") throw new HpsError("invalid", "the first message names no image");
       const cluster = await access.cluster(caller, message.value.cluster);
       const order = parseImageOrder(announcementOf(message.value));
-      return imageMessage(await images.import(caller, cluster.id, order, dataOf(messages)));
+      return imageMessage(
+        await withSigners(imageTrust, await images.import(caller, cluster.id, order, dataOf(messages))),
+      );
     },
 
     getImage: async ({ cluster, name }, { principal: caller }) => {
       const image = await images.get(await clusterOf(access, caller, cluster), name);
-      return imageMessage({ ...image, signatures: await images.signaturesOf(image) });
+      return imageMessage({ ...(await withSigners(imageTrust, image)), signatures: await images.signaturesOf(image) });
     },
 
     listImages: async (request, { principal: caller }) => {
@@ -41,7 +43,9 @@ export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageServi
       const begin = typeof cluster === "string" && typeof name === "string" && { after: { cluster, name } };
       const page = await images.list({ clusters, shared: request.cluster === "", limit: pageLimit(request), ...begin });
       const key = page.next && [page.next.cluster, page.next.name];
-      return { images: page.images.map(imageMessage), nextPageToken: nextPageToken(key, list) };
+      const signers = await imageTrust.signersOf(page.images);
+      const listed = page.images.map((image) => imageMessage({ ...image, signers: signers.get(image.id) ?? [] }));
+      return { images: listed, nextPageToken: nextPageToken(key, list) };
     },
 
     deleteImage: async ({ cluster, name }, { principal: caller }) => {
@@ -52,7 +56,8 @@ export function imageService(deps: ImageServiceDeps): Handlers<typeof ImageServi
     tagImage: async ({ cluster, image, name: text, move, expireTime }, { principal: caller }) => {
       const library = await libraryOf(access, caller, cluster, text);
       const { name } = parseImageName(text);
-      return imageMessage(await images.tag(caller, library, { image, name, move, expiresAt: expiryOf(expireTime) }));
+      const wish = { image, name, move, expiresAt: expiryOf(expireTime) };
+      return imageMessage(await withSigners(imageTrust, await images.tag(caller, library, wish)));
     },
   };
 }

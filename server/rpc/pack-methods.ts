@@ -16,12 +16,12 @@ import type { Caller } from "../core/identity/principal.ts";
 import type { Collector } from "../core/images/collector.ts";
 import type { Deltas } from "../core/images/deltas.ts";
 import type { ImageTrust } from "../core/images/image-trust.ts";
-import type { Images } from "../core/images/images.ts";
+import type { Images, ImageView } from "../core/images/images.ts";
 import { type ManifestPart, manifestParts, packBytes } from "../core/images/manifest-parts.ts";
 import type { PassingNames } from "../core/images/passing-names.ts";
 import { parseUploadOrder, type UploadPart, UploadParts } from "../core/images/upload-order.ts";
 import type { ObjectRange, UploadPlan } from "../core/images/upload-work.ts";
-import type { UploadAnswer, Uploads } from "../core/images/uploads.ts";
+import type { Uploads } from "../core/images/uploads.ts";
 import type { Verifier } from "../core/images/verifier.ts";
 import { imageMessage, packMessage } from "./image-message.ts";
 
@@ -44,7 +44,7 @@ const LONGEST_UPLOAD_MS = 12 * 60 * 60 * 1000;
 const RANGES = 4096;
 
 /** The methods of ImageService about images of packs. */
-export function packMethods({ access, images, uploads, deltas }: ImageServiceDeps): Methods {
+export function packMethods({ access, images, imageTrust, uploads, deltas }: ImageServiceDeps): Methods {
   return {
     uploadImage: async function* (requests, context) {
       using _ = endAfter(context, LONGEST_UPLOAD_MS);
@@ -60,7 +60,9 @@ export function packMethods({ access, images, uploads, deltas }: ImageServiceDep
       if (deltaBase !== "") parseImageRef(deltaBase);
       for await (const answer of uploads.take({ caller, clusterId }, order, parts)) {
         if (answer.kind === "image") deltas.offer(answer.image, clusterId, deltaBase);
-        yield* answerMessages(answer);
+        if (answer.kind === "image") {
+          yield { message: { case: "image", value: imageMessage(await withSigners(imageTrust, answer.image)) } };
+        } else yield* wantedMessages(answer.plan);
       }
     },
 
@@ -69,7 +71,14 @@ export function packMethods({ access, images, uploads, deltas }: ImageServiceDep
       const packs = await images.packsOf(image);
       const parts = manifestParts(images, image, indexes ? packs : []);
       yield {
-        message: { case: "image", value: imageMessage({ ...image, packs, deltas: await images.deltasOf(image) }) },
+        message: {
+          case: "image",
+          value: imageMessage({
+            ...(await withSigners(imageTrust, image)),
+            packs,
+            deltas: await images.deltasOf(image),
+          }),
+        },
       };
       for await (const part of parts) yield { message: manifestMessage(part) };
     },
@@ -80,6 +89,11 @@ export function packMethods({ access, images, uploads, deltas }: ImageServiceDep
       for await (const data of packBytes(images, packs, wanted)) yield { data };
     },
   };
+}
+
+/** With who signed it. */
+export async function withSigners(imageTrust: ImageTrust, image: ImageView) {
+  return { ...image, signers: (await imageTrust.signersOf([image])).get(image.id) ?? [] };
 }
 
 /** Whose library is asked before the shared one: nobody's when no cluster is named. */
@@ -137,11 +151,6 @@ function partOf(next: IteratorResult<UploadImageRequest>): IteratorResult<Upload
 }
 
 type AnswerMessage = MessageInitShape<typeof UploadImageResponseSchema>;
-
-function* answerMessages(answer: UploadAnswer): Generator<AnswerMessage> {
-  if (answer.kind === "image") yield { message: { case: "image", value: imageMessage(answer.image) } };
-  else yield* wantedMessages(answer.plan);
-}
 
 /** New objects first; the last message says that it is. */
 function* wantedMessages({ fresh, again }: UploadPlan): Generator<AnswerMessage> {

@@ -9,7 +9,7 @@ import type { Caller } from "../core/identity/principal.ts";
 import type { ClusterKeys, ImageTrust } from "../core/images/image-trust.ts";
 import { required } from "./fields.ts";
 import { imageMessage } from "./image-message.ts";
-import { libraryOf } from "./pack-methods.ts";
+import { libraryOf, withSigners } from "./pack-methods.ts";
 
 interface Deps {
   readonly access: Access;
@@ -25,7 +25,9 @@ export function trustMethods({ access, imageTrust }: Deps): Methods {
       const { cluster, name } = request;
       const library = await libraryOf(access, caller, cluster, name);
       const signed = signatureBytes(required(request.signature, "signature"));
-      return imageMessage(await imageTrust.addSignature(caller, library, { name, signed }));
+      return imageMessage(
+        await withSigners(imageTrust, await imageTrust.addSignature(caller, library, { name, signed })),
+      );
     },
 
     getImageKeys: async ({ cluster }, { principal: caller }) =>

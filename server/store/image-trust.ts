@@ -48,6 +48,27 @@ export async function selectSignaturesOf(db: Db, { library, digest }: HeldImage)
   return rows.map(({ signed }) => signed);
 }
 
+/** Which keys said something about these images, and under what name. */
+export async function selectSigners(
+  db: Db,
+  images: readonly HeldImage[],
+): Promise<Pick<SignatureRow, "library" | "digest" | "name" | "keyId">[]> {
+  if (images.length === 0) return [];
+  const rows = await db
+    .selectFrom("image_signature")
+    .select(["library", "image_digest", "name", "key_id"])
+    .where("library", "in", [...new Set(images.map(({ library }) => library))])
+    .where("image_digest", "in", [...new Set(images.map(({ digest }) => digest))])
+    .orderBy("key_id")
+    .execute();
+  return rows.map(({ library, image_digest, name, key_id }) => ({
+    library,
+    digest: image_digest,
+    name,
+    keyId: key_id,
+  }));
+}
+
 /** Of an image that goes away. */
 export async function deleteSignaturesOf(tx: Tx, { library, digest }: HeldImage): Promise<void> {
   await tx.deleteFrom("image_signature").where("library", "=", library).where("image_digest", "=", digest).execute();

@@ -9,6 +9,7 @@ import {
   selectCurrentKeySets,
   selectKeySets,
   selectSignaturesOf,
+  selectSigners,
 } from "./image-trust.ts";
 import { selectHostOf, selectImagesOfHost, selectNameless, selectOldestOpen, selectOpenUseOf } from "./image-uses.ts";
 import {
@@ -103,6 +104,7 @@ const QUERIES: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
   putSignature: (tx) =>
     putSignature(tx, { ...SIGNED, library: "c", digest: "d", name: "a:1", keyId: "k", addedBy: "a" }),
   selectSignaturesOf: (tx) => selectSignaturesOf(tx, IMAGE),
+  selectSigners: (tx) => selectSigners(tx, [IMAGE]),
   deleteSignaturesOf: (tx) => deleteSignaturesOf(tx, IMAGE),
   insertKeySet: (tx) => insertKeySet(tx, { ...SIGNED, clusterId: "c", serial: 1, setBy: "a" }),
   selectKeySets: (tx) => selectKeySets(tx, "c"),

@@ -53,6 +53,8 @@ test("from the key in a file to the agent's word: only what a cluster's key sign
   const shown = await hpsd.hpsctl("--cluster", "lab", "image", "get", "os:1");
   expect(shown.out).toMatch(/SIGNED AS +AT +BY KEY\s+os:1 +20\S+Z +[0-9a-f]{64}/);
 
+  expect((await hpsd.hpsctl("--cluster", "lab", "image", "ls", "-o", "wide")).out).toMatch(/SIGNED BY.* one +sha256:/s);
+
   const { agent, look } = await enrolled(hpsd, await armWith(hps, "os:1"));
   using _ = agent;
   const configuration = async () => await look(AbortSignal.timeout(20_000));

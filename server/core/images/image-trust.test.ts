@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { parseKeySet, type SignedKeySet } from "../../../proto/image/key-set.ts";
+import { keyIdOf, publicKeyBytes } from "../../../proto/image/signing-key.ts";
 import { testKey, testKeySet, testSignature } from "../../../proto/image/testing/test-keys.ts";
 import { insertKeySet, selectSignaturesOf } from "../../store/image-trust.ts";
 import { Audit } from "../audit/audit.ts";
@@ -84,6 +85,38 @@ test("a set follows the one before by a signature of its key, or by saying that 
   ]);
   expect(setBy).toBe("alice");
   expect((await rig.audited()).at(-1)).toMatchObject({ serial: "3", withoutOldKey: "true" });
+});
+
+test("who signed what a name stands for is told by what the set that counts calls the key", async () => {
+  await using rig = await openRig(testKeySet(1, [one, two], { cluster: "a" }));
+  const [idOne, idTwo] = [one, two].map((key) => keyIdOf(publicKeyBytes(key)).toString("hex"));
+  await addTestImage(rig.store, rig.a, { name: "debian:stable", format: "packs" });
+  await addTestImage(rig.store, "shared", { name: "shared/debian:12", format: "packs" });
+  const signers = async (name: string, cluster: string | undefined = rig.a) => {
+    const image = await rig.images.get(cluster, name);
+    return (await rig.trust.signersOf([image])).get(image.id);
+  };
+  expect(await signers("debian:12")).toEqual([]);
+  await rig.sign(testSignature(one, { cluster: "a" }));
+  await rig.sign(testSignature(two, { cluster: "a" }));
+  const shared = testSignature(one, { cluster: "", name: "shared/debian:12" });
+  await rig.trust.addSignature(ALICE, undefined, { name: "shared/debian:12", signed: shared });
+  expect(new Set(await signers("debian:12"))).toEqual(
+    new Set([
+      { keyId: idOne, label: "key-0" },
+      { keyId: idTwo, label: "key-1" },
+    ]),
+  );
+  // The same content under another name is what nobody signed; of another library too.
+  expect(await signers("debian:stable")).toEqual([]);
+  expect(await signers("shared/debian:12")).toEqual([{ keyId: idOne, label: "" }]);
+  await rig.trust.setKeys(ALICE, rig.a, { set: testKeySet(2, [two], { cluster: "a", by: two }), withoutOldKey: false });
+  expect(new Set(await signers("debian:12"))).toEqual(
+    new Set([
+      { keyId: idOne, label: "" },
+      { keyId: idTwo, label: "key-0" },
+    ]),
+  );
 });
 
 test("with keys in its cluster a host is armed with signed images alone, and its agent is told signatures and keys", async () => {

@@ -15,6 +15,7 @@ import {
   selectCurrentKeySets,
   selectKeySets,
   selectSignaturesOf,
+  selectSigners,
 } from "../../store/image-trust.ts";
 import { type NamedImageRow, SHARED_LIBRARY, selectImage } from "../../store/images.ts";
 import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
@@ -37,6 +38,12 @@ export interface NewKeySet {
   readonly set: SignedKeySet;
   /** No key of the set before signed it, and none is asked to. */
   readonly withoutOldKey: boolean;
+}
+
+/** A key, as the cluster's set calls it; empty where it does not know it. */
+export interface Signer {
+  readonly keyId: string;
+  readonly label: string;
 }
 
 interface Deps {
@@ -77,6 +84,23 @@ export class ImageTrust {
         details: { name, digest, key: keyId, signed: new Date(Math.min(found.time, LAST_TIME)).toISOString() },
       });
       return image;
+    });
+  }
+
+  /** Who signed what the name of each stands for, by the image's id. */
+  async signersOf(images: readonly NamedImageRow[]): Promise<ReadonlyMap<string, readonly Signer[]>> {
+    return await this.#deps.store.read(async (db) => {
+      const rows = await selectSigners(db, images);
+      const labels = new Map<string, ReadonlyMap<string, string>>();
+      for (const library of new Set(rows.map((row) => row.library))) labels.set(library, await labelsOf(db, library));
+      const isOf = (image: NamedImageRow) => (row: (typeof rows)[number]) =>
+        row.library === image.library && row.digest === image.digest && (image.name === "" || row.name === image.name);
+      return new Map(
+        images.map((image) => {
+          const ids = new Set(rows.filter(isOf(image)).map(({ keyId }) => keyId));
+          return [image.id, [...ids].map((keyId) => ({ keyId, label: labels.get(image.library)?.get(keyId) ?? "" }))];
+        }),
+      );
     });
   }
 
@@ -134,6 +158,12 @@ async function clusterKeys(db: Db, clusterId: string): Promise<ClusterKeys> {
     });
   }
   return { cluster, sets: setsOf(rows), setBy: last.setBy, setAt: last.createdAt };
+}
+
+/** By their ids, as the set calls them that counts. The shared library has none of its own. */
+async function labelsOf(db: Db, library: string): Promise<ReadonlyMap<string, string>> {
+  const keys = setsOf(await selectKeySets(db, library)).at(-1)?.keys ?? [];
+  return new Map(keys.map(({ key, label }) => [keyIdOf(key).toString("hex"), label]));
 }
 
 function setsOf(rows: readonly KeySetRow[]): readonly SignedKeySet[] {

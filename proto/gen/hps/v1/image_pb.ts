@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hps/v1/image.proto.
  */
 export const file_hps_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSKdAgoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbmFtZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwCg9HZXRJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIksKEUxpc3RJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiTAoSTGlzdEltYWdlc1Jlc3BvbnNlEh0KBmltYWdlcxgBIAMoCzINLmhwcy52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkitwEKElVwbG9hZEltYWdlUmVxdWVzdBIkCgViZWdpbhgBIAEoCzITLmhwcy52MS5CZWdpblVwbG9hZEgAEhIKCG1hbmlmZXN0GAIgASgMSAASJAoFZnJhbWUYAyABKAsyEy5ocHMudjEuVXBsb2FkRnJhbWVIABIOCgRkYXRhGAQgASgMSAASJgoGZmluaXNoGAUgASgLMhQuaHBzLnYxLkZpbmlzaFVwbG9hZEgAQgkKB21lc3NhZ2Ui1gEKC0JlZ2luVXBsb2FkEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZkaWdlc3QYAyABKAkSFgoObWFuaWZlc3RfYnl0ZXMYBCABKAMSDgoGc3lzdGVtGAUgASgJEg4KBmtlcm5lbBgGIAEoCRINCgVsYWNrcxgHIAMoCRIMCgRtb3ZlGAggASgIEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWx0YV9iYXNlGAogASgJIkAKC1VwbG9hZEZyYW1lEg8KB29iamVjdHMYASABKA0SEQoJcmF3X2J5dGVzGAIgASgNEg0KBWJ5dGVzGAMgASgNIg4KDEZpbmlzaFVwbG9hZCJpChNVcGxvYWRJbWFnZVJlc3BvbnNlEicKBndhbnRlZBgBIAEoCzIVLmhwcy52MS5XYW50ZWRPYmplY3RzSAASHgoFaW1hZ2UYAiABKAsyDS5ocHMudjEuSW1hZ2VIAEIJCgdtZXNzYWdlIlEKDVdhbnRlZE9iamVjdHMSIwoGcmFuZ2VzGAEgAygLMhMuaHBzLnYxLk9iamVjdFJhbmdlEg0KBWFnYWluGAIgASgIEgwKBGxhc3QYAyABKAgiKwoLT2JqZWN0UmFuZ2USDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0ifgoPVGFnSW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDQoFaW1hZ2UYAiABKAkSDAoEbmFtZRgDIAEoCRIMCgRtb3ZlGAQgASgIEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJkChhBZGRJbWFnZVNpZ25hdHVyZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEikKCXNpZ25hdHVyZRgDIAEoCzIWLmhwcy52MS5JbWFnZVNpZ25hdHVyZSImChNHZXRJbWFnZUtleXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkiZQoTU2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEiQKB2tleV9zZXQYAiABKAsyEy5ocHMudjEuSW1hZ2VLZXlTZXQSFwoPd2l0aG91dF9vbGRfa2V5GAMgASgIIoABCglJbWFnZUtleXMSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0Eg4KBnNldF9ieRgDIAEoCRIsCghzZXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSJGChRDb2xsZWN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg8KB2RyeV9ydW4YAiABKAgSDAoEa2VlcBgDIAEoBSJfCgpQYXNzZWROYW1lEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEiUKBnJlYXNvbhgDIAEoDjIVLmhwcy52MS5QYXNzaW5nUmVhc29uEgwKBGxhc3QYBCABKAgi2wEKFUNvbGxlY3RJbWFnZXNSZXNwb25zZRIVCg1yZXRpcmVkX3BhY2tzGAEgASgFEhUKDXJldGlyZWRfYnl0ZXMYAiABKAMSEgoKbWFkZV9wYWNrcxgDIAEoBRISCgptYWRlX2J5dGVzGAQgASgDEhUKDXdhaXRpbmdfYnl0ZXMYBSABKAMSFQoNZGFtYWdlZF9wYWNrcxgGIAMoCRIoCgxwYXNzZWRfbmFtZXMYByADKAsyEi5ocHMudjEuUGFzc2VkTmFtZRIUCgxwYXNzZWRfY291bnQYCCABKAUiQQoQTWFrZURlbHRhUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBGJhc2UYAiABKAkSDgoGdGFyZ2V0GAMgASgJIkkKBURlbHRhEg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEgwKBGJhc2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJIiYKE1ZlcmlmeUltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSK0AQoUVmVyaWZ5SW1hZ2VzUmVzcG9uc2USIgoEa2luZBgBIAEoDjIULmhwcy52MS5WZXJpZmllZEtpbmQSDgoGZGlnZXN0GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAMSJAoFc3RhdGUYBCABKA4yFS5ocHMudjEuVmVyaWZpZWRTdGF0ZRIQCghwcm9ibGVtcxgFIAMoCRIOCgZpbWFnZXMYBiADKAkSDAoEZmlsZRgHIAEoCSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0KmcKDVBhc3NpbmdSZWFzb24SHgoaUEFTU0lOR19SRUFTT05fVU5TUEVDSUZJRUQQABIaChZQQVNTSU5HX1JFQVNPTl9FWFBJUkVEEAESGgoWUEFTU0lOR19SRUFTT05fU1VSUExVUxACKq4BCgxWZXJpZmllZEtpbmQSHQoZVkVSSUZJRURfS0lORF9VTlNQRUNJRklFRBAAEhkKFVZFUklGSUVEX0tJTkRfQVJDSElWRRABEhoKFlZFUklGSUVEX0tJTkRfTUFOSUZFU1QQAhIWChJWRVJJRklFRF9LSU5EX1BBQ0sQAxIXChNWRVJJRklFRF9LSU5EX0RFTFRBEAQSFwoTVkVSSUZJRURfS0lORF9JTUFHRRAFKtEBCg1WZXJpZmllZFN0YXRlEh4KGlZFUklGSUVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVkVSSUZJRURfU1RBVEVfV0hPTEUQARIaChZWRVJJRklFRF9TVEFURV9EQU1BR0VEEAISFwoTVkVSSUZJRURfU1RBVEVfTE9TVBADEhkKFVZFUklGSUVEX1NUQVRFX1VOUkVBRBAEEhkKFVZFUklGSUVEX1NUQVRFX09SUEhBThAFEhsKF1ZFUklGSUVEX1NUQVRFX0FSUklWSU5HEAYynQoKDEltYWdlU2VydmljZRJYCgtJbXBvcnRJbWFnZRIaLmhwcy52MS5JbXBvcnRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiHMrbGBgKAQEQAhgCIg1pbWFnZS5jbHVzdGVyKAEoARJqCgtVcGxvYWRJbWFnZRIaLmhwcy52MS5VcGxvYWRJbWFnZVJlcXVlc3QaGy5ocHMudjEuVXBsb2FkSW1hZ2VSZXNwb25zZSIeytsYGgoBARACGAIiDWJlZ2luLmNsdXN0ZXIoATgBKAEwARJiCgtHZXRNYW5pZmVzdBIaLmhwcy52MS5HZXRNYW5pZmVzdFJlcXVlc3QaGy5ocHMudjEuR2V0TWFuaWZlc3RSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESWQoIUmVhZFBhY2sSFy5ocHMudjEuUmVhZFBhY2tSZXF1ZXN0GhguaHBzLnYxLlJlYWRQYWNrUmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABEkwKCEdldEltYWdlEhcuaHBzLnYxLkdldEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEkwKCFRhZ0ltYWdlEhcuaHBzLnYxLlRhZ0ltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEl4KEUFkZEltYWdlU2lnbmF0dXJlEiAuaHBzLnYxLkFkZEltYWdlU2lnbmF0dXJlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBElYKDEdldEltYWdlS2V5cxIbLmhwcy52MS5HZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJWCgxTZXRJbWFnZUtleXMSGy5ocHMudjEuU2V0SW1hZ2VLZXlzUmVxdWVzdBoRLmhwcy52MS5JbWFnZUtleXMiFsrbGBIKAQEQAxgCIgdjbHVzdGVyKAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEmUKDFZlcmlmeUltYWdlcxIbLmhwcy52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GhwuaHBzLnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAEwARJOCglNYWtlRGVsdGESGC5ocHMudjEuTWFrZURlbHRhUmVxdWVzdBoNLmhwcy52MS5EZWx0YSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
+  fileDesc("ChJocHMvdjEvaW1hZ2UucHJvdG8SBmhwcy52MSLDAgoFSW1hZ2USCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIMCgRuYW1lGAMgASgJEiMKBnNvdXJjZRgEIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBSABKAkSDgoGa2VybmVsGAYgASgJEhMKC2ltcG9ydGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbmFtZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgdzaWduZXJzGAsgAygLMhMuaHBzLnYxLkltYWdlU2lnbmVyIiwKC0ltYWdlU2lnbmVyEg4KBmtleV9pZBgBIAEoCRINCgVsYWJlbBgCIAEoCSIwCg9HZXRJbWFnZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJIksKEUxpc3RJbWFnZXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiTAoSTGlzdEltYWdlc1Jlc3BvbnNlEh0KBmltYWdlcxgBIAMoCzINLmhwcy52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkitwEKElVwbG9hZEltYWdlUmVxdWVzdBIkCgViZWdpbhgBIAEoCzITLmhwcy52MS5CZWdpblVwbG9hZEgAEhIKCG1hbmlmZXN0GAIgASgMSAASJAoFZnJhbWUYAyABKAsyEy5ocHMudjEuVXBsb2FkRnJhbWVIABIOCgRkYXRhGAQgASgMSAASJgoGZmluaXNoGAUgASgLMhQuaHBzLnYxLkZpbmlzaFVwbG9hZEgAQgkKB21lc3NhZ2Ui1gEKC0JlZ2luVXBsb2FkEg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZkaWdlc3QYAyABKAkSFgoObWFuaWZlc3RfYnl0ZXMYBCABKAMSDgoGc3lzdGVtGAUgASgJEg4KBmtlcm5lbBgGIAEoCRINCgVsYWNrcxgHIAMoCRIMCgRtb3ZlGAggASgIEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWx0YV9iYXNlGAogASgJIkAKC1VwbG9hZEZyYW1lEg8KB29iamVjdHMYASABKA0SEQoJcmF3X2J5dGVzGAIgASgNEg0KBWJ5dGVzGAMgASgNIg4KDEZpbmlzaFVwbG9hZCJpChNVcGxvYWRJbWFnZVJlc3BvbnNlEicKBndhbnRlZBgBIAEoCzIVLmhwcy52MS5XYW50ZWRPYmplY3RzSAASHgoFaW1hZ2UYAiABKAsyDS5ocHMudjEuSW1hZ2VIAEIJCgdtZXNzYWdlIlEKDVdhbnRlZE9iamVjdHMSIwoGcmFuZ2VzGAEgAygLMhMuaHBzLnYxLk9iamVjdFJhbmdlEg0KBWFnYWluGAIgASgIEgwKBGxhc3QYAyABKAgiKwoLT2JqZWN0UmFuZ2USDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0ifgoPVGFnSW1hZ2VSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDQoFaW1hZ2UYAiABKAkSDAoEbmFtZRgDIAEoCRIMCgRtb3ZlGAQgASgIEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJkChhBZGRJbWFnZVNpZ25hdHVyZVJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEikKCXNpZ25hdHVyZRgDIAEoCzIWLmhwcy52MS5JbWFnZVNpZ25hdHVyZSImChNHZXRJbWFnZUtleXNSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkiZQoTU2V0SW1hZ2VLZXlzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEiQKB2tleV9zZXQYAiABKAsyEy5ocHMudjEuSW1hZ2VLZXlTZXQSFwoPd2l0aG91dF9vbGRfa2V5GAMgASgIIoABCglJbWFnZUtleXMSDwoHY2x1c3RlchgBIAEoCRIkCgdrZXlfc2V0GAIgASgLMhMuaHBzLnYxLkltYWdlS2V5U2V0Eg4KBnNldF9ieRgDIAEoCRIsCghzZXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRAoSR2V0TWFuaWZlc3RSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdpbmRleGVzGAMgASgIIokBChNHZXRNYW5pZmVzdFJlc3BvbnNlEh4KBWltYWdlGAEgASgLMg0uaHBzLnYxLkltYWdlSAASEgoIbWFuaWZlc3QYAiABKAxIABIiCgRwYWNrGAMgASgLMhIuaHBzLnYxLlBhY2tTb3VyY2VIABIPCgVpbmRleBgEIAEoDEgAQgkKB21lc3NhZ2UiXQoPUmVhZFBhY2tSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwYWNrGAMgASgJEg4KBm9mZnNldBgEIAEoAxINCgVieXRlcxgFIAEoAyIgChBSZWFkUGFja1Jlc3BvbnNlEgwKBGRhdGEYASABKAwiVQoSSW1wb3J0SW1hZ2VSZXF1ZXN0EiQKBWltYWdlGAEgASgLMhMuaHBzLnYxLkltcG9ydEltYWdlSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UicQoLSW1wb3J0SW1hZ2USDwoHY2x1c3RlchgBIAEoCRIMCgRuYW1lGAIgASgJEiMKBnNvdXJjZRgDIAEoCzITLmhwcy52MS5JbWFnZVNvdXJjZRIOCgZzeXN0ZW0YBCABKAkSDgoGa2VybmVsGAUgASgJIjMKEkRlbGV0ZUltYWdlUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5hbWUYAiABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSJGChRDb2xsZWN0SW1hZ2VzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg8KB2RyeV9ydW4YAiABKAgSDAoEa2VlcBgDIAEoBSJfCgpQYXNzZWROYW1lEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEiUKBnJlYXNvbhgDIAEoDjIVLmhwcy52MS5QYXNzaW5nUmVhc29uEgwKBGxhc3QYBCABKAgi2wEKFUNvbGxlY3RJbWFnZXNSZXNwb25zZRIVCg1yZXRpcmVkX3BhY2tzGAEgASgFEhUKDXJldGlyZWRfYnl0ZXMYAiABKAMSEgoKbWFkZV9wYWNrcxgDIAEoBRISCgptYWRlX2J5dGVzGAQgASgDEhUKDXdhaXRpbmdfYnl0ZXMYBSABKAMSFQoNZGFtYWdlZF9wYWNrcxgGIAMoCRIoCgxwYXNzZWRfbmFtZXMYByADKAsyEi5ocHMudjEuUGFzc2VkTmFtZRIUCgxwYXNzZWRfY291bnQYCCABKAUiQQoQTWFrZURlbHRhUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBGJhc2UYAiABKAkSDgoGdGFyZ2V0GAMgASgJIkkKBURlbHRhEg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEgwKBGJhc2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJIiYKE1ZlcmlmeUltYWdlc1JlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSK0AQoUVmVyaWZ5SW1hZ2VzUmVzcG9uc2USIgoEa2luZBgBIAEoDjIULmhwcy52MS5WZXJpZmllZEtpbmQSDgoGZGlnZXN0GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAMSJAoFc3RhdGUYBCABKA4yFS5ocHMudjEuVmVyaWZpZWRTdGF0ZRIQCghwcm9ibGVtcxgFIAMoCRIOCgZpbWFnZXMYBiADKAkSDAoEZmlsZRgHIAEoCSKDAQoJSW5zdGFsbGVyEg4KBmRpZ2VzdBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBWZpbGVzGAMgAygLMhUuaHBzLnYxLkluc3RhbGxlckZpbGUSLwoLaW1wb3J0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KDUluc3RhbGxlckZpbGUSDAoEbmFtZRgBIAEoCRIgCgRmaWxlGAIgASgLMhIuaHBzLnYxLkZpbGVTb3VyY2UiYQoWSW1wb3J0SW5zdGFsbGVyUmVxdWVzdBIsCglpbnN0YWxsZXIYASABKAsyFy5ocHMudjEuSW1wb3J0SW5zdGFsbGVySAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiSAoPSW1wb3J0SW5zdGFsbGVyEg8KB3ZlcnNpb24YASABKAkSJAoFZmlsZXMYAiADKAsyFS5ocHMudjEuSW5zdGFsbGVyRmlsZSIVChNHZXRJbnN0YWxsZXJSZXF1ZXN0KmcKDVBhc3NpbmdSZWFzb24SHgoaUEFTU0lOR19SRUFTT05fVU5TUEVDSUZJRUQQABIaChZQQVNTSU5HX1JFQVNPTl9FWFBJUkVEEAESGgoWUEFTU0lOR19SRUFTT05fU1VSUExVUxACKq4BCgxWZXJpZmllZEtpbmQSHQoZVkVSSUZJRURfS0lORF9VTlNQRUNJRklFRBAAEhkKFVZFUklGSUVEX0tJTkRfQVJDSElWRRABEhoKFlZFUklGSUVEX0tJTkRfTUFOSUZFU1QQAhIWChJWRVJJRklFRF9LSU5EX1BBQ0sQAxIXChNWRVJJRklFRF9LSU5EX0RFTFRBEAQSFwoTVkVSSUZJRURfS0lORF9JTUFHRRAFKtEBCg1WZXJpZmllZFN0YXRlEh4KGlZFUklGSUVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVkVSSUZJRURfU1RBVEVfV0hPTEUQARIaChZWRVJJRklFRF9TVEFURV9EQU1BR0VEEAISFwoTVkVSSUZJRURfU1RBVEVfTE9TVBADEhkKFVZFUklGSUVEX1NUQVRFX1VOUkVBRBAEEhkKFVZFUklGSUVEX1NUQVRFX09SUEhBThAFEhsKF1ZFUklGSUVEX1NUQVRFX0FSUklWSU5HEAYynQoKDEltYWdlU2VydmljZRJYCgtJbXBvcnRJbWFnZRIaLmhwcy52MS5JbXBvcnRJbWFnZVJlcXVlc3QaDS5ocHMudjEuSW1hZ2UiHMrbGBgKAQEQAhgCIg1pbWFnZS5jbHVzdGVyKAEoARJqCgtVcGxvYWRJbWFnZRIaLmhwcy52MS5VcGxvYWRJbWFnZVJlcXVlc3QaGy5ocHMudjEuVXBsb2FkSW1hZ2VSZXNwb25zZSIeytsYGgoBARACGAIiDWJlZ2luLmNsdXN0ZXIoATgBKAEwARJiCgtHZXRNYW5pZmVzdBIaLmhwcy52MS5HZXRNYW5pZmVzdFJlcXVlc3QaGy5ocHMudjEuR2V0TWFuaWZlc3RSZXNwb25zZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBMAESWQoIUmVhZFBhY2sSFy5ocHMudjEuUmVhZFBhY2tSZXF1ZXN0GhguaHBzLnYxLlJlYWRQYWNrUmVzcG9uc2UiGMrbGBQKAQEQARgCIgdjbHVzdGVyKAE4ATABEkwKCEdldEltYWdlEhcuaHBzLnYxLkdldEltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARABGAIiB2NsdXN0ZXIoATgBElsKCkxpc3RJbWFnZXMSGS5ocHMudjEuTGlzdEltYWdlc1JlcXVlc3QaGi5ocHMudjEuTGlzdEltYWdlc1Jlc3BvbnNlIhbK2xgSCgEBEAEYAiIHY2x1c3RlcigBEkwKCFRhZ0ltYWdlEhcuaHBzLnYxLlRhZ0ltYWdlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEl4KEUFkZEltYWdlU2lnbmF0dXJlEiAuaHBzLnYxLkFkZEltYWdlU2lnbmF0dXJlUmVxdWVzdBoNLmhwcy52MS5JbWFnZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBElYKDEdldEltYWdlS2V5cxIbLmhwcy52MS5HZXRJbWFnZUtleXNSZXF1ZXN0GhEuaHBzLnYxLkltYWdlS2V5cyIWytsYEgoBARABGAIiB2NsdXN0ZXIoARJWCgxTZXRJbWFnZUtleXMSGy5ocHMudjEuU2V0SW1hZ2VLZXlzUmVxdWVzdBoRLmhwcy52MS5JbWFnZUtleXMiFsrbGBIKAQEQAxgCIgdjbHVzdGVyKAESYAoLRGVsZXRlSW1hZ2USGi5ocHMudjEuRGVsZXRlSW1hZ2VSZXF1ZXN0GhsuaHBzLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2UiGMrbGBQKAQEQAhgCIgdjbHVzdGVyKAE4ARJmCg1Db2xsZWN0SW1hZ2VzEhwuaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXF1ZXN0Gh0uaHBzLnYxLkNvbGxlY3RJbWFnZXNSZXNwb25zZSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBEmUKDFZlcmlmeUltYWdlcxIbLmhwcy52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GhwuaHBzLnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlIhjK2xgUCgEBEAIYAiIHY2x1c3RlcigBOAEwARJOCglNYWtlRGVsdGESGC5ocHMudjEuTWFrZURlbHRhUmVxdWVzdBoNLmhwcy52MS5EZWx0YSIYytsYFAoBARACGAIiB2NsdXN0ZXIoATgBMrQBChBJbnN0YWxsZXJTZXJ2aWNlElMKD0ltcG9ydEluc3RhbGxlchIeLmhwcy52MS5JbXBvcnRJbnN0YWxsZXJSZXF1ZXN0GhEuaHBzLnYxLkluc3RhbGxlciILytsYBwoBARADGAMoARJLCgxHZXRJbnN0YWxsZXISGy5ocHMudjEuR2V0SW5zdGFsbGVyUmVxdWVzdBoRLmhwcy52MS5JbnN0YWxsZXIiC8rbGAcKAQEQARgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_hps_v1_access, file_hps_v1_agent]);
 
 /**
  * An operating system tree under a name: immutable, in one cluster's library or in the one that all clusters share.
@@ -88,6 +88,13 @@ export type Image = Message<"hps.v1.Image"> & {
    * @generated from field: google.protobuf.Timestamp name_time = 10;
    */
   nameTime?: Timestamp | undefined;
+
+  /**
+   * Who signed that the name stands for this, as hpsd has it: whoever relies on it checks the signatures. Empty: it is unsigned.
+   *
+   * @generated from field: repeated hps.v1.ImageSigner signers = 11;
+   */
+  signers: ImageSigner[];
 };
 
 /**
@@ -96,6 +103,33 @@ export type Image = Message<"hps.v1.Image"> & {
  */
 export const ImageSchema: GenMessage<Image> = /*@__PURE__*/
   messageDesc(file_hps_v1_image, 0);
+
+/**
+ * @generated from message hps.v1.ImageSigner
+ */
+export type ImageSigner = Message<"hps.v1.ImageSigner"> & {
+  /**
+   * SHA-256 of the public key's SPKI, lower-case hex.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * What the cluster's key set calls the key. Empty for one that is not of the set any more, and in the shared library, whose
+   * images are signed by keys of any cluster.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+};
+
+/**
+ * Describes the message hps.v1.ImageSigner.
+ * Use `create(ImageSignerSchema)` to create a new message.
+ */
+export const ImageSignerSchema: GenMessage<ImageSigner> = /*@__PURE__*/
+  messageDesc(file_hps_v1_image, 1);
 
 /**
  * @generated from message hps.v1.GetImageRequest
@@ -122,7 +156,7 @@ export type GetImageRequest = Message<"hps.v1.GetImageRequest"> & {
  * Use `create(GetImageRequestSchema)` to create a new message.
  */
 export const GetImageRequestSchema: GenMessage<GetImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 1);
+  messageDesc(file_hps_v1_image, 2);
 
 /**
  * @generated from message hps.v1.ListImagesRequest
@@ -153,7 +187,7 @@ export type ListImagesRequest = Message<"hps.v1.ListImagesRequest"> & {
  * Use `create(ListImagesRequestSchema)` to create a new message.
  */
 export const ListImagesRequestSchema: GenMessage<ListImagesRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 2);
+  messageDesc(file_hps_v1_image, 3);
 
 /**
  * @generated from message hps.v1.ListImagesResponse
@@ -175,7 +209,7 @@ export type ListImagesResponse = Message<"hps.v1.ListImagesResponse"> & {
  * Use `create(ListImagesResponseSchema)` to create a new message.
  */
 export const ListImagesResponseSchema: GenMessage<ListImagesResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 3);
+  messageDesc(file_hps_v1_image, 4);
 
 /**
  * @generated from message hps.v1.UploadImageRequest
@@ -232,7 +266,7 @@ export type UploadImageRequest = Message<"hps.v1.UploadImageRequest"> & {
  * Use `create(UploadImageRequestSchema)` to create a new message.
  */
 export const UploadImageRequestSchema: GenMessage<UploadImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 4);
+  messageDesc(file_hps_v1_image, 5);
 
 /**
  * @generated from message hps.v1.BeginUpload
@@ -311,7 +345,7 @@ export type BeginUpload = Message<"hps.v1.BeginUpload"> & {
  * Use `create(BeginUploadSchema)` to create a new message.
  */
 export const BeginUploadSchema: GenMessage<BeginUpload> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 5);
+  messageDesc(file_hps_v1_image, 6);
 
 /**
  * One zstd frame with whole objects: the next so many of those that were asked for, in that order.
@@ -344,7 +378,7 @@ export type UploadFrame = Message<"hps.v1.UploadFrame"> & {
  * Use `create(UploadFrameSchema)` to create a new message.
  */
 export const UploadFrameSchema: GenMessage<UploadFrame> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 6);
+  messageDesc(file_hps_v1_image, 7);
 
 /**
  * @generated from message hps.v1.FinishUpload
@@ -357,7 +391,7 @@ export type FinishUpload = Message<"hps.v1.FinishUpload"> & {
  * Use `create(FinishUploadSchema)` to create a new message.
  */
 export const FinishUploadSchema: GenMessage<FinishUpload> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 7);
+  messageDesc(file_hps_v1_image, 8);
 
 /**
  * @generated from message hps.v1.UploadImageResponse
@@ -390,7 +424,7 @@ export type UploadImageResponse = Message<"hps.v1.UploadImageResponse"> & {
  * Use `create(UploadImageResponseSchema)` to create a new message.
  */
 export const UploadImageResponseSchema: GenMessage<UploadImageResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 8);
+  messageDesc(file_hps_v1_image, 9);
 
 /**
  * @generated from message hps.v1.WantedObjects
@@ -422,7 +456,7 @@ export type WantedObjects = Message<"hps.v1.WantedObjects"> & {
  * Use `create(WantedObjectsSchema)` to create a new message.
  */
 export const WantedObjectsSchema: GenMessage<WantedObjects> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 9);
+  messageDesc(file_hps_v1_image, 10);
 
 /**
  * Objects by their numbers in the manifest, from 0.
@@ -446,7 +480,7 @@ export type ObjectRange = Message<"hps.v1.ObjectRange"> & {
  * Use `create(ObjectRangeSchema)` to create a new message.
  */
 export const ObjectRangeSchema: GenMessage<ObjectRange> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 10);
+  messageDesc(file_hps_v1_image, 11);
 
 /**
  * @generated from message hps.v1.TagImageRequest
@@ -493,7 +527,7 @@ export type TagImageRequest = Message<"hps.v1.TagImageRequest"> & {
  * Use `create(TagImageRequestSchema)` to create a new message.
  */
 export const TagImageRequestSchema: GenMessage<TagImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 11);
+  messageDesc(file_hps_v1_image, 12);
 
 /**
  * @generated from message hps.v1.AddImageSignatureRequest
@@ -524,7 +558,7 @@ export type AddImageSignatureRequest = Message<"hps.v1.AddImageSignatureRequest"
  * Use `create(AddImageSignatureRequestSchema)` to create a new message.
  */
 export const AddImageSignatureRequestSchema: GenMessage<AddImageSignatureRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 12);
+  messageDesc(file_hps_v1_image, 13);
 
 /**
  * @generated from message hps.v1.GetImageKeysRequest
@@ -541,7 +575,7 @@ export type GetImageKeysRequest = Message<"hps.v1.GetImageKeysRequest"> & {
  * Use `create(GetImageKeysRequestSchema)` to create a new message.
  */
 export const GetImageKeysRequestSchema: GenMessage<GetImageKeysRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 13);
+  messageDesc(file_hps_v1_image, 14);
 
 /**
  * @generated from message hps.v1.SetImageKeysRequest
@@ -572,7 +606,7 @@ export type SetImageKeysRequest = Message<"hps.v1.SetImageKeysRequest"> & {
  * Use `create(SetImageKeysRequestSchema)` to create a new message.
  */
 export const SetImageKeysRequestSchema: GenMessage<SetImageKeysRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 14);
+  messageDesc(file_hps_v1_image, 15);
 
 /**
  * @generated from message hps.v1.ImageKeys
@@ -608,7 +642,7 @@ export type ImageKeys = Message<"hps.v1.ImageKeys"> & {
  * Use `create(ImageKeysSchema)` to create a new message.
  */
 export const ImageKeysSchema: GenMessage<ImageKeys> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 15);
+  messageDesc(file_hps_v1_image, 16);
 
 /**
  * @generated from message hps.v1.GetManifestRequest
@@ -639,7 +673,7 @@ export type GetManifestRequest = Message<"hps.v1.GetManifestRequest"> & {
  * Use `create(GetManifestRequestSchema)` to create a new message.
  */
 export const GetManifestRequestSchema: GenMessage<GetManifestRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 16);
+  messageDesc(file_hps_v1_image, 17);
 
 /**
  * @generated from message hps.v1.GetManifestResponse
@@ -688,7 +722,7 @@ export type GetManifestResponse = Message<"hps.v1.GetManifestResponse"> & {
  * Use `create(GetManifestResponseSchema)` to create a new message.
  */
 export const GetManifestResponseSchema: GenMessage<GetManifestResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 17);
+  messageDesc(file_hps_v1_image, 18);
 
 /**
  * @generated from message hps.v1.ReadPackRequest
@@ -731,7 +765,7 @@ export type ReadPackRequest = Message<"hps.v1.ReadPackRequest"> & {
  * Use `create(ReadPackRequestSchema)` to create a new message.
  */
 export const ReadPackRequestSchema: GenMessage<ReadPackRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 18);
+  messageDesc(file_hps_v1_image, 19);
 
 /**
  * @generated from message hps.v1.ReadPackResponse
@@ -750,7 +784,7 @@ export type ReadPackResponse = Message<"hps.v1.ReadPackResponse"> & {
  * Use `create(ReadPackResponseSchema)` to create a new message.
  */
 export const ReadPackResponseSchema: GenMessage<ReadPackResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 19);
+  messageDesc(file_hps_v1_image, 20);
 
 /**
  * @generated from message hps.v1.ImportImageRequest
@@ -783,7 +817,7 @@ export type ImportImageRequest = Message<"hps.v1.ImportImageRequest"> & {
  * Use `create(ImportImageRequestSchema)` to create a new message.
  */
 export const ImportImageRequestSchema: GenMessage<ImportImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 20);
+  messageDesc(file_hps_v1_image, 21);
 
 /**
  * What the importer found in the archive. Length and digest are checked while it arrives.
@@ -822,7 +856,7 @@ export type ImportImage = Message<"hps.v1.ImportImage"> & {
  * Use `create(ImportImageSchema)` to create a new message.
  */
 export const ImportImageSchema: GenMessage<ImportImage> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 21);
+  messageDesc(file_hps_v1_image, 22);
 
 /**
  * @generated from message hps.v1.DeleteImageRequest
@@ -848,7 +882,7 @@ export type DeleteImageRequest = Message<"hps.v1.DeleteImageRequest"> & {
  * Use `create(DeleteImageRequestSchema)` to create a new message.
  */
 export const DeleteImageRequestSchema: GenMessage<DeleteImageRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 22);
+  messageDesc(file_hps_v1_image, 23);
 
 /**
  * @generated from message hps.v1.DeleteImageResponse
@@ -861,7 +895,7 @@ export type DeleteImageResponse = Message<"hps.v1.DeleteImageResponse"> & {
  * Use `create(DeleteImageResponseSchema)` to create a new message.
  */
 export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 23);
+  messageDesc(file_hps_v1_image, 24);
 
 /**
  * @generated from message hps.v1.CollectImagesRequest
@@ -894,7 +928,7 @@ export type CollectImagesRequest = Message<"hps.v1.CollectImagesRequest"> & {
  * Use `create(CollectImagesRequestSchema)` to create a new message.
  */
 export const CollectImagesRequestSchema: GenMessage<CollectImagesRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 24);
+  messageDesc(file_hps_v1_image, 25);
 
 /**
  * A name that went by itself.
@@ -932,7 +966,7 @@ export type PassedName = Message<"hps.v1.PassedName"> & {
  * Use `create(PassedNameSchema)` to create a new message.
  */
 export const PassedNameSchema: GenMessage<PassedName> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 25);
+  messageDesc(file_hps_v1_image, 26);
 
 /**
  * @generated from message hps.v1.CollectImagesResponse
@@ -996,7 +1030,7 @@ export type CollectImagesResponse = Message<"hps.v1.CollectImagesResponse"> & {
  * Use `create(CollectImagesResponseSchema)` to create a new message.
  */
 export const CollectImagesResponseSchema: GenMessage<CollectImagesResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 26);
+  messageDesc(file_hps_v1_image, 27);
 
 /**
  * @generated from message hps.v1.MakeDeltaRequest
@@ -1027,7 +1061,7 @@ export type MakeDeltaRequest = Message<"hps.v1.MakeDeltaRequest"> & {
  * Use `create(MakeDeltaRequestSchema)` to create a new message.
  */
 export const MakeDeltaRequestSchema: GenMessage<MakeDeltaRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 27);
+  messageDesc(file_hps_v1_image, 28);
 
 /**
  * What makes the objects of one image that another lacks, out of that one's files. It goes with either of them.
@@ -1065,7 +1099,7 @@ export type Delta = Message<"hps.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 28);
+  messageDesc(file_hps_v1_image, 29);
 
 /**
  * @generated from message hps.v1.VerifyImagesRequest
@@ -1084,7 +1118,7 @@ export type VerifyImagesRequest = Message<"hps.v1.VerifyImagesRequest"> & {
  * Use `create(VerifyImagesRequestSchema)` to create a new message.
  */
 export const VerifyImagesRequestSchema: GenMessage<VerifyImagesRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 29);
+  messageDesc(file_hps_v1_image, 30);
 
 /**
  * One thing that was looked at.
@@ -1141,7 +1175,7 @@ export type VerifyImagesResponse = Message<"hps.v1.VerifyImagesResponse"> & {
  * Use `create(VerifyImagesResponseSchema)` to create a new message.
  */
 export const VerifyImagesResponseSchema: GenMessage<VerifyImagesResponse> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 30);
+  messageDesc(file_hps_v1_image, 31);
 
 /**
  * The files that machines boot to be installed, as one set.
@@ -1179,7 +1213,7 @@ export type Installer = Message<"hps.v1.Installer"> & {
  * Use `create(InstallerSchema)` to create a new message.
  */
 export const InstallerSchema: GenMessage<Installer> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 31);
+  messageDesc(file_hps_v1_image, 32);
 
 /**
  * @generated from message hps.v1.InstallerFile
@@ -1203,7 +1237,7 @@ export type InstallerFile = Message<"hps.v1.InstallerFile"> & {
  * Use `create(InstallerFileSchema)` to create a new message.
  */
 export const InstallerFileSchema: GenMessage<InstallerFile> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 32);
+  messageDesc(file_hps_v1_image, 33);
 
 /**
  * @generated from message hps.v1.ImportInstallerRequest
@@ -1236,7 +1270,7 @@ export type ImportInstallerRequest = Message<"hps.v1.ImportInstallerRequest"> & 
  * Use `create(ImportInstallerRequestSchema)` to create a new message.
  */
 export const ImportInstallerRequestSchema: GenMessage<ImportInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 33);
+  messageDesc(file_hps_v1_image, 34);
 
 /**
  * @generated from message hps.v1.ImportInstaller
@@ -1258,7 +1292,7 @@ export type ImportInstaller = Message<"hps.v1.ImportInstaller"> & {
  * Use `create(ImportInstallerSchema)` to create a new message.
  */
 export const ImportInstallerSchema: GenMessage<ImportInstaller> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 34);
+  messageDesc(file_hps_v1_image, 35);
 
 /**
  * @generated from message hps.v1.GetInstallerRequest
@@ -1271,7 +1305,7 @@ export type GetInstallerRequest = Message<"hps.v1.GetInstallerRequest"> & {
  * Use `create(GetInstallerRequestSchema)` to create a new message.
  */
 export const GetInstallerRequestSchema: GenMessage<GetInstallerRequest> = /*@__PURE__*/
-  messageDesc(file_hps_v1_image, 35);
+  messageDesc(file_hps_v1_image, 36);
 
 /**
  * @generated from enum hps.v1.PassingReason
