@@ -1,47 +1,38 @@
-import { request as plainRequest } from "node:http";
-import { Agent, type RequestOptions, request } from "node:https";
 import { rootCertificates } from "node:tls";
 import { tlsKeyPair } from "../../certs/credentials.ts";
 import { serverIdentityCheck } from "../../certs/server-name.ts";
 import { type ErrorCode, HpsError } from "../../proto/values/hps-error.ts";
+import { httpsUrlParts } from "../../proto/values/https-url.ts";
 import type { MirrorUrl } from "../../proto/values/mirror-url.ts";
+import type { Target } from "./connection.ts";
 import { refusalOf } from "./est-answer.ts";
 import { fastestCipher } from "./fastest-cipher.ts";
-import { connectionOf } from "./https-connection.ts";
 import type { Identity } from "./identity.ts";
 
 /** A server that has files by their digests. */
 export interface FileOrigin {
   /** For messages. */
   readonly address: string;
-  readonly request: typeof request;
-  /** As they are at this moment: renewal changes the agent's certificate. */
-  readonly options: (digest: string) => RequestOptions;
+  /** As it is at this moment: renewal changes the agent's certificate. */
+  readonly target: () => Target;
+  readonly path: (digest: string) => string;
   readonly refusal: (status: number, body: Buffer) => HpsError;
 }
 
 type Caller = Pick<Identity, "contact" | "credentials">;
 
-/** Keeps connections to hpsd, as many as that at once. Node keeps none whose server is checked for a request alone, so the agent does it for all. */
-export function keptConnections({ contact }: Pick<Caller, "contact">, maxSockets: number): Agent {
-  const checkServerIdentity = serverIdentityCheck(contact.trustDomain);
-  return new Agent({ keepAlive: true, maxSockets, maxCachedSessions: 0, checkServerIdentity });
-}
-
-/** hpsd itself, who checks the agent's certificate at each request; over connections that `kept` keeps, or each over its own. */
-export function hpsdOrigin(identity: Caller, kept?: Agent): FileOrigin {
-  const connection = (): RequestOptions => {
-    const { checkServerIdentity, agent, ...rest } = connectionOf(identity.contact);
-    return kept === undefined ? { ...rest, checkServerIdentity, agent } : { ...rest, agent: kept };
-  };
+/** hpsd itself, who checks the agent's certificate at each request; verified by the contact's root and nothing else. */
+export function hpsdOrigin(identity: Caller): FileOrigin {
   return {
     address: identity.contact.https,
-    request,
-    options: (digest) => ({
-      ...connection(),
-      ...tlsKeyPair(identity.credentials),
-      ...{ path: `/files/v1/${digest}`, ciphers: fastestCipher() },
-    }),
+    target: () => {
+      const { https, rootCertificate, trustDomain } = identity.contact;
+      const trust = { ca: rootCertificate, checkServerIdentity: serverIdentityCheck(trustDomain) };
+      // The second is said outright, because an environment variable could switch the default off.
+      const tls = { ...trust, rejectUnauthorized: true, minVersion: "TLSv1.3" as const, ciphers: fastestCipher() };
+      return { ...httpsUrlParts(https), tls: { ...tls, ...tlsKeyPair(identity.credentials) } };
+    },
+    path: (digest) => `/files/v1/${digest}`,
     refusal: (status, body) => refusalOf({ status, body }),
   };
 }
@@ -51,18 +42,15 @@ export function hpsdOrigin(identity: Caller, kept?: Agent): FileOrigin {
  * believed unless digests prove it; so it may be any that the world's certificate authorities know, or HPS's own.
  */
 export function mirrorOrigin(base: MirrorUrl, { rootCertificate }: { readonly rootCertificate: string }): FileOrigin {
-  const url = new URL(`${base}/`);
+  const { hostname, port, protocol, pathname } = new URL(`${base}/`);
   const ca = [...rootCertificates, rootCertificate];
-  const secure = { ca, rejectUnauthorized: true, minVersion: "TLSv1.2" as const };
-  const { hostname, port, protocol, pathname } = url;
-  const host = hostname.replace(/^\[|\]$/g, "");
+  const tls = protocol === "https:" ? { ca, rejectUnauthorized: true, minVersion: "TLSv1.2" as const } : undefined;
+  const usual = tls === undefined ? 80 : 443;
+  const target = { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? usual : Number(port), tls };
   return {
     address: base,
-    request: protocol === "http:" ? plainRequest : request,
-    options: (digest) => ({
-      ...(protocol === "https:" && secure),
-      ...{ host, path: `${pathname}${digest}`, ...(port !== "" && { port }) },
-    }),
+    target: () => target,
+    path: (digest) => `${pathname}${digest}`,
     refusal: (status) => new HpsError(refusalCode(status), `${base} answers with status ${status}`),
   };
 }

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from "node:http";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { roundSize } from "../../proto/values/size.ts";
+import type { Connections } from "./connections.ts";
 import { unreachable } from "./est-answer.ts";
+import { Exchange } from "./exchange.ts";
 import type { FileOrigin } from "./file-origin.ts";
 
 /** A file that hpsd serves by its digest. */
@@ -21,6 +22,8 @@ export interface Span {
 
 export interface FileRequest extends Span {
   readonly origin: FileOrigin;
+  /** To take a connection from, and to leave it to. */
+  readonly connections: Connections;
   readonly file: FileRef;
   /** Longest wait for the answer to begin, and for each piece of it. */
   readonly idleMs: number;
@@ -35,46 +38,41 @@ export interface Pace {
   readonly afterMs: number;
 }
 
-/** Read ahead while the disk is busy; a socket's own 64 kB empties in a millisecond. */
-const READ_AHEAD = 256 * 1024;
 const REFUSAL_LIMIT = 16 * 1024;
 
-/** One request for a part of a file. Throws `unavailable` when it is cut or stands still, the origin's refusal when it refuses. */
+/**
+ * One request for a part of a file; each piece is valid until the next is asked for. Throws `unavailable` when it is cut or
+ * stands still, the origin's refusal when it refuses.
+ */
 export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer, void> {
   const { origin, idleMs, signal, slowest } = options;
   const over = new AbortController();
-  let ended = false;
   try {
-    const sent = send(options, AbortSignal.any([signal, over.signal]));
-    const response = await within(sent, idleMs);
-    let skip = await startOf(response, options);
-    const chunks: AsyncIterator<Buffer> = response[Symbol.asyncIterator]();
+    const exchange = await within(ask(options, AbortSignal.any([signal, over.signal])), idleMs);
+    let skip = await startOf(exchange, options);
     let waitedMs = 0;
     let came = 0;
     for (;;) {
       const since = performance.now();
-      const { done, value } = await within(chunks.next(), idleMs);
+      const bytes = await within(exchange.next(), idleMs);
       waitedMs += performance.now() - since;
-      if (done === true) {
-        ended = true;
-        return;
-      }
-      came += value.length;
+      if (bytes === undefined) return;
+      came += bytes.length;
       if (slowest !== undefined && isBehind(slowest, came, waitedMs)) {
         throw new HpsError(
           "unavailable",
           `${origin.address} gives less than ${roundSize(slowest.bytesPerSecond)} a second`,
         );
       }
-      const wanted = value.subarray(skip);
-      skip -= value.length - wanted.length;
+      const wanted = bytes.subarray(skip);
+      skip -= bytes.length - wanted.length;
       if (wanted.length > 0) yield wanted;
     }
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof HpsError ? error : unreachable(origin.address, error);
   } finally {
-    if (!ended) over.abort(); // or the connection, which may serve another request
+    over.abort(); // and the connection, unless its answer has ended
   }
 }
 
@@ -82,37 +80,20 @@ function isBehind({ bytesPerSecond, afterMs }: Pace, came: number, waitedMs: num
   return waitedMs > afterMs && came < (bytesPerSecond * waitedMs) / 1000;
 }
 
-function send({ origin, file, from, to }: FileRequest, signal: AbortSignal): Promise<IncomingMessage> {
+function ask({ origin, connections, file, from, to }: FileRequest, signal: AbortSignal): Promise<Exchange> {
   const range = to === file.sizeBytes ? `bytes=${from}-` : `bytes=${from}-${to - 1}`;
   const isPart = from > 0 || to < file.sizeBytes;
-  const options = {
-    ...origin.options(file.digest),
-    highWaterMark: READ_AHEAD,
-    headers: { accept: "application/octet-stream, application/json", ...(isPart && { range }) },
-  };
-  return new Promise((resolve, reject) => {
-    const outgoing = origin.request(options, (response) => {
-      response.on("error", () => undefined); // whoever reads it is told; after that nobody has to be
-      resolve(response);
-    });
-    outgoing.on("error", reject);
-    // Without an error, unlike Node's own `signal`: between the last byte and the end of the response the connection would have
-    // it when nobody listens to it any more, and the agent would die of it.
-    const giveUp = () => void outgoing.destroy();
-    signal.addEventListener("abort", giveUp, { once: true });
-    outgoing.once("close", () => signal.removeEventListener("abort", giveUp));
-    if (signal.aborted) giveUp();
-    else outgoing.end();
-  });
+  const headers = { accept: "application/octet-stream, application/json", ...(isPart && { range }) };
+  return Exchange.ask({ target: origin.target(), path: origin.path(file.digest), headers, connections, signal });
 }
 
 /** How many bytes of the body come before the first one wanted: none where the range is honoured. */
-async function startOf(response: IncomingMessage, { origin, file, from, to }: FileRequest): Promise<number> {
-  const { statusCode: status = 0, headers } = response;
+async function startOf(exchange: Exchange, { origin, file, from, to }: FileRequest): Promise<number> {
+  const { status, headers } = exchange.head;
   const expected = `bytes ${from}-${to - 1}/${file.sizeBytes}`;
-  if (status === 206 && headers["content-range"] === expected) return 0;
+  if (status === 206 && headers.get("content-range") === expected && exchange.length === to - from) return 0;
   // All of a file, to throw most of it away, is worth it only for the end of one.
-  if (status === 200 && headers["content-length"] === `${file.sizeBytes}` && to === file.sizeBytes) return from;
+  if (status === 200 && exchange.length === file.sizeBytes && to === file.sizeBytes) return from;
   if (status === 200 || status === 206 || status === 416) {
     throw new HpsError(
       "data-loss",
@@ -122,18 +103,7 @@ async function startOf(response: IncomingMessage, { origin, file, from, to }: Fi
       },
     );
   }
-  throw origin.refusal(status, await refusalBody(response));
-}
-
-async function refusalBody(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > REFUSAL_LIMIT) break;
-  }
-  return Buffer.concat(chunks);
+  throw origin.refusal(status, await exchange.text(REFUSAL_LIMIT));
 }
 
 async function within<Value>(promise: Promise<Value>, ms: number): Promise<Value> {

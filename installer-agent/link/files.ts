@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { MirrorUrl } from "../../proto/values/mirror-url.ts";
-import { hpsdOrigin, keptConnections, mirrorOrigin } from "./file-origin.ts";
+import { Connections } from "./connections.ts";
+import { hpsdOrigin, mirrorOrigin } from "./file-origin.ts";
 import type { FileRef, Span } from "./file-request.ts";
 import type { Identity } from "./identity.ts";
 import { type Chunk, Origins, type Patience, type ReadOptions, type ReadSpan, readSpan } from "./read-span.ts";
@@ -22,7 +23,7 @@ export interface Files {
 export interface SpanFiles {
   /** Number of the origin that is hpsd itself, the last one: for what is there alone. */
   readonly hpsd: number;
-  /** As `Files.read` for a part; from origin `origin` and those after it, where that is told. */
+  /** As `Files.read` for a part, but each piece is valid until the next is asked for; from origin `origin` and those after it, where that is told. */
   read(file: FileRef, span: Span, options: ReadOptions & Pick<ReadSpan, "origin">): AsyncIterable<Chunk>;
   /** What origin `origin` gave was not what it should be: gives the next one to be asked, undefined when there is none. */
   distrust(origin: number): number | undefined;
@@ -35,7 +36,7 @@ export interface FilesOptions extends Patience {
   readonly identity: Pick<Identity, "contact" | "credentials">;
 }
 
-/** Requests at a time. */
+/** Requests at a time that do not each open a connection. */
 const CONNECTIONS = 4;
 
 /** Files over HTTPS, with the agent's certificate. */
@@ -49,9 +50,9 @@ export function filesOf(options: FilesOptions): Files {
 /** Each request proves who asks; a connection for each would take more time than many of the parts. */
 function openSpans(baseUrls: readonly MirrorUrl[], options: FilesOptions): SpanFiles {
   const { identity } = options;
-  const agent = keptConnections(identity, CONNECTIONS);
+  const connections = new Connections(CONNECTIONS);
   const mirrors = baseUrls.map((base) => mirrorOrigin(base, identity.contact));
-  const origins = new Origins([...mirrors, hpsdOrigin(identity, agent)]);
+  const origins = new Origins([...mirrors, hpsdOrigin(identity)], connections);
   return {
     hpsd: mirrors.length,
     read: (file, span, read) => readSpan(file, span, { ...options, ...read, origins }),
@@ -59,7 +60,7 @@ function openSpans(baseUrls: readonly MirrorUrl[], options: FilesOptions): SpanF
       origins.leave(origin);
       return origin < origins.all.length - 1 ? origin + 1 : undefined;
     },
-    close: () => agent.destroy(),
+    close: () => connections.close(),
   };
 }
 
@@ -68,7 +69,7 @@ async function* readFile(file: FileRef, options: ReadSpan): AsyncGenerator<Buffe
   const hash = createHash("sha256");
   for await (const { bytes } of readSpan(file, { from: 0, to: file.sizeBytes }, options)) {
     hash.update(bytes);
-    yield bytes;
+    yield Buffer.from(bytes); // who reads it may keep it
   }
   if (hash.digest("hex") !== file.digest) throw altered(`${what} came with other content than its digest says`);
 }

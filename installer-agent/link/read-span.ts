@@ -3,6 +3,7 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import { describeError } from "../log.ts";
 import { Backoff, type BackoffLimits } from "./backoff.ts";
+import { Connections } from "./connections.ts";
 import { isPassing } from "./est-answer.ts";
 import type { FileOrigin } from "./file-origin.ts";
 import { type FileRef, type Pace, requestFile, type Span } from "./file-request.ts";
@@ -27,11 +28,14 @@ export interface Patience {
 /** Where files are, in the order in which it is asked; hpsd is the last, and the one whose word counts. */
 export class Origins {
   readonly all: readonly FileOrigin[];
+  readonly connections: Connections;
   /** Number of the first that is worth asking: one that could not be reached is not tried for each file again. */
   #first = 0;
 
-  constructor(all: readonly FileOrigin[]) {
+  /** With the connections to all of them; not given, none is kept. */
+  constructor(all: readonly FileOrigin[], connections = new Connections(0)) {
     this.all = all;
+    this.connections = connections;
   }
 
   get first(): number {
@@ -55,7 +59,7 @@ export interface ReadSpan extends ReadOptions, Patience {
   readonly origin?: number;
 }
 
-/** Some bytes, and the number of the origin that gave them. */
+/** Some bytes, valid until the next are asked for, and the number of the origin that gave them. */
 export interface Chunk {
   readonly bytes: Buffer;
   readonly origin: number;
@@ -70,6 +74,7 @@ const SLOWEST: Pace = { bytesPerSecond: 64 * 1024, afterMs: 20_000 };
 export async function* readSpan(file: FileRef, span: Span, options: ReadSpan): AsyncGenerator<Chunk, void> {
   const { origins, signal, log, what, backoff, idleMs = IDLE, patienceMs = PATIENCE, slowest = SLOWEST } = options;
   const waits = new Backoff(backoff);
+  const request = { connections: origins.connections, file, to: span.to, idleMs, signal };
   let { from } = span;
   let waitedMs = 0;
   let number = options.origin ?? origins.first;
@@ -79,7 +84,7 @@ export async function* readSpan(file: FileRef, span: Span, options: ReadSpan): A
     const pace = !isLast && { slowest };
     let waitingSince = performance.now();
     try {
-      for await (const bytes of requestFile({ origin, file, from, to: span.to, idleMs, signal, ...pace })) {
+      for await (const bytes of requestFile({ ...request, origin, from, ...pace })) {
         if (from + bytes.length > span.to) throw new HpsError("data-loss", `${what} is longer than it should be`);
         from += bytes.length;
         waitedMs = 0;

@@ -8,6 +8,7 @@ import { parseMirrorUrl } from "../../proto/values/mirror-url.ts";
 import { FileDoor } from "../testing/file-door.ts";
 import type { FileRef, Span } from "./file-request.ts";
 import { filesOf } from "./files.ts";
+import type { Chunk } from "./read-span.ts";
 
 const content = randomBytes(2_000_000);
 
@@ -76,7 +77,8 @@ async function rig(baseUrls: readonly string[] = []) {
   const signal = AbortSignal.timeout(30_000);
   const read = async (span: Span, from: { readonly origin?: number } = {}) => {
     const options = { what: "pack one", signal, log: (line: string) => void lines.push(line), ...from };
-    const chunks = await Array.fromAsync(spans.read(file, span, options));
+    const kept = ({ bytes, origin }: Chunk) => ({ bytes: Buffer.from(bytes), origin });
+    const chunks = await Array.fromAsync(spans.read(file, span, options), kept);
     expect(Buffer.concat(chunks.map(({ bytes }) => bytes)).equals(content.subarray(span.from, span.to))).toBe(true);
     return [...new Set(chunks.map(({ origin }) => origin))];
   };
