@@ -33,6 +33,9 @@ export function unpackHere(
 /** How a shell does it, in a namespace of its own. */
 export const UNPACK_COMMAND = `'${process.execPath}' '${UNPACKER}'`;
 
+/** The same as the step `image` does it, with its marker. */
+export const RESUME_COMMAND = `'${process.execPath}' '${join(import.meta.dirname, "resume-image-here.ts")}'`;
+
 /** Folders of small files, and a file of several objects. */
 export function makeManyFiles(root: string, count: number, bigBytes: number): void {
   mkdirSync(root, { recursive: true });

@@ -27,11 +27,11 @@ export interface ArmedHost {
   readonly claim: Claim;
 }
 
-/** A host of cluster `lab` that is armed, with a claim for it. */
-export async function armHost(admin: Hps, number: number): Promise<ArmedHost> {
+/** A host of cluster `lab` that is armed, with an image where one is named, and a claim for it. */
+export async function armHost(admin: Hps, number: number, image = ""): Promise<ArmedHost> {
   const mac = `52:54:00:${hex(number >> 16)}:${hex(number >> 8)}:${hex(number)}`;
   const host = await admin.hosts.createHost({ host: { cluster: "lab", name: `h${number}`, macs: [mac] } });
-  const { id } = await admin.hosts.armHost({ host: host.id });
+  const { id } = await admin.hosts.armHost({ host: host.id, image });
   const { claim } = await admin.installations.issueClaim({ installation: id });
   return { hostId: host.id, installation: id, mac, claim: parseClaim(claim) };
 }

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AgentService } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { Client } from "../../proto/rpc/rpc-client.ts";
+import { Dice } from "../runner/dice.ts";
 import { armHost, eachOf, enrolHost, rawAgent } from "./load-agents.ts";
 import { startAgent } from "./real-agent.ts";
 import { residentBytes, startHpsd } from "./real-hpsd.ts";
-import { Dice, firstSaid, many, readSome, type Served, said, served } from "./shell-fuzz.ts";
+import { firstSaid, many, readSome, type Served, said, served } from "./shell-fuzz.ts";
 import { gaugeOf } from "./shell-load.ts";
 
 const SESSIONS = Number(process.env.HPS_FUZZ_SESSIONS ?? 120);

@@ -4,6 +4,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ServeShellRequestSchema } from "../../proto/gen/hps/v1/agent_pb.ts";
 import type { OpenSessionRequestSchema } from "../../proto/gen/hps/v1/shell_pb.ts";
 import { newUuid } from "../../proto/values/uuid.ts";
+import type { Dice } from "../runner/dice.ts";
 
 export type Said = MessageInitShape<typeof OpenSessionRequestSchema>;
 export type Served = MessageInitShape<typeof ServeShellRequestSchema>;
@@ -14,28 +15,6 @@ const NUMBERS = [0, 1, -1, 2, 9, 15, 64, 65, 80, 24, 10_000, 65_535, 65_536, 2 *
 const OFFSETS = [0n, 1n, 4096n, 2n ** 31n, 2n ** 53n, 2n ** 64n - 1n];
 const COMMANDS = [["cat"], ["true"], ["yes"], ["sh", "-c", "exit 3"], ["no-such-program"], ["sleep", "1"], [""]];
 const TEXTS = ["", "x", "\x1b[c", "\u0000", "lab/h1", "🙂".repeat(200), "y".repeat(5000)];
-
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** 0 to below `sides`; mulberry32. */
-  roll(sides: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * sides);
-  }
-
-  of<T>(all: readonly [T, ...T[]] | readonly T[]): T {
-    const found = all[this.roll(all.length)];
-    if (found === undefined) throw new Error("nothing to choose from");
-    return found;
-  }
-}
 
 /** One in `sides` wrong first messages; the rest ask for a terminal or a command on this host. */
 export function firstSaid(dice: Dice, host: string): Said {

@@ -4,12 +4,13 @@ import { connect, type Hps } from "../../client/sdk/connect.ts";
 import { makeBundles, PROGRAM } from "../bench/bench-hpsd.ts";
 import { type RealHpsd, startHpsd } from "../faults/real-hpsd.ts";
 import { forwardInto } from "./forward.ts";
+import { ext4Of, putNode } from "./guest-disk.ts";
 import { labFolder } from "./janitor.ts";
 import { createRack, type Rack } from "./rack.ts";
 import { must } from "./run.ts";
 import { guestKernel, smallInitrd } from "./vm/boot-files.ts";
 import { limit } from "./vm/calibrate.ts";
-import { afterPowerCut, loggedDisk } from "./vm/flushed-disk.ts";
+import { afterPowerCut, entriesIn, loggedDisk } from "./vm/flushed-disk.ts";
 import { createVm, type Vm } from "./vm/vm.ts";
 
 const ADDRESS = "10.77.0.2";
@@ -18,7 +19,6 @@ const MAC = "52:54:00:00:07:01";
 const STATE_DISK = "1G";
 /** From power-on to a ready hpsd, whose check of the store comes before. */
 const BOOT_SECONDS = 60;
-const SYNC = "synchronous = FULL";
 
 /** Finds its disks by their serial numbers, looks at the store, and serves. */
 const SCRIPT = `
@@ -49,24 +49,30 @@ export interface HpsdGuest {
   readonly start: () => Promise<Hps>;
   /** Cuts the power, and makes the state disk what a guest may count on. Answers with how many bytes of its log of writes that lost. */
   readonly cutPower: () => Promise<number>;
+  /** How many entries the log of its writes has. What it acknowledged before this was asked is durable with them. */
+  readonly entries: () => Promise<number>;
+  /** Cuts the power, and leaves the disk as it was when the machine was started: what was written since is in the log. */
+  readonly end: () => Promise<{ readonly disk: string; readonly log: string }>;
+  /** Whose state it began with: not running, and as it was then. */
+  readonly origin: RealHpsd;
   /** What the machine has printed since it was last started. */
   readonly printed: () => string;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
 export interface HpsdGuestOptions {
-  /** `false`: a store that leaves it to the kernel when its changes reach the disk. */
-  readonly sync?: boolean;
+  /** What it leaves to the kernel when it reaches the disk, which no hpsd does: the changes of its store, or the images that come. */
+  readonly unsynced?: "store" | "images";
 }
 
-export async function makeHpsdGuest({ sync = true }: HpsdGuestOptions = {}): Promise<HpsdGuest> {
+export async function makeHpsdGuest({ unsynced }: HpsdGuestOptions = {}): Promise<HpsdGuest> {
   await using stack = new AsyncDisposableStack();
   const folder = await labFolder();
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const file = (name: string) => join(folder, name);
   const hpsd = stack.use(await startHpsd()); // logs its first operator in
   await hpsd.program().stop();
-  await makePrograms(file("programs"), sync);
+  await makePrograms(file("programs"), unsynced);
   await makeState(file("state"), hpsd);
   await smallInitrd(file("initrd"), SCRIPT);
   const rack = stack.use(await createRack());
@@ -79,7 +85,7 @@ export async function makeHpsdGuest({ sync = true }: HpsdGuestOptions = {}): Pro
   const kept = stack.move();
   return {
     async start() {
-      await copySparse(file("state"), logged.file);
+      await must(["cp", "--sparse=always", file("state"), logged.file]);
       await writeFile(logged.log, "");
       began = await vm.powerOn();
       await vm.console.waitFor(/hpsd is ready/, await limit(BOOT_SECONDS), began);
@@ -91,6 +97,12 @@ export async function makeHpsdGuest({ sync = true }: HpsdGuestOptions = {}): Pro
       await vm.cutPower();
       return await afterPowerCut(file("state"), logged.log);
     },
+    entries: () => entriesIn(logged.log),
+    async end() {
+      await vm.cutPower();
+      return { disk: file("state"), log: logged.log };
+    },
+    origin: hpsd,
     printed: () => vm.console.text().slice(began),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
@@ -117,49 +129,35 @@ async function machine(rack: Rack, { initrd, programs, logged }: Parts): Promise
 }
 
 /** A disk with hpsd as it ships, its Node, and the libraries of both. */
-async function makePrograms(disk: string, sync: boolean): Promise<void> {
+async function makePrograms(disk: string, unsynced: HpsdGuestOptions["unsynced"]): Promise<void> {
   makeBundles();
   const tree = `${disk}.tree`;
-  await mkdir(join(tree, "lib"), { recursive: true });
-  await cp(process.execPath, join(tree, "node"));
-  const listed = await must(["ldd", process.execPath]);
-  for (const [, library = ""] of listed.matchAll(/(\/\S+) \(0x/g)) {
-    await cp(library, join(tree, "lib", library.slice(library.lastIndexOf("/") + 1)), { dereference: true });
-  }
-  await mkdir(join(tree, "dist"));
+  await putNode(tree);
+  const dist = join(tree, "dist");
+  await mkdir(dist);
   for (const name of ["hpsd.js", "store-worker.js", "screen-worker.js", "upload-worker.js", "library-worker.js"]) {
-    await cp(PROGRAM.hpsd.replace(/hpsd\.js$/, name), join(tree, "dist", name));
+    await cp(PROGRAM.hpsd.replace(/hpsd\.js$/, name), join(dist, name));
   }
   const sqlite = join("node_modules", "better-sqlite3");
   for (const part of ["package.json", "lib", join("prebuilds", `linux-${process.arch}.node`)]) {
     await cp(join(import.meta.dirname, "../..", sqlite, part), join(tree, sqlite, part), { recursive: true });
   }
-  if (!sync) await neverSync(join(tree, "dist", "store-worker.js"));
+  if (unsynced === "store") await alter(join(dist, "store-worker.js"), /synchronous = FULL/g, "synchronous = OFF");
+  if (unsynced === "images") await alter(join(dist, "upload-worker.js"), /\bf(?:data)?syncSync\d*\(/g, "void(");
   await writeFile(join(tree, "hpsd.yaml"), CONFIG);
-  await makeExt4(disk, tree, "512M");
+  await ext4Of(tree, disk, "512M");
 }
 
 /** Only a copy of the program can be made to lose things: it has no setting for it. */
-async function neverSync(worker: string): Promise<void> {
-  const [before = "", after, more] = (await readFile(worker, "utf8")).split(SYNC);
-  if (after === undefined || more !== undefined) throw new Error(`${worker} says '${SYNC}' not once`);
-  await writeFile(worker, `${before}synchronous = OFF${after}`);
+async function alter(program: string, what: RegExp, into: string): Promise<void> {
+  const text = await readFile(program, "utf8");
+  if (!what.test(text)) throw new Error(`${program} does not say ${what}`);
+  await writeFile(program, text.replace(what, into));
 }
 
 async function makeState(disk: string, { state }: Pick<RealHpsd, "state">): Promise<void> {
   const tree = `${disk}.tree`;
   await mkdir(tree);
   await cp(state, join(tree, "hpsd"), { recursive: true });
-  await makeExt4(disk, tree, STATE_DISK);
-}
-
-async function makeExt4(disk: string, tree: string, size: string): Promise<void> {
-  // Written to the end now: a guest's kernel would do the rest later, and that is no write of hpsd's.
-  await must(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", tree, disk, size], {
-    timeoutMs: 120_000,
-  });
-}
-
-async function copySparse(from: string, to: string): Promise<void> {
-  await must(["cp", "--sparse=always", from, to]);
+  await ext4Of(tree, disk, STATE_DISK);
 }

@@ -1,16 +1,14 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { readGpt } from "../../installer-agent/system/read-gpt.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { type PartitionRole, partitionId } from "../../proto/values/layout-ids.ts";
 import type { Uuid } from "../../proto/values/uuid.ts";
 import { labFolder } from "./janitor.ts";
+import { loopReleased } from "./loop-devices.ts";
 import type { Rack } from "./rack.ts";
-import { must } from "./run.ts";
 
 const SECTOR = 512;
-const RELEASE_MS = 10_000;
 
 /** Where a partition lies on a disk, in bytes. */
 export interface Extent {
@@ -55,16 +53,7 @@ export async function mountInstalled(
     root: join(`/proc/${holder.pid}/root`, place),
     async [Symbol.asyncDispose]() {
       await holder.stop("SIGKILL");
-      await released(disk);
+      await loopReleased(disk);
     },
   };
-}
-
-/** The kernel lets a loop device go a little after its last user: until then another mount would get the same one, and what it remembers. */
-async function released(disk: string): Promise<void> {
-  const end = performance.now() + RELEASE_MS;
-  while ((await must(["losetup", "--associated", disk])) !== "") {
-    if (performance.now() > end) throw new HpsError("deadline", `the loop devices of ${disk} are still in use`);
-    await sleep(100);
-  }
 }

@@ -185,6 +185,19 @@ export const FAULTS = {
     done: "an image of Debian with a kernel is unpacked to ext4 with `/boot` on a file system of its own, and killed five times on the way",
     holds: "as above",
   },
+  "image-power": {
+    done: "the machine of an hpsd into which overlapping images are imported two at a time, and removed and collected meanwhile, loses its power; its disk is what each of many of its flushes left, with none or some of what was written after it",
+    holds:
+      "hpsd starts on each; its file system, its store and its images are whole; what was acknowledged is there; it collects and takes the missing images again",
+  },
+  "image-power-sabotage": {
+    done: "the same with an hpsd that syncs no pack before its rows",
+    holds: "images are damaged: the test above would see it",
+  },
+  "unpack-power": {
+    done: "a machine that unpacks an image to ext4 loses its power; its disk is what each of many of its flushes left, with none or some of what was written after it",
+    holds: "the disk mounts; the agent goes on with what is right of it, and the tree becomes the image's",
+  },
 } as const satisfies Record<string, Fault>;
 
 interface Fault {
