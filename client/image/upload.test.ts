@@ -24,18 +24,21 @@ const contents = [
 ];
 const ARCHIVE = rawTar(contents.map((content, index) => ({ name: `file-${String(index).padStart(2, "0")}`, content })));
 
-/** A library that asks for ranges and keeps what it is sent. */
-function library(wanted: readonly { readonly ranges: readonly Range[]; readonly again: boolean }[]) {
+/** A library that asks for ranges and keeps what it is sent; at the end it answers with this digest, or with the one it was told. */
+function library(wanted: readonly { readonly ranges: readonly Range[]; readonly again: boolean }[], answered?: string) {
   const frames: { objects: number; rawBytes: number; pieces: Uint8Array[] }[] = [];
   const manifest: Uint8Array[] = [];
   const seen: string[] = [];
   const answer = (message: NonNullable<Response["message"]>) => create(UploadImageResponseSchema, { message });
   const call = async function* (requests: AsyncIterable<Request>) {
     let missing = 0;
+    let digest = answered;
     for await (const { message } of requests) {
       seen.push(message?.case ?? "");
-      if (message?.case === "begin") missing = Number(message.value.manifestBytes);
-      else if (message?.case === "manifest") {
+      if (message?.case === "begin") {
+        missing = Number(message.value.manifestBytes);
+        digest ??= message.value.digest ?? "";
+      } else if (message?.case === "manifest") {
         manifest.push(message.value);
         missing -= message.value.length;
         if (missing > 0) continue;
@@ -45,7 +48,9 @@ function library(wanted: readonly { readonly ranges: readonly Range[]; readonly 
       } else if (message?.case === "frame") {
         frames.push({ objects: message.value.objects ?? 0, rawBytes: message.value.rawBytes ?? 0, pieces: [] });
       } else if (message?.case === "data") frames.at(-1)?.pieces.push(message.value);
-      else if (message?.case === "finish") yield answer({ case: "image", value: { name: "a:1" } });
+      else if (message?.case === "finish") {
+        yield answer({ case: "image", value: { name: "a:1", source: { manifest: { digest: digest ?? "" } } } });
+      }
     }
   };
   return { call, frames, manifest, seen };
@@ -59,6 +64,13 @@ const progress = () => {
   };
   return { heard, onWanted, onBytes };
 };
+
+test("an answer that names another image than was sent is an error: people sign what is shown", async () => {
+  using image = await imageOfTar(ARCHIVE);
+  const { call } = library([{ ranges: [{ first: 0, count: 43 }], again: false }], "0".repeat(64));
+  const upload = uploadImage(call, image, { cluster: "lab", name: "a:1" }, progress());
+  await expect(upload).rejects.toMatchObject({ code: "data-loss", message: expect.stringContaining(image.digest) });
+});
 
 test("what hpsd asks for comes in frames that it can check, in its order", async () => {
   using image = await imageOfTar(ARCHIVE);
@@ -103,7 +115,8 @@ function openAll(frames: ReturnType<typeof library>["frames"], expected: readonl
 test("an image that is there is answered at once, with nothing sent", async () => {
   using image = await imageOfTar(ARCHIVE);
   const call = async function* () {
-    yield create(UploadImageResponseSchema, { message: { case: "image", value: { name: "a:1" } } });
+    const value = { name: "a:1", source: { manifest: { digest: image.digest } } };
+    yield create(UploadImageResponseSchema, { message: { case: "image", value } });
   };
   expect((await uploadImage(call, image, { cluster: "lab", name: "a:1" }, progress())).name).toBe("a:1");
 });

@@ -11,6 +11,7 @@ import { compressManifest } from "../../proto/image/manifest.ts";
 import type { ImageObject } from "../../proto/image/manifest-entry.ts";
 import type { CallOptions } from "../../proto/rpc/rpc-client.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
+import { quote } from "../../proto/values/safe-text.ts";
 import { compressedFrames, type WantedGroup } from "./frames.ts";
 import type { BuiltImage } from "./image-builder.ts";
 
@@ -54,7 +55,7 @@ export async function uploadImage(
       onBytes,
     });
     for await (const { message } of call(requests, { timeoutMs: LIMIT_MS, ...callOptions })) {
-      if (message.case === "image") return message.value;
+      if (message.case === "image") return sameImage(message.value, image.digest);
       if (message.case !== "wanted") continue;
       groups.push(groupOf(image.manifest.objects, message.value));
       if (!message.value.last) continue;
@@ -66,6 +67,19 @@ export async function uploadImage(
     wanted.resolve(undefined);
   }
   throw new HpsError("data-loss", "hpsd ended the upload without an image");
+}
+
+/** What is shown, and then signed, is what was read here: not whatever hpsd answers. */
+function sameImage(answer: Image, digest: string): Image {
+  const stored = answer.source?.manifest?.digest ?? "";
+  if (stored === digest) return answer;
+  throw new HpsError(
+    "data-loss",
+    `hpsd says that ${quote(answer.name)} is ${quote(stored)}, and what was sent is ${digest}`,
+    {
+      hint: "sign nothing of it, and do not install it: hpsd, or what stands between, alters images",
+    },
+  );
 }
 
 function beginOf({ digest, system, kernel, lacks }: BuiltImage, order: UploadOrder) {
