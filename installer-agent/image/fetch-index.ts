@@ -1,17 +1,18 @@
 import type { ContainerKind, Trailer } from "../../proto/image/container.ts";
 import { parseTrailer, TRAILER_BYTES } from "../../proto/image/container.ts";
 import { LARGEST_MANIFEST } from "../../proto/image/limits.ts";
-import { type Manifest, manifestBytes, parseManifest } from "../../proto/image/manifest.ts";
+import { type Manifest, manifestBytes, manifestLength } from "../../proto/image/manifest.ts";
 import { shortDigest } from "../../proto/values/digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { FileRef, Span } from "../link/file-request.ts";
 import type { SpanFiles } from "../link/files.ts";
 import type { ReadOptions } from "../link/read-span.ts";
 import type { ImageFiles, IndexedFile } from "./image-source.ts";
+import { ManifestBounds } from "./manifest-bounds.ts";
 
 /** Fetches an image's manifest; it is the one that its digest names. From hpsd alone, which knows its members: it says where everything is. */
 export async function fetchManifest(
-  { manifest: file }: ImageFiles,
+  { manifest: file, tree }: ImageFiles,
   spans: SpanFiles,
   options: ReadOptions,
 ): Promise<Manifest> {
@@ -19,10 +20,16 @@ export async function fetchManifest(
     throw new HpsError("invalid", `${options.what} has a manifest of ${file.sizeBytes} bytes, which no image has`);
   }
   const read = { ...options, what: `the manifest of ${options.what}` };
-  const raw = await trusted(file, { from: 0, to: file.sizeBytes }, { spans, read, origin: spans.hpsd }, (stored) =>
-    manifestBytes(stored, file.digest),
-  );
-  return parseManifest(raw);
+  const bounds = new ManifestBounds(tree, options.what);
+  const refused = bounds.refusal(file.sizeBytes);
+  if (refused !== undefined) throw refused;
+  const from = { spans, read, origin: spans.hpsd };
+  const raw = await trusted(file, { from: 0, to: file.sizeBytes }, from, (stored) => {
+    // What the machine cannot hold is no damage of what came.
+    return bounds.refusal(stored.length + manifestLength(stored)) ?? manifestBytes(stored, file.digest);
+  });
+  if (raw instanceof HpsError) throw raw;
+  return bounds.read(raw);
 }
 
 /** Fetches the index at the end of a pack or a delta. */

@@ -1,5 +1,6 @@
 import type { MirrorUrl } from "../../proto/values/mirror-url.ts";
 import type { FileRef } from "../link/file-request.ts";
+import type { AnnouncedTree } from "./manifest-bounds.ts";
 
 /** A file with an index at its end. */
 export interface IndexedFile extends FileRef {
@@ -15,6 +16,8 @@ interface DeltaFile extends IndexedFile {
 
 /** Where an image is. */
 export interface ImageFiles {
+  /** What the manifest must have. */
+  readonly tree: AnnouncedTree;
   /** Its digest is that of the uncompressed manifest, its length that of the file. */
   readonly manifest: FileRef;
   /** An object that is in several is read from the first. */

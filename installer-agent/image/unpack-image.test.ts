@@ -145,6 +145,21 @@ describe.runIf(OWNER)("what is not right is refused by its name", () => {
     });
   });
 
+  test("a manifest with more in it than hpsd announced, before anything is written", async () => {
+    using trees = makeTrees();
+    makeTree(trees.source);
+    const image = await imageOfTree(trees.source);
+    const { tree } = image.files;
+    for (const less of [{ entries: tree.entries - 1 }, { contentBytes: tree.contentBytes - 1 }]) {
+      const files = { ...image.files, tree: { ...tree, ...less } };
+      await expect(unpackImage(optionsFor(image, trees.target, { files }))).rejects.toMatchObject({
+        code: "data-loss",
+        message: expect.stringMatching(/the manifest of the image debian:12 has more than the \d+ .* announced/),
+      });
+    }
+    expect(readdirSync(trees.target)).toEqual([]);
+  });
+
   test("a pack that is gone", async () => {
     using trees = makeTrees();
     makeTree(trees.source);

@@ -21,7 +21,7 @@ const digest = "a".repeat(64);
 
 function orderOf(proof: ImageProof, change: Partial<PacksOrder> = {}): { readonly image: PacksOrder } {
   const { file: _, format: __, ...facts } = ORDER.image;
-  const files = { manifest: { digest, sizeBytes: 1 }, packs: [], deltas: [], baseUrls: [] };
+  const files = { tree: facts, manifest: { digest, sizeBytes: 1 }, packs: [], deltas: [], baseUrls: [] };
   return { image: { ...facts, format: "packs", files, proof, ...change } };
 }
 

@@ -100,7 +100,9 @@ function parseImage(name: ImageRef, source: ImageSource | undefined): ImageOrder
     contentBytes: countOf(source.contentBytes, `the content of the image ${name}`),
     entries: countOf(source.entries, `the entries of the image ${name}`),
   };
-  if (source.format === ImageFormat.PACKS) return { ...facts, format: "packs", files: parseImageFiles(name, source) };
+  if (source.format === ImageFormat.PACKS) {
+    return { ...facts, format: "packs", files: parseImageFiles(name, source, facts) };
+  }
   const format = FORMATS.get(source.format);
   if (format === undefined) {
     throw new HpsError("unimplemented", `this agent does not know the format of the image ${name}`, {

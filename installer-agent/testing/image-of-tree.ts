@@ -9,6 +9,7 @@ import { compressFrame, FrameBuilder, type RawFrame } from "../../proto/image/pa
 import type { ByteString } from "../../proto/tree/byte-string.ts";
 import { type TreeNode, walkTree } from "../../proto/tree/walk/walk-tree.ts";
 import type { ImageFiles, IndexedFile } from "../image/image-source.ts";
+import type { AnnouncedTree } from "../image/manifest-bounds.ts";
 import type { FileRef } from "../link/file-request.ts";
 
 /** An image as a library would have it, in memory. */
@@ -109,7 +110,13 @@ async function stored(
   const digest = manifestDigest(raw);
   contents.set(digest, compressed);
   const ref: FileRef = { digest, sizeBytes: compressed.length };
-  return { manifest, contents, files: { manifest: ref, packs, deltas: [], baseUrls: [] } };
+  return { manifest, contents, files: { tree: treeOf(manifest), manifest: ref, packs, deltas: [], baseUrls: [] } };
+}
+
+/** As hpsd announces it. */
+export function treeOf({ entries, objects }: Manifest): AnnouncedTree {
+  const lengths = entries.flatMap((entry) => entry.objects.map((object) => objects[object]?.length ?? 0));
+  return { entries: entries.length, contentBytes: lengths.reduce((sum, length) => sum + length, 0) };
 }
 
 async function packOf(raws: readonly RawFrame[], level: number) {

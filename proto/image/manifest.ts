@@ -51,6 +51,21 @@ export function openManifest(bytes: Uint8Array): {
   return { objects, entries: readEntries(reader, objects) };
 }
 
+/** How many objects a manifest says it has: for who must know before it reads them. */
+export function objectsIn(bytes: Uint8Array): number {
+  const reader = new ByteReader(bytes, "manifest");
+  reader.magic(MAGIC);
+  return reader.number("the number of objects", MOST_OBJECTS);
+}
+
+/** The uncompressed bytes that a stored manifest says it has; nothing of it is checked yet. */
+export function manifestLength(stored: Uint8Array): number {
+  const refuse: Refuse = (why, cause) => notThoseBytes("manifest", why, cause);
+  const length = contentLength(stored, refuse) ?? 0;
+  if (length === 0 || length > LARGEST_MANIFEST) throw refuse(`it is not of 1 to ${LARGEST_MANIFEST} bytes`);
+  return length;
+}
+
 /** The image's digest, without a prefix, of the manifest's uncompressed bytes. */
 export function manifestDigest(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
@@ -67,9 +82,7 @@ const COMPRESSION_LEVEL = 9;
 /** The uncompressed bytes of a stored manifest, which are those of `digest` (64 digits); what else they say is unread. */
 export function manifestBytes(stored: Uint8Array, digest: string): Buffer {
   const refuse: Refuse = (why, cause) => notThoseBytes("manifest", why, cause);
-  const length = contentLength(stored, refuse) ?? 0;
-  if (length === 0 || length > LARGEST_MANIFEST) throw refuse(`it is not of 1 to ${LARGEST_MANIFEST} bytes`);
-  const raw = frameContent(stored, length, refuse);
+  const raw = frameContent(stored, manifestLength(stored), refuse);
   const found = manifestDigest(raw);
   if (found !== digest) throw refuse(`its SHA-256 is ${found}, not ${digest}`);
   return raw;

@@ -104,7 +104,8 @@ export class Library {
       const { digest, sizeBytes } = source.manifest;
       const packs = source.packs.map(indexedFile);
       const deltas = source.deltas.map((delta) => ({ ...indexedFile(delta), base: delta.base }));
-      return { manifest: { digest, sizeBytes: Number(sizeBytes) }, packs, deltas, baseUrls: [] };
+      const tree = { entries: Number(source.entries), contentBytes: Number(source.contentBytes) };
+      return { tree, manifest: { digest, sizeBytes: Number(sizeBytes) }, packs, deltas, baseUrls: [] };
     }
     throw new Error(`hpsd says nothing of ${name}`);
   }

@@ -251,7 +251,7 @@ const NEXT = testKeySet(2, [TWO], { cluster: "c1", by: ONE });
 function signedImage(proof: ImageProof): PacksOrder {
   const { name, contentBytes, entries, lacks } = ORDER.image;
   const manifest = { digest: "a".repeat(64), sizeBytes: 1 };
-  const files = { manifest, packs: [], deltas: [], baseUrls: [] };
+  const files = { tree: { contentBytes, entries }, manifest, packs: [], deltas: [], baseUrls: [] };
   return { name, contentBytes, entries, lacks, format: "packs", files, proof };
 }
 
