@@ -4,6 +4,7 @@ import type { ReadOptions } from "../link/read-span.ts";
 import type { Crew } from "./crew.ts";
 import { type Fetched, partsOfRun } from "./cut-run.ts";
 import type { Run, Wanted } from "./plan-runs.ts";
+import { together } from "./together.ts";
 
 /** Ranges read at a time: more than one, so that short ones do not cost a round trip each. */
 const AT_ONCE = 2;
@@ -24,19 +25,15 @@ export async function fetchRuns<Part extends Wanted>(
   runs: readonly Run<Part>[],
   fetching: FetchRuns<Part>,
 ): Promise<void> {
-  const over = new AbortController();
-  const read = { ...fetching.read, signal: AbortSignal.any([fetching.read.signal, over.signal]) };
   const queue = runs.values();
-  const readers = Array.from({ length: AT_ONCE }, async () => {
+  const reader = async (signal: AbortSignal) => {
+    const read = { ...fetching.read, signal };
     for (const run of queue) await fetchRun(run, { ...fetching, read });
-  });
-  try {
-    await Promise.all(readers);
-  } catch (error) {
-    over.abort();
-    await Promise.allSettled(readers);
-    throw error;
-  }
+  };
+  await together(
+    fetching.read.signal,
+    Array.from({ length: AT_ONCE }, () => reader),
+  );
 }
 
 async function fetchRun<Part extends Wanted>(run: Run<Part>, fetching: FetchRuns<Part>): Promise<void> {

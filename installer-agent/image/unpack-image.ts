@@ -1,6 +1,5 @@
 import { closeSync, constants, openSync, statfsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { PACK, parsePackIndex } from "../../proto/image/pack.ts";
 import { bytesOf, latin1 } from "../../proto/tree/byte-string.ts";
 import { throughProc } from "../../proto/tree/unpack/metadata.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -10,8 +9,9 @@ import type { ReadOptions } from "../link/read-span.ts";
 import { Crew } from "./crew.ts";
 import { fetchDeltas } from "./fetch-deltas.ts";
 import { fetchFrames } from "./fetch-frames.ts";
-import { fetchIndex, fetchManifest } from "./fetch-index.ts";
-import type { ImageFiles, IndexedFile } from "./image-source.ts";
+import { fetchManifest } from "./fetch-index.ts";
+import type { ImageFiles } from "./image-source.ts";
+import { Indexes } from "./indexes.ts";
 import { removeMarker } from "./marker.ts";
 import { findOldFiles, type OldRoot } from "./old-files.ts";
 import { Pieces } from "./pieces.ts";
@@ -19,7 +19,9 @@ import { type FoundFile, lackingSizes, planReuse } from "./plan-reuse.ts";
 import { RunPlanner } from "./plan-runs.ts";
 import { spaceNeeded } from "./space.ts";
 import { type Swept, sweep } from "./sweep.ts";
-import { finishTree, keepFiles, makeEmpty, perform } from "./write-tree.ts";
+import { together } from "./together.ts";
+import { WriteBack } from "./write-back.ts";
+import { finishTree, keepFiles, makeEmpty, perform, type Writing } from "./write-tree.ts";
 
 export interface UnpackImage extends ReadOptions {
   readonly files: ImageFiles;
@@ -48,37 +50,61 @@ export interface Unpacked {
  * right; nothing outside of `root` is touched, whatever manifest and packs say.
  */
 export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
-  const { root, files, spans, signal } = options;
+  const { root, files, spans, signal, what, log } = options;
   const fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  const indexes = new Indexes(files.packs, spans, { what, signal, log });
   const crew = new Crew(root); // they start while the manifest comes
+  const disk = new WriteBack(fd);
   try {
     const pieces = new Pieces(await fetchManifest(files, spans, options));
     const writing = { crew, pieces, signal };
-    const tell = told(pieces, options.progress);
+    const tell = told(pieces, disk, options.progress);
     const swept: Swept = { found: [], mounts: [latin1("")] };
     await inTurns(sweep(fd, pieces, swept), signal);
     await keepFiles(swept.found, writing);
     const kept = tell();
-    checkSpace(fd, pieces, swept, options.what);
-    await makeEmpty(writing);
-    await perform(await reuseJobs(pieces, options), writing, { batch: 1, job: ([job]) => job ?? NOTHING });
-    const reused = tell() - kept;
-    const fetched = await fetchLacking(pieces, crew, tell, options);
+    checkSpace(fd, pieces, swept, what);
+    const [reused, fetched] = await fill(writing, { ...options, indexes, tell });
     await finishTree(writing);
     removeMarker(fd);
+    disk.check();
     return { entries: pieces.manifest.entries.length, content: tell(), kept, reused, fetched };
   } finally {
-    await crew.end();
+    await Promise.all([indexes.end(), crew.end(), disk.end()]);
     closeSync(fd);
   }
+}
+
+/** What has no content is made while the network is waited for. Gives the bytes that were reused, and fetched. */
+async function fill(writing: Writing, filling: Filling): Promise<readonly [reused: number, fetched: number]> {
+  const { pieces } = writing;
+  const before = filling.tell();
+  let reused = 0;
+  let fetched = 0;
+  await together(writing.signal, [
+    (signal) => makeEmpty({ ...writing, signal }),
+    async (signal) => {
+      const jobs = await reuseJobs(pieces, { ...filling, signal });
+      await perform(jobs, { ...writing, signal }, { batch: 1, job: ([job]) => job ?? NOTHING });
+      reused = filling.tell() - before;
+      fetched = await fetchLacking(writing, { ...filling, signal });
+    },
+  ]);
+  return [reused, fetched];
+}
+
+interface Filling extends UnpackImage {
+  readonly indexes: Indexes;
+  readonly tell: () => number;
 }
 
 const NOTHING = { kind: "make", entries: [] } as const;
 
 /** Gives the good bytes, and tells them. */
-function told(pieces: Pieces, progress: UnpackImage["progress"]): () => number {
+function told(pieces: Pieces, disk: WriteBack, progress: UnpackImage["progress"]): () => number {
   return () => {
     const { good, all } = pieces.bytes;
+    disk.written(good);
     progress(good, all);
     return good;
   };
@@ -119,15 +145,13 @@ async function reuseJobs(pieces: Pieces, { olds, signal }: UnpackImage) {
 
 /** Fetches what is lacking yet, and says how many bytes that took. */
 async function fetchLacking(
-  pieces: Pieces,
-  crew: Crew,
-  tell: () => number,
-  { files, spans, olds, what, signal, log }: UnpackImage,
+  { pieces, crew }: Writing,
+  { indexes, tell, files, spans, olds, what, signal, log }: Filling,
 ): Promise<number> {
   const read = { what, signal, log };
   let planner: Promise<RunPlanner> | undefined;
   const plan = () => {
-    planner ??= planned(pieces, files.packs, { spans, read });
+    planner ??= planned(pieces, indexes);
     return planner;
   };
   const common = { files, olds, spans, crew, pieces, read };
@@ -137,15 +161,11 @@ async function fetchLacking(
   return runs.reduce((sum, { from, to }) => sum + to - from, made);
 }
 
-async function planned(
-  pieces: Pieces,
-  packs: readonly IndexedFile[],
-  { spans, read }: { readonly spans: SpanFiles; readonly read: ReadOptions },
-): Promise<RunPlanner> {
+async function planned(pieces: Pieces, indexes: Indexes): Promise<RunPlanner> {
   const planner = new RunPlanner(pieces.manifest, pieces.lackingObjects());
-  for (const pack of packs) {
+  for await (const index of indexes.inOrder()) {
+    planner.add(index);
     if (planner.isComplete) break;
-    planner.add(await fetchIndex(pack, { kind: PACK, parse: parsePackIndex }, { spans, read }));
   }
   return planner;
 }

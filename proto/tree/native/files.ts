@@ -1,10 +1,12 @@
 /** Calls on open files and block devices that Node lacks. All throw `CallError`. */
+import { constants } from "node:os";
 import { CallError, checked } from "./call-error.ts";
-import { cFunction } from "./library.ts";
+import { cFunction, waitingFunction } from "./library.ts";
 
 const lseek = cFunction("int64_t lseek(int fd, int64_t offset, int whence)");
 const flock = cFunction("int flock(int fd, int operation)");
 const syncfs = cFunction("int syncfs(int fd)");
+const syncfsMeanwhile = waitingFunction("int syncfs(int fd)");
 const syncRange = cFunction("int sync_file_range(int fd, int64_t offset, int64_t bytes, uint32_t flags)");
 const ioctl = cFunction("int ioctl(int fd, uint64_t request, uint8_t *value)");
 
@@ -65,6 +67,12 @@ export function closeOnExec(fd: number): void {
 /** Writes all of the file system that holds the open file to its disk; this thread waits. */
 export function syncFileSystem(fd: number): void {
   checked("syncfs", syncfs(fd));
+}
+
+/** The same while this thread goes on. */
+export async function syncFileSystemMeanwhile(fd: number): Promise<void> {
+  // Of an open file it fails for what the disk reports, and for nothing else.
+  if ((await syncfsMeanwhile(fd)) === -1) throw new CallError("syncfs", constants.errno.EIO);
 }
 
 /** Has the disk begin with these bytes now, which the kernel would keep for half a minute; nobody waits for it. */

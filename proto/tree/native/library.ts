@@ -9,8 +9,14 @@ import { HpsError } from "../../values/hps-error.ts";
 type Argument = number | bigint | Uint8Array | null;
 
 interface Koffi {
-  load(library: null): { func(prototype: string): (...values: Argument[]) => number };
+  load(library: null): { func(prototype: string): KoffiFunction };
   errno(): number;
+}
+
+interface KoffiFunction {
+  (...values: Argument[]): number;
+  /** On a thread of libuv's pool; the last argument is called with what came of it. */
+  async(...values: [...Argument[], (error: unknown, result: number) => void]): void;
 }
 
 /** The file that a bundle which uses `proto/tree` needs beside it. */
@@ -64,6 +70,17 @@ export function cFunction(prototype: string): (...values: Argument[]) => number 
   return (...values) => {
     found ??= loaded().load(null).func(prototype);
     return found(...values);
+  };
+}
+
+/** The same while this thread goes on; errno is lost. */
+export function waitingFunction(prototype: string): (...values: Argument[]) => Promise<number> {
+  let found: KoffiFunction | undefined;
+  return (...values) => {
+    found ??= loaded().load(null).func(prototype);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    found.async(...values, (error, result) => (error === null ? resolve(result) : reject(error)));
+    return promise;
   };
 }
 
