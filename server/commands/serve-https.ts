@@ -11,6 +11,7 @@ import { fileRoutes } from "../http/files.ts";
 import { DOWNLOADS, HeldOpen } from "../http/held-open.ts";
 import type { HttpsDoorOptions } from "../http/https-door.ts";
 import { monitoringRoutes } from "../http/monitoring.ts";
+import { PieceBuffers } from "../http/piece-buffers.ts";
 import { originOf } from "../http/web-origin.ts";
 import { WebDoor } from "../http/web-routes.ts";
 import type { Metrics } from "./metrics.ts";
@@ -79,7 +80,8 @@ function filesOf(core: Core, { metrics, config, refused }: Omit<WebNeeds, "addre
   core.live.connect((which, reason) => downloads.end(which, reason));
   metrics.watchDownloads(() => downloads.count);
   return fileRoutes({
-    ...{ refused, downloads, onSent: metrics.onFileBytes, perMinute: config.limits.requestsPerMinute },
+    ...{ refused, downloads, buffers: new PieceBuffers() },
+    ...{ onSent: metrics.onFileBytes, perMinute: config.limits.requestsPerMinute },
     resolve: (chain) => core.principals.resolve(chain),
     fileFor: (caller, digest) => agentFile(core, caller, digest),
   });

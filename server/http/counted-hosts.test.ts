@@ -10,6 +10,7 @@ import { issueTestPeer, openTestIdentity, type TestPeer } from "../core/testing/
 import { addTestInstallation } from "../core/testing/test-rows.ts";
 import { fileRoutes } from "./files.ts";
 import { DOWNLOADS, HeldOpen } from "./held-open.ts";
+import { PieceBuffers } from "./piece-buffers.ts";
 import { openTestDoor } from "./testing.ts";
 
 const GIVEN = "a".repeat(64);
@@ -27,7 +28,7 @@ async function openRig() {
     resolve: (chain) => identity.principals.resolve(chain),
     fileFor: async (_, digest) => (digest === GIVEN ? file : undefined),
     refused: async () => "incident",
-    ...{ onSent: () => undefined, downloads: new HeldOpen(DOWNLOADS), perMinute: 2 },
+    ...{ onSent: () => undefined, downloads: new HeldOpen(DOWNLOADS), buffers: new PieceBuffers(), perMinute: 2 },
   });
   const door = await openTestDoor(identity, { routes: [routes], limits: { perMinute: 2 } });
   const agents: Agent[] = [];

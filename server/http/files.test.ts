@@ -14,6 +14,7 @@ import { selectAudit } from "../store/audit.ts";
 import { insertDelta, insertPack } from "../store/packs.ts";
 import { fileRoutes } from "./files.ts";
 import { DOWNLOADS, HeldOpen } from "./held-open.ts";
+import { PieceBuffers } from "./piece-buffers.ts";
 import { openTestDoor } from "./testing.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -38,7 +39,7 @@ async function openRig(content: { readonly digest: string; readonly sizeBytes: n
   const images = { file: fileOf, indexedFile: fileOf };
   const tools = { digest: sha256(TOOLS), sizeBytes: TOOLS.length, path: path.join(folder, "tools") };
   const installers = { file: () => tools };
-  const downloads = new HeldOpen(DOWNLOADS);
+  const [downloads, buffers] = [new HeldOpen(DOWNLOADS), new PieceBuffers()];
   identity.live.connect((which, reason) => downloads.end(which, reason));
   const sent: number[] = [];
   const routes = fileRoutes({
@@ -46,7 +47,7 @@ async function openRig(content: { readonly digest: string; readonly sizeBytes: n
     fileFor: (caller, digest) => agentFile({ ...identity, images, installers }, caller, digest),
     refused: (who, reason) => identity.refusals.refused(who, { reason }),
     onSent: (bytes) => sent.push(bytes),
-    downloads,
+    ...{ downloads, buffers },
     perMinute: 1000,
   });
   const door = await openTestDoor(identity, { routes: [routes] });

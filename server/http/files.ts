@@ -4,9 +4,11 @@ import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Caller, Principal } from "../core/identity/principal.ts";
 import { type ByteRange, byteRangeOf } from "./byte-range.ts";
 import { CountedHosts } from "./counted-hosts.ts";
+import { FileSending, lost } from "./file-sending.ts";
 import type { HeldOpen } from "./held-open.ts";
 import type { DoorApp } from "./https-door.ts";
 import { addressOf, chainOf } from "./peer.ts";
+import type { PieceBuffers } from "./piece-buffers.ts";
 
 interface ServedFile {
   readonly path: string;
@@ -20,6 +22,7 @@ export interface FileRoutesDeps {
   /** Records the refusal of who has no certificate for this; answers with the incident. */
   readonly refused: (who: { actor: string; action: string; address: string }, reason: string) => Promise<string>;
   readonly downloads: HeldOpen;
+  readonly buffers: PieceBuffers;
   readonly onSent: (bytes: number) => void;
   /** Requests of one address in a minute; of a host that is known, more. */
   readonly perMinute: number;
@@ -27,8 +30,6 @@ export interface FileRoutesDeps {
 
 const ACTION = "files.read";
 const PATH = "/files/v1/:digest";
-/** What is read ahead of a peer; its socket takes as much again. */
-const READ_AHEAD = 256 * 1024;
 /** What has a digest for a name never changes; who may read it is asked each time, so no cache between may keep it. */
 const CACHE = "private, max-age=31536000, immutable";
 
@@ -99,31 +100,46 @@ async function send(deps: FileRoutesDeps, { caller, request, reply, file, range 
   void reply.type("application/octet-stream").header("content-length", last - first + 1);
   if (range.kind === "part") void reply.code(206).header("content-range", `bytes ${first}-${last}/${sizeBytes}`);
   if (request.method === "HEAD" || sizeBytes === 0) return await reply.send();
-  const handle = await opened(file);
-  try {
-    return await reply.send(tracked(deps, caller, handle, { first, last }));
-  } catch (error) {
-    await handle.close().catch(() => undefined);
-    throw error;
-  }
+  return await sendBody(deps, { caller, reply, file, first, last });
+}
+
+interface Body extends Omit<Sending, "request" | "range"> {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Read as fast as the peer takes it; ended when the peer leaves or loses the right to it. */
-function tracked(
-  { downloads, onSent }: FileRoutesDeps,
-  caller: Caller,
-  handle: FileHandle,
-  { first, last }: { readonly first: number; readonly last: number },
-) {
-  let stop = (_reason: HpsError): void => undefined;
-  const done = downloads.begin(caller, (reason) => stop(reason));
-  const stream = handle.createReadStream({ start: first, end: last, highWaterMark: READ_AHEAD });
-  stop = (reason) => stream.destroy(reason);
-  stream.once("close", () => {
+async function sendBody(deps: FileRoutesDeps, { caller, reply, file, first, last }: Body): Promise<FastifyReply> {
+  const { downloads, onSent, buffers } = deps;
+  const handle = await opened(file);
+  let stop = (): void => undefined;
+  const done = closedUnless(handle, () => downloads.begin(caller, () => stop()));
+  const onEnd = (bytes: number) => {
     done();
-    onSent(stream.bytesRead);
-  });
-  return stream;
+    onSent(bytes);
+  };
+  const { raw } = reply;
+  const sending = new FileSending({ handle, response: raw, buffers, first, last, onEnd });
+  stop = sending.stop;
+  await sending.prepare();
+  // What Fastify sends a stream with makes new memory for each piece.
+  void reply.hijack();
+  raw.statusCode = reply.statusCode;
+  for (const [name, value = ""] of Object.entries(reply.getHeaders())) raw.setHeader(name, value);
+  // Written together with the first piece it would have all of that copied.
+  raw.flushHeaders();
+  sending.run();
+  return reply;
+}
+
+/** What this gives; the file is closed when it throws. */
+function closedUnless<T>(handle: FileHandle, give: () => T): T {
+  try {
+    return give();
+  } catch (error) {
+    handle.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 async function opened({ path, sizeBytes }: ServedFile): Promise<FileHandle> {
@@ -134,11 +150,6 @@ async function opened({ path, sizeBytes }: ServedFile): Promise<FileHandle> {
   if (size === sizeBytes) return handle;
   await handle.close();
   throw lost(undefined);
-}
-
-function lost(cause: unknown): HpsError {
-  const hint = "whoever runs hpsd has to import it again";
-  return new HpsError("data-loss", "hpsd has lost this file", { hint, cause });
 }
 
 function digestIn(params: unknown): string | undefined {
