@@ -164,6 +164,67 @@ describe.runIf(OWNER)("a mirror that", () => {
   });
 });
 
+describe.runIf(OWNER)("an object store, which answers as S3 does,", () => {
+  /** Bucket and key are the path, errors are XML, of an object that is not there nothing is told; `limit` stands before all of it. */
+  async function openStore(limit = ""): Promise<{ readonly url: string; readonly log: () => string }> {
+    const [port = 0] = await freePorts(1);
+    const log = join(trees.under("nginx"), "store.log");
+    const xml = (code: string) => `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code></Error>`;
+    const error = (name: string, status: number, code: string) =>
+      `location @${name} { internal; default_type application/xml; return ${status} '${xml(code)}'; }`;
+    await openMirror({
+      more: `
+        server {
+          listen 127.0.0.1:${port};
+          root ${trees.under("nginx")}/srv;
+          access_log ${log};
+          default_type binary/octet-stream;
+          add_header x-amz-request-id 4442587FB7D0A2F9 always;
+          etag on;
+          ${error("denied", 403, "AccessDenied")}
+          ${error("slow", 503, "SlowDown")}
+          location ~ "^/images/hps/(?<key>[^/]+)$" {
+            ${limit}
+            recursive_error_pages on;
+            error_page 404 = @denied;
+            error_page 503 = @slow;
+            limit_except GET { deny all; }
+            try_files /packs/$key /deltas/$key =404;
+          }
+          location / { error_page 404 = @denied; return 404; }
+        }`,
+    });
+    return { url: `http://127.0.0.1:${port}/images/hps`, log: () => readFileSync(log, "utf8") };
+  }
+
+  test("gives all packs, by ranges", async () => {
+    const { url, log } = await openStore();
+    const { lines, fromHpsd } = await install([url]);
+    expect({ lines, fromHpsd }).toEqual({ lines: [], fromHpsd: [] });
+    expect(log()).toMatch(/ 206 /);
+    expect(log()).not.toMatch(/ (403|404) /);
+  });
+
+  test("says 403 of a key that it lacks: hpsd is asked for that pack alone", async () => {
+    const { url, log } = await openStore();
+    unlinkSync(join(trees.under("nginx"), "srv/packs", image.files.packs[1]?.digest ?? ""));
+    const absent = await fetch(`${url}/${"0".repeat(64)}`);
+    expect(absent.headers.get("content-type")).toBe("application/xml");
+    expect(await absent.text()).toContain("<Code>AccessDenied</Code>");
+    const { log: said, fromHpsd } = await install([url]);
+    expect(said).toContain("answers with status 403");
+    expect(new Set(fromHpsd.map(({ pack }) => pack))).toEqual(new Set([1]));
+    expect(log()).toMatch(/ 206 /);
+  });
+
+  test("is too busy for anybody: hpsd is asked from then on", async () => {
+    const { url } = await openStore("return 503;");
+    const { log: said, fromHpsd } = await install([url]);
+    expect(said).toContain("answers with status 503");
+    expect(new Set(fromHpsd.map(({ pack }) => pack))).toEqual(new Set(image.files.packs.keys()));
+  });
+});
+
 interface Ask {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
