@@ -2,12 +2,12 @@ import { open, readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import type { InstallRack } from "./install-rack.ts";
 
-/** The file of the rack's one image, as hpsd keeps it. */
+/** The file that the rack's one image is read from, as hpsd keeps it. */
 export async function imageFile({ folder }: InstallRack): Promise<string> {
-  const images = join(folder, "state", "images");
-  const [name, ...more] = (await readdir(images)).filter((file) => /^[0-9a-f]{64}$/.test(file));
-  if (name === undefined || more.length > 0) throw new Error(`${images} holds not one image`);
-  return join(images, name);
+  const packs = join(folder, "state", "images", "packs");
+  const [name, ...more] = await readdir(packs);
+  if (name === undefined || more.length > 0) throw new Error(`${packs} holds not one pack`);
+  return join(packs, name);
 }
 
 /** One in the middle. */

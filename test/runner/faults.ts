@@ -198,6 +198,24 @@ export const FAULTS = {
     done: "a machine that unpacks an image to ext4 loses its power; its disk is what each of many of its flushes left, with none or some of what was written after it",
     holds: "the disk mounts; the agent goes on with what is right of it, and the tree becomes the image's",
   },
+  "image-signed": {
+    done: "a cluster with a key installs an image that the key signed; the same disk is then to bear an image that another key signed, and an unsigned one, from an hpsd whose store was altered",
+    holds:
+      "the installation succeeds and the key set is on `state`; the others are refused with not a byte of the disk changed, console and hpsctl say what to do; after `wipefs` by hand, as documented, the disk is taken",
+  },
+  "image-mirror": {
+    done: "a machine is installed from a mirror: nginx as it is documented",
+    holds: "nginx sent the packs and hpsd the manifest alone",
+  },
+  "image-mirror-away": {
+    done: "the same, and nginx is killed in the middle of the step `image`",
+    holds: "the installation succeeds without a word of an operator; hpsd sent what was lacking, and no more",
+  },
+  "image-capture": {
+    done: "an image is captured of a running host on which somebody worked, and installed on another machine",
+    holds:
+      "what was put there is there, its attributes too; no secret, log or lease of the first; the second has a name, machine-id and SSH host keys of its own",
+  },
 } as const satisfies Record<string, Fault>;
 
 interface Fault {
