@@ -73,6 +73,10 @@ export function checkStatement(
 ): Uint8Array {
   const what = `the image ${quote(found.name)} of ${clusterName(found.cluster)}`;
   const key = signerOf(what, found.bytes, found, keys);
+  const other = (about: string, wanted: string) =>
+    new HpsError("denied", `the signature is about ${about}, not about ${wanted}`, {
+      hint: signingHint(expected.name),
+    });
   if (found.cluster !== expected.cluster) throw other(what, clusterName(expected.cluster));
   if (found.digest !== expected.digest) throw other(`${what} with the digest ${found.digest}`, expected.digest);
   if (expected.name !== undefined && found.name !== expected.name)
@@ -80,10 +84,10 @@ export function checkStatement(
   return key;
 }
 
-function other(about: string, expected: string): HpsError {
-  return new HpsError("denied", `the signature is about ${about}, not about ${expected}`, {
-    hint: "sign this image too: hpsctl image sign",
-  });
+/** What has an image signed; by a name, for signatures are about names. */
+export function signingHint(name: string | undefined): string {
+  if (name !== undefined) return `hpsctl image sign ${name} --key FILE`;
+  return "sign it under one of its names, which hpsctl image ls -o wide shows: hpsctl image sign NAME:TAG --key FILE";
 }
 
 function clusterName(cluster: string): string {

@@ -10,8 +10,12 @@ const [one, two, three] = [testKey(1), testKey(2), testKey(3)];
 const set = testKeySet(1, [one, two]);
 const digest = "a".repeat(64);
 
-function whyNot(signatures: readonly Buffer[], ref = "debian:12") {
-  return errorOf(() => checkSigned({ ref: parseImageRef(ref), digest, signatures }, set)).message;
+function refusal(signatures: readonly Buffer[], ref = "debian:12") {
+  return errorOf(() => checkSigned({ ref: parseImageRef(ref), digest, signatures }, set));
+}
+
+function whyNot(signatures: readonly Buffer[], ref?: string) {
+  return refusal(signatures, ref).message;
 }
 
 describe("an image", () => {
@@ -41,6 +45,14 @@ describe("an image", () => {
       expect(whyNot([flipped]), `bit ${bit}`).toMatch(/image debian:12 is not signed as cluster "lab" asks/);
     }
   });
+});
+
+test("whoever is refused is told what to type; a digest is signed under a name", () => {
+  const other = testSignature(one, { name: "debian:11" });
+  expect(refusal([]).hint).toBe("hpsctl image sign debian:12 --key FILE");
+  expect(refusal([], "shared/debian:12").hint).toBe("hpsctl image sign shared/debian:12 --key FILE");
+  expect(refusal([other]).hint).toBe("hpsctl image sign debian:12 --key FILE");
+  expect(refusal([], `sha256:${digest}`).hint).toMatch(/one of its names.*: hpsctl image sign NAME:TAG --key FILE/);
 });
 
 describe("a host that keeps a key set", () => {

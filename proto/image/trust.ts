@@ -3,7 +3,13 @@ import { HpsError } from "../values/hps-error.ts";
 import { type ImageRef, imageWanted } from "../values/image-ref.ts";
 import { quote } from "../values/safe-text.ts";
 import { checkNextKeySet, type KeySet, type SignedKeySet } from "./key-set.ts";
-import { checkStatement, type ExpectedStatement, parseSignedStatement, type SignedStatement } from "./statement.ts";
+import {
+  checkStatement,
+  type ExpectedStatement,
+  parseSignedStatement,
+  type SignedStatement,
+  signingHint,
+} from "./statement.ts";
 
 /** An image as it is about to be installed. */
 export interface OrderedImage {
@@ -33,9 +39,10 @@ export function checkSigned({ ref, digest, signatures }: OrderedImage, set: KeyS
     }
   }
   const cluster = quote(set.cluster);
+  const wanted = imageWanted(ref);
   if (wrong === undefined) {
     throw new HpsError("denied", `image ${ref} bears no signature, and cluster ${cluster} takes only signed images`, {
-      hint: `hpsctl image sign ${ref} --key FILE`,
+      hint: signingHint(wanted.kind === "name" ? ref : undefined),
     });
   }
   throw new HpsError("denied", `image ${ref} is not signed as cluster ${cluster} asks: ${wrong.message}`, {
