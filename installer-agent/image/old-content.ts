@@ -48,7 +48,7 @@ export class OldContent {
   window({ root, path, offset, length }: OldFile & { readonly offset: number; readonly length: number }): Buffer {
     let bytes: Buffer | undefined;
     this.#withFile(root, path, (fd) => {
-      const there = fstatSync(fd).isFile() ? this.read(fd, [{ offset, size: length }]) : undefined;
+      const there = fstatSync(fd).isFile() ? this.#readOld(fd, [{ offset, size: length }]) : undefined;
       bytes = there === undefined ? undefined : Buffer.from(there);
     });
     if (bytes === undefined) throw new HpsError("not-found", `${showName(path)} is not there as it should be`);
@@ -66,7 +66,7 @@ export class OldContent {
     found: (wanted: WantedObject, bytes: Uint8Array) => void,
   ): void {
     if (wanted.size === 0) return;
-    const bytes = this.read(fd, extents);
+    const bytes = this.#readOld(fd, extents);
     if (bytes === undefined) return;
     const key = keyOf(hash("sha256", bytes, "buffer"));
     const match = wanted.get(key);
@@ -75,14 +75,22 @@ export class OldContent {
     found(match, bytes);
   }
 
-  /** A file that has gone, or that its disk no longer gives, is none that holds anything. */
+  /** What the disk no longer gives, or the file system finds damaged (an errno of its own), is not there. */
+  #readOld(fd: number, extents: readonly Segment[]): Buffer | undefined {
+    try {
+      return this.read(fd, extents);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  /** A file that has gone is none that holds anything. */
   #withFile(root: string, path: ByteString, work: (fd: number) => void): void {
     const fd = openOld(this.#rootAt(root), path);
     if (fd === undefined) return;
     try {
       work(fd);
-    } catch (error) {
-      if (errnoOf(error) !== "EIO") throw error;
     } finally {
       closeSync(fd);
     }

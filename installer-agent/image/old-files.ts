@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, type Stats } from "node:fs";
 import { type ByteString, bytesOf, latin1 } from "../../proto/tree/byte-string.ts";
 import { errnoOf } from "../../proto/tree/native/call-error.ts";
 import { openBeneath } from "../../proto/tree/native/paths.ts";
@@ -33,7 +33,7 @@ export function* findOldFiles(
     for (const name of names(fd)) {
       if (found.length >= MOST_FILES) return;
       yield;
-      const stat = lstatSync(bytesOf(throughProc(fd, name)), { throwIfNoEntry: false });
+      const stat = statOf(fd, name);
       const at = path === "" ? name : latin1(`${path}/${name}`);
       if (stat?.isFile() === true && stat.size > 0 && sizes.has(stat.size)) {
         const systemPath = prefix === "" ? at : latin1(`${prefix}/${at}`);
@@ -55,6 +55,15 @@ function* inFolder(at: number, name: ByteString, work: (fd: number) => Generator
     yield* work(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function statOf(at: number, name: ByteString): Stats | undefined {
+  try {
+    return lstatSync(bytesOf(throughProc(at, name)), { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined; // an inode that its disk does not give, or gives damaged
   }
 }
 

@@ -12,7 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ACL_DEFAULT, aclBytes } from "../../proto/tree/acl.ts";
 import { byteStringOf, latin1 } from "../../proto/tree/byte-string.ts";
 import { compareTrees } from "../../proto/tree/compare/compare.ts";
@@ -116,6 +116,26 @@ describe.runIf(OWNER)("an older system", () => {
     expect(done.reused).toBe(9 * MEBI + 4000 + 40 * 3000 + 780 - (2 * 3000 + 17));
     expect(bytes()).toBeLessThan(5 * MEBI);
     expect(compareTrees(before, recordsOfTree(old))).toEqual([]);
+  });
+
+  test("whose disk takes too long is left, and all is fetched", async () => {
+    using trees = makeTrees();
+    makeTree(trees.source);
+    const image = await imageOfTree(trees.source);
+    const started = performance.now();
+    let looks = 0;
+    const now = vi.spyOn(performance, "now").mockImplementation(() => {
+      looks += 1;
+      return started + looks * 60_000; // each look at the clock a minute later
+    });
+    const lines: string[] = [];
+    const olds = [{ folder: trees.source, prefix: latin1("") }];
+    const log = (line: string) => void lines.push(line);
+    const done = await unpackImage(optionsFor(image, trees.target, { olds, log })).finally(() => now.mockRestore());
+    expect(differences(trees.source, trees.target)).toEqual([]);
+    expect(lines).toEqual(["the older system is read too slowly: the rest is fetched"]);
+    expect(done).toMatchObject({ reused: 0, made: 0 });
+    expect(done.fetched).toBeGreaterThan(9 * MEBI);
   });
 });
 

@@ -41,6 +41,8 @@ export interface Unpacked {
   readonly kept: number;
   /** Copied from older systems. */
   readonly reused: number;
+  /** Made by a delta, of older systems and of what came. */
+  readonly made: number;
   /** Over the network. */
   readonly fetched: number;
 }
@@ -57,45 +59,58 @@ export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
   const disk = new WriteBack(fd);
   try {
     const pieces = new Pieces(await fetchManifest(files, spans, options));
-    const writing = { crew, pieces, signal };
     const tell = told(pieces, disk, options.progress);
+    const writing = { crew, pieces, signal, onGood: tell };
     const swept: Swept = { found: [], mounts: [latin1("")] };
     await inTurns(sweep(fd, pieces, swept), signal);
     await keepFiles(swept.found, writing);
     const kept = tell();
     checkSpace(fd, pieces, swept, what);
-    const [reused, fetched] = await fill(writing, { ...options, indexes, tell });
+    const filled = await fill(writing, { ...options, indexes, tell });
     await finishTree(writing);
     removeMarker(fd);
     disk.check();
-    return { entries: pieces.manifest.entries.length, content: tell(), kept, reused, fetched };
+    return { entries: pieces.manifest.entries.length, content: tell(), kept, ...filled };
   } finally {
     await Promise.all([indexes.end(), crew.end(), disk.end()]);
     closeSync(fd);
   }
 }
 
-/** What has no content is made while the network is waited for. Gives the bytes that were reused, and fetched. */
-async function fill(writing: Writing, filling: Filling): Promise<readonly [reused: number, fetched: number]> {
-  const { pieces } = writing;
-  const before = filling.tell();
-  let reused = 0;
-  let fetched = 0;
+type Filled = Pick<Unpacked, "reused" | "made" | "fetched">;
+
+/** What has no content is made while the network is waited for. */
+async function fill(writing: Writing, filling: Filling): Promise<Filled> {
+  let filled: Filled = { reused: 0, made: 0, fetched: 0 };
   await together(writing.signal, [
     (signal) => makeEmpty({ ...writing, signal }),
     async (signal) => {
-      const jobs = await reuseJobs(pieces, { ...filling, signal });
-      await perform(jobs, { ...writing, signal }, { batch: 1, job: ([job]) => job ?? NOTHING });
-      reused = filling.tell() - before;
-      fetched = await fetchLacking(writing, { ...filling, signal });
+      const own = { ...writing, signal };
+      const { reused, isSlow } = await reuse(own, { ...filling, signal });
+      const olds = isSlow ? [] : filling.olds;
+      filled = { reused, ...(await fetchLacking(own, { ...filling, signal, olds })) };
     },
   ]);
-  return [reused, fetched];
+  return filled;
 }
 
 interface Filling extends UnpackImage {
   readonly indexes: Indexes;
   readonly tell: () => number;
+}
+
+/** How long older systems are looked through: on a disk that fails each block can take half a minute. */
+const OLD_MS = 10 * 60_000;
+
+async function reuse(writing: Writing, filling: Filling) {
+  const { tell, log } = filling;
+  const before = tell();
+  const until = performance.now() + OLD_MS;
+  const jobs = await reuseJobs(writing.pieces, filling, until);
+  await perform(jobs, writing, { batch: 1, job: ([job]) => job ?? NOTHING, until });
+  const isSlow = performance.now() > until;
+  if (isSlow) log("the older system is read too slowly: the rest is fetched");
+  return { reused: tell() - before, isSlow };
 }
 
 const NOTHING = { kind: "make", entries: [] } as const;
@@ -113,10 +128,11 @@ function told(pieces: Pieces, disk: WriteBack, progress: UnpackImage["progress"]
 const TURNS = 256;
 
 /** Leaves other work of this thread its time. */
-async function inTurns(work: Generator<void>, signal: AbortSignal): Promise<void> {
+async function inTurns(work: Generator<void>, signal: AbortSignal, until = Number.POSITIVE_INFINITY): Promise<void> {
   let turn = 0;
   for (const _ of work) {
     turn += 1;
+    if (performance.now() > until) return;
     if (turn % TURNS !== 0) continue;
     await setImmediate();
     signal.throwIfAborted();
@@ -136,18 +152,18 @@ function checkSpace(root: number, pieces: Pieces, { mounts }: Swept, what: strin
   }
 }
 
-async function reuseJobs(pieces: Pieces, { olds, signal }: UnpackImage) {
+async function reuseJobs(pieces: Pieces, { olds, signal }: UnpackImage, until: number) {
   const found: FoundFile[] = [];
   const sizes = lackingSizes(pieces);
-  for (const old of olds) await inTurns(findOldFiles(old, sizes, found), signal);
+  for (const old of olds) await inTurns(findOldFiles(old, sizes, found), signal, until);
   return planReuse(pieces, found);
 }
 
-/** Fetches what is lacking yet, and says how many bytes that took. */
+/** Fetches what is lacking yet, and says how many bytes that took, and how many a delta made. */
 async function fetchLacking(
   { pieces, crew }: Writing,
   { indexes, tell, files, spans, olds, what, signal, log }: Filling,
-): Promise<number> {
+): Promise<Pick<Unpacked, "fetched" | "made">> {
   const read = { what, signal, log };
   let planner: Promise<RunPlanner> | undefined;
   const plan = () => {
@@ -155,10 +171,12 @@ async function fetchLacking(
     return planner;
   };
   const common = { files, olds, spans, crew, pieces, read };
-  const made = await fetchDeltas({ ...common, frames: async () => (await plan()).frames(), onObject: tell });
+  const before = tell();
+  const ofDeltas = await fetchDeltas({ ...common, frames: async () => (await plan()).frames(), onObject: tell });
+  const made = tell() - before;
   const runs = (await plan()).runs((object) => pieces.lacking(object).length > 0);
   await fetchFrames(runs, { ...common, packs: files.packs, onFrame: tell });
-  return runs.reduce((sum, { from, to }) => sum + to - from, made);
+  return { made, fetched: runs.reduce((sum, { from, to }) => sum + to - from, ofDeltas) };
 }
 
 async function planned(pieces: Pieces, indexes: Indexes): Promise<RunPlanner> {

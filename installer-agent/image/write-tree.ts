@@ -14,6 +14,8 @@ export interface Writing {
   readonly crew: Crew;
   readonly pieces: Pieces;
   readonly signal: AbortSignal;
+  /** Some pieces more are good. */
+  readonly onGood: () => void;
 }
 
 /** Finds out which pieces of files that are there already are good. */
@@ -50,20 +52,28 @@ function entriesThat({ pieces }: Writing, is: (entry: ManifestEntry) => boolean)
   return pieces.manifest.entries.filter(is);
 }
 
-/** All items in batches, by all threads; what they find good is kept. Ends when all is done. */
+interface Performing<Item> {
+  readonly batch?: number;
+  readonly job: (items: readonly Item[]) => Job;
+  /** When no more is begun; undefined: all is. */
+  readonly until?: number;
+}
+
+/** All items in batches, by all threads; what they find good is kept. Ends when all that was begun is done. */
 export async function perform<Item>(
   items: readonly Item[],
-  { crew, pieces, signal }: Writing,
-  { batch = BATCH, job }: { readonly batch?: number; readonly job: (items: readonly Item[]) => Job },
+  { crew, pieces, signal, onGood }: Writing,
+  { batch = BATCH, job, until = Number.POSITIVE_INFINITY }: Performing<Item>,
 ): Promise<void> {
   const running: Promise<void>[] = [];
   let failed = false;
-  for (let at = 0; at < items.length && !failed; at += batch) {
+  for (let at = 0; at < items.length && !failed && performance.now() < until; at += batch) {
     await crew.room();
     signal.throwIfAborted();
     const work = crew.run(job(items.slice(at, at + batch))).then((answer) => {
       if (!("good" in answer)) throw receivedError("failed" in answer ? answer.failed : answer.damaged);
       for (const piece of answer.good) pieces.setGood(piece);
+      if (answer.good.length > 0) onGood();
     });
     work.catch(() => {
       failed = true; // and thrown below

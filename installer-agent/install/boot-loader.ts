@@ -30,9 +30,10 @@ export async function findKernel(root: TargetRoot): Promise<KernelChoice> {
 export async function writeSlotConfig(
   root: TargetRoot,
   { kernel, initrd }: KernelChoice,
-  { installation, commandLine }: { readonly installation: Uuid; readonly commandLine: string },
+  { installation, commandLine, image }: SlotOrder,
 ): Promise<void> {
   const text = slotConfig({
+    image,
     kernel: `/${kernel}`,
     initrd: `/${initrd}`,
     arguments: [
@@ -42,6 +43,14 @@ export async function writeSlotConfig(
     ],
   });
   await root.write("boot/slot.cfg", text);
+}
+
+interface SlotOrder {
+  readonly installation: Uuid;
+  /** What the installer's kernel was started with. */
+  readonly commandLine: string;
+  /** Digest of the image, where that is one of packs. */
+  readonly image?: string | undefined;
 }
 
 /** The ESP of a target, mounted below its root. */

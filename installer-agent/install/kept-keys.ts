@@ -16,6 +16,8 @@ import { runTool, type ToolOptions } from "../system/tool.ts";
 type Run = Pick<ToolOptions, "signal" | "log">;
 
 const MOUNT_MS = 60_000;
+/** Of a file system that another system wrote: nothing in it counts but its bytes, and no error of it stops this machine. */
+export const UNTRUSTED = "nodev,nosuid,noexec,errors=continue";
 
 /** The keys that the state file system at `root` keeps; undefined where it keeps none, `denied` where they cannot be read. */
 export async function readKeptKeys(root: string): Promise<SignedKeySet | undefined> {
@@ -60,7 +62,7 @@ export async function onState<T>(
 ): Promise<T> {
   const root = await mkdtemp(join(tmpdir(), "hps-state-"));
   try {
-    const mount = ["mount", "-t", "ext4", "-o", `${options},nodev,nosuid,noexec`, node, root];
+    const mount = ["mount", "-t", "ext4", "-o", `${options},${UNTRUSTED}`, node, root];
     await runTool(mount, { ...run, limitMs: MOUNT_MS }).catch((cause: unknown) => {
       throw cause instanceof HpsError ? new CannotMount(cause) : cause;
     });
@@ -80,8 +82,8 @@ class CannotMount extends HpsError {
   }
 }
 
-/** By the ids that every installation gives its partitions. */
-async function statePartition(disk: Disk, place: DevicePlace): Promise<string | undefined> {
+/** The device node of the state partition of whichever installation made a disk's table, by the GUIDs that it gives its partitions. */
+export async function statePartition(disk: Disk, place: DevicePlace): Promise<string | undefined> {
   const device = deviceOf(disk, place);
   const gpt = await readGpt(device);
   const found = gpt?.partitions?.find(({ id }) => id === partitionId(gpt.diskId, "state"));

@@ -8,6 +8,7 @@ import { type Mount, readMounts } from "../system/mounts.ts";
 import { readSysfsText } from "../system/sysfs.ts";
 import { TargetRoot } from "../system/target-root.ts";
 import { runTool } from "../system/tool.ts";
+import { closeOldSystem } from "./old-system.ts";
 import type { StepContext } from "./step.ts";
 import { refuseUnlessFromMemory } from "./tools.ts";
 
@@ -95,7 +96,9 @@ async function isOn(mount: Mount, node: string): Promise<boolean> {
   );
 }
 
-async function closePlaces({ signal, log }: StepContext): Promise<void> {
+async function closePlaces(context: StepContext): Promise<void> {
+  const { signal, log } = context;
+  await closeOldSystem(context);
   await runTool(["sync"], { signal, log, limitMs: SYNC_MS });
   const inside = (await readMounts()).filter(({ place }) => place === ROOT || place.startsWith(`${ROOT}/`));
   for (const { place } of inside.toReversed()) {

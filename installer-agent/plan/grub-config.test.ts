@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { grubConfig, slotConfig } from "./grub-config.ts";
+import { grubConfig, slotConfig, slotImage } from "./grub-config.ts";
 import { grubWord } from "./grub-word.ts";
 
 const bootA = "0a0a0a0a-1111-8222-8333-444444444444";
@@ -28,6 +28,17 @@ if linux '/vmlinuz-6.1' 'ro' 'it'\\''s=$x'; then
   fi
 fi
 `);
+});
+
+test("slot.cfg says from which image its slot is, and GRUB reads over it", () => {
+  const image = "0123456789abcdef".repeat(4);
+  const start = { kernel: "/vmlinuz-6.1", initrd: "/initrd.img-6.1", arguments: ["ro"] };
+  const text = slotConfig({ ...start, image });
+  check(text);
+  expect(slotImage(text)).toBe(image);
+  expect(slotImage(slotConfig(start))).toBeUndefined();
+  expect(slotImage(text.replace(image, `${image}; reboot`))).toBeUndefined();
+  expect(text.replace(/^# From.*\n/m, "")).toBe(slotConfig(start));
 });
 
 test("a word means its text and nothing else", () => {

@@ -103,15 +103,28 @@ export interface SlotStart {
   readonly initrd: string;
   /** The kernel's command line, word by word. */
   readonly arguments: readonly string[];
+  /** Digest of the image of packs that the slot was made from. */
+  readonly image?: string | undefined;
 }
+
+/** What says in a slot.cfg which image its slot is; only a remark to GRUB. */
+const IMAGE_REMARK = "# From the image sha256:";
 
 /** `slot.cfg`. A kernel that loads without its initrd would panic, so only both are loaded. */
 export function slotConfig(start: SlotStart): string {
+  const from = start.image === undefined ? "" : `${IMAGE_REMARK}${start.image}\n`;
   return `# Written by HPS: what this slot starts.
-if linux ${[start.kernel, ...start.arguments].map(grubWord).join(" ")}; then
+${from}if linux ${[start.kernel, ...start.arguments].map(grubWord).join(" ")}; then
   if initrd ${grubWord(start.initrd)}; then
     set hps_loaded=yes
   fi
 fi
 `;
+}
+
+/** The digest of the image that the slot with this slot.cfg was made from, as that says; undefined where it does not. */
+export function slotImage(config: string): string | undefined {
+  const line = config.split("\n").find((one) => one.startsWith(IMAGE_REMARK));
+  const digest = line?.slice(IMAGE_REMARK.length);
+  return digest !== undefined && /^[0-9a-f]{64}$/.test(digest) ? digest : undefined;
 }

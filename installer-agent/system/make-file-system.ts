@@ -34,13 +34,13 @@ const MAGIC_AT = 1024 + 0x38;
 const MAGIC = 0xef53;
 const ID_AT = 1024 + 0x68;
 
-/** Whether a device begins as the ext4 with this UUID, sound or not. */
-export async function isExt4(node: string, id: string): Promise<boolean> {
+/** Whether a device begins as an ext4, sound or not: as any, or as the one with this UUID. */
+export async function isExt4(node: string, id?: string): Promise<boolean> {
   await using device = await open(node, "r");
   const begin = Buffer.alloc(ID_AT + 16);
   const { bytesRead } = await device.read(begin, 0, begin.length, 0);
   if (bytesRead < begin.length || begin.readUInt16LE(MAGIC_AT) !== MAGIC) return false;
-  return begin.toString("hex", ID_AT) === id.replaceAll("-", "");
+  return id === undefined || begin.toString("hex", ID_AT) === id.replaceAll("-", "");
 }
 
 /** The ESP: FAT32, which UEFI asks of a fixed disk; one sector a cluster where sectors are large, or it would be too few for it. */

@@ -16,16 +16,22 @@ const TABLE_MS = 2 * 60_000;
 const NODES_MS = 30_000;
 const LOOK_MS = 100;
 
+interface Partitioning extends ToolRun {
+  /** The kernel's names of partitions whose content stays: the layout has partitions that lie exactly there. */
+  readonly kept: readonly string[];
+}
+
 /**
- * Makes the disk this layout's and nothing else's. From the first write on, whenever the power is cut, its GPT header
- * says whose it is, so that the next attempt needs no permission to go on.
+ * Makes the disk this layout's and nothing else's, but for what is to be kept. From the first write on, whenever the power
+ * is cut, its GPT header says whose it is, so that the next attempt needs no permission to go on.
  */
-export async function partitionDisk(disk: Disk, layout: Layout, place: DevicePlace, run: ToolRun): Promise<void> {
+export async function partitionDisk(disk: Disk, layout: Layout, place: DevicePlace, run: Partitioning): Promise<void> {
+  const { kept } = run;
   const { node, sizeBytes, sectorBytes } = deviceOf(disk, place);
   const header = emptyGptHeader(layout.diskId, { sectorBytes, sectors: Math.floor(sizeBytes / sectorBytes) });
   const old = await partitionsOf(disk.name, place.sys);
   await writeSynced(node, [{ at: sectorBytes, bytes: header }]);
-  for (const name of old) await wipeSignatures(nodeOf(name, place.dev), run);
+  for (const name of old) if (!kept.includes(name)) await wipeSignatures(nodeOf(name, place.dev), run);
   await writeSynced(node, [
     { at: 0, bytes: Buffer.alloc(sectorBytes) },
     { at: 2 * sectorBytes, bytes: Buffer.alloc(MIB - 2 * sectorBytes) },
@@ -36,7 +42,9 @@ export async function partitionDisk(disk: Disk, layout: Layout, place: DevicePla
   const script = sfdiskScript(layout);
   for (const line of script.split("\n")) if (line !== "") run.log(line);
   // Told to wipe the disk itself, it would first take the header away that says whose the disk is.
-  const argv = ["sfdisk", "--wipe", "never", "--wipe-partitions", "always", node];
+  // Where something is kept every new partition lies where an old one did, which was wiped above or is to stay.
+  const within = kept.length === 0 ? "always" : "never";
+  const argv = ["sfdisk", "--wipe", "never", "--wipe-partitions", within, node];
   await runTool(argv, { ...run, limitMs: TABLE_MS, input: script });
   await nodesOf(disk, layout, place, run);
 }

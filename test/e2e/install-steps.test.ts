@@ -27,6 +27,7 @@ import { installerSet } from "../lab/artifacts.ts";
 import { labFolder } from "../lab/janitor.ts";
 import { createRack } from "../lab/rack.ts";
 import { fileRef, writeStepsInitrd } from "../lab/steps-guest/prepare.ts";
+import { reinstallation, type Said } from "../lab/steps-guest/reinstallation.ts";
 import type { GuestTask } from "../lab/steps-guest/tasks.ts";
 import { limit } from "../lab/vm/calibrate.ts";
 import { createVm } from "../lab/vm/vm.ts";
@@ -131,6 +132,11 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
     const { file: _, format: __, ...facts } = ORDER.image;
     return order("one", { image: { ...facts, format: "packs", files } });
   };
+  const again = await reinstallation(folder, (installation, files) => ({
+    ...inPacks(files),
+    installation,
+    storage: { ...order("liar").storage, wipe: true },
+  }));
   const both = ["storage", "image"] as const;
   const stopped = (stopAt: string): GuestTask => ({ name: stopAt, order: order("one"), steps: ["storage"], stopAt });
   const tasks: readonly GuestTask[] = [
@@ -162,6 +168,7 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
       order: order(STRANGE, { storage: { ...order(STRANGE).storage, wipe: true } }),
       steps: ["storage"],
     },
+    ...again.tasks,
     ...keyTasks((installation, proof) => ({
       ...order("liar", { installation, storage: { ...order("liar").storage, wipeSerials: ["liar"] } }),
       image: signedImage(proof),
@@ -173,7 +180,7 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
     installer,
     plan: { tools: fileRef(tools), tasks, ask },
     files: [tools, zst, xz, cut],
-    named: packs.named,
+    named: [...packs.named, ...again.named],
   });
   const before = [small, data].map(sumOf);
   await using rack = await createRack();
@@ -233,6 +240,7 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
   expect(said("no keys").error).toMatch(/this disk believes other keys: hpsd names no keys/);
   expect(said("next keys")).not.toHaveProperty("error");
   expect(said("older keys").error).toMatch(/hpsd names the older key set 1, but key set 2 .* is kept/);
+  again.expectAll(said, logs);
   const table = vm.console.text();
   for (const installation of [THIS, OLDER]) {
     expect(table).toContain(espVolumeId(installation));
@@ -272,8 +280,7 @@ function keyTasks(orderOf: (installation: Uuid, proof: ImageProof) => InstallOrd
 
 const SHOWN = ["etc/fstab", "boot", "boot/efi", "var/lib/hps"];
 
-interface Result {
-  readonly error?: string;
+interface Result extends Said {
   readonly files?: Readonly<Record<string, string>>;
 }
 

@@ -52,7 +52,7 @@ async function makeAgent(host: ArmedHost, folder: string) {
       const job = { files, configuration: ask, forgetConfiguration: forget };
       // Unpacking uses no more of an installation.
       const context = { job: job as Partial<Job> as Job, signal, log: () => undefined, progress: () => undefined };
-      await unpackPacks(root, order, context);
+      await unpackPacks({ root, olds: [] }, order, context);
     },
     [Symbol.dispose]: raw[Symbol.dispose],
   };

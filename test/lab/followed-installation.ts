@@ -44,13 +44,13 @@ export class FollowedInstallation {
     this.id = id;
   }
 
-  /** Arms the host that this machine is, with the rack's image. */
+  /** Arms the host that this machine is, with the rack's image unless told. */
   static async arm(
     rack: InstallRack,
     vm: Vm,
-    storage: Partial<Pick<StorageOrder, "disk" | "wipe">> = {},
+    { image = rack.image, ...storage }: Partial<Pick<StorageOrder, "disk" | "wipe"> & { readonly image: string }> = {},
   ): Promise<FollowedInstallation> {
-    const { id } = await rack.hps.hosts.armHost({ host: `lab/${vm.name}`, image: rack.image, storage });
+    const { id } = await rack.hps.hosts.armHost({ host: `lab/${vm.name}`, image, storage });
     return new FollowedInstallation(rack, vm, id);
   }
 

@@ -216,6 +216,11 @@ export const FAULTS = {
     holds:
       "what was put there is there, its attributes too; no secret, log or lease of the first; the second has a name, machine-id and SSH host keys of its own",
   },
+  "image-again": {
+    done: "a machine that was installed is cut off and installed again with `--wipe`, with an image in which a fifth of the larger files are otherwise; then with a third for which there is a delta",
+    holds:
+      "less than half of the image is fetched, with the delta less than half of that; each system comes up; nothing on `root-b` can be mounted afterwards",
+  },
 } as const satisfies Record<string, Fault>;
 
 interface Fault {

@@ -25,7 +25,9 @@ export const bootloader: Step = {
     const kernel = await findKernel(root);
     log(`it starts the kernel ${kernel.kernel} with ${kernel.initrd}: ${kernel.why}`);
     const commandLine = await readFile("/proc/cmdline", "utf8");
-    await writeSlotConfig(root, kernel, { installation, commandLine });
+    const { order } = await job.configuration(signal);
+    const image = order?.image.format === "packs" ? order.image.files.manifest.digest : undefined;
+    await writeSlotConfig(root, kernel, { installation, commandLine, image });
     const loader = await readFile(join(GRUB_IMAGES_FOLDER, "grubx64.efi"));
     await writeEspFiles(espOf(target.root), { installation, commandLine, loader });
     await biosLoader(target, context);

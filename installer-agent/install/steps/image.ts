@@ -12,6 +12,7 @@ import { runTool } from "../../system/tool.ts";
 import { checkImageTrust } from "../image-trust.ts";
 import type { InstallOrder } from "../install-order.ts";
 import { keepKeys, onState, readKeptKeys } from "../kept-keys.ts";
+import { dropOldSystem, openOldSystem } from "../old-system.ts";
 import type { Step, StepContext } from "../step.ts";
 import { unpackArchive } from "../unpack-archive.ts";
 import { unpackPacks } from "../unpack-packs.ts";
@@ -33,12 +34,13 @@ export const image: Step = {
       const { manifest } = order.image.files;
       const root = (await begun(order, manifest.digest, context)) ?? (await emptySlot(order, context));
       setMarker(root, manifest.digest);
-      await unpackPacks(root, order.image, context);
+      await unpackPacks({ root, olds: await openOldSystem(order, context) }, order.image, context);
     } else await unpackArchive(await emptySlot(order, context), order.image, context);
     const { root } = await job.target.open(context); // an image that is in the way of a mount is refused here
     await keepKeys(join(root, STATE_PLACE), keys);
     await new TargetRoot(root).write("etc/fstab", formatFstab(fstabEntries(order.installation)));
     await runTool(["sync"], { signal, log, limitMs: SYNC_MS });
+    await dropOldSystem(order, context);
   },
 };
 

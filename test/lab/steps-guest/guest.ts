@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, open, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InstallOrder } from "../../../installer-agent/install/install-order.ts";
@@ -17,12 +17,14 @@ import type { FileRef } from "../../../installer-agent/link/file-request.ts";
 import type { SpanFiles } from "../../../installer-agent/link/files.ts";
 import { describeError } from "../../../installer-agent/log.ts";
 import { readDisks } from "../../../installer-agent/system/disks.ts";
+import { findInstallation } from "../../../installer-agent/system/installation-disk.ts";
 import { CONFIGURATION } from "../../../installer-agent/testing/orders.ts";
 import { parseDomainName } from "../../../proto/values/domain-name.ts";
 import { parseEndpoint } from "../../../proto/values/endpoint.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { parseHttpsUrl } from "../../../proto/values/https-url.ts";
 import type { GuestPlan, GuestTask } from "./tasks.ts";
+import { treeSums } from "./tree-sum.ts";
 
 const STEPS = { storage, image };
 const FOLDER = "/steps";
@@ -39,6 +41,9 @@ async function* read({ digest }: FileRef): AsyncGenerator<Buffer> {
   for (let at = 0; at < content.length; at += 65_536) yield content.subarray(at, at + 65_536);
 }
 
+/** Of all that was asked for by ranges. */
+let fetched = 0;
+
 /** Packs are files as others are; the parts of one that is not among them are gone. */
 const spans: SpanFiles = {
   hpsd: 0,
@@ -46,6 +51,7 @@ const spans: SpanFiles = {
     const content = await readFile(join(FOLDER, digest)).catch(() => {
       throw new HpsError("not-found", "there is nothing at this address");
     });
+    fetched += to - from;
     yield { bytes: content.subarray(from, to), origin: 0 };
   },
   distrust: () => undefined,
@@ -74,12 +80,41 @@ function contextOf(order: InstallOrder, tools: FileRef, task: GuestTask): StepCo
 }
 
 async function run(task: GuestTask, { tools }: GuestPlan): Promise<object> {
+  fetched = 0;
   const context = contextOf(task.order, tools, task);
   for (const name of task.steps) await STEPS[name].run(context);
   const files: Record<string, string> = {};
   for (const path of task.show ?? []) files[path] = await shown(join("/target", path));
+  const told = { fetched, ...(task.sums === true && { sums: treeSums("/target") }), ...(await signaturesOf(task)) };
+  for (const [path, content] of Object.entries(task.write ?? {})) await writeFile(join("/target", path), content);
+  for (const path of task.alter ?? []) await alter(join("/target", path));
   if (task.close === true) await machineTarget.close(context);
-  return { files };
+  return { files, ...told };
+}
+
+async function signaturesOf({ order, look = [] }: GuestTask): Promise<object> {
+  if (look.length === 0) return {};
+  const { partitions } = await findInstallation(order.installation);
+  const signatures = look.map((role) => [role, text(["wipefs", "--noheadings", partitions[role]])]);
+  return { signatures: Object.fromEntries(signatures) };
+}
+
+async function alter(path: string): Promise<void> {
+  await using file = await open(path, "r+");
+  const { atime, mtime } = await file.stat();
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, 1000);
+  byte[0] = 255 - (byte[0] ?? 0);
+  await file.write(byte, 0, 1, 1000);
+  await file.utimes(atime, mtime);
+}
+
+function text(argv: readonly string[]): string {
+  try {
+    return execFileSync(argv[0] ?? "", argv.slice(1), { encoding: "utf8", timeout: 60_000 });
+  } catch (error) {
+    return String(error);
+  }
 }
 
 /** Type, mode, owner and the beginning of what is there. */
@@ -103,13 +138,6 @@ for (const task of plan.tasks) {
   }));
   say({ done: task.name, ms: Math.round(performance.now() - began), ...result });
 }
-const text = (argv: readonly string[]) => {
-  try {
-    return execFileSync(argv[0] ?? "", argv.slice(1), { encoding: "utf8", timeout: 60_000 });
-  } catch (error) {
-    return String(error);
-  }
-};
 for (const argv of plan.ask ?? []) say({ asked: argv.join(" "), answer: text(argv) });
 say({ over: true });
 await sleep(500);

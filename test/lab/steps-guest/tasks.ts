@@ -1,5 +1,6 @@
 import type { InstallOrder } from "../../../installer-agent/install/install-order.ts";
 import type { FileRef } from "../../../installer-agent/link/file-request.ts";
+import type { PartitionRole } from "../../../proto/values/layout-ids.ts";
 
 /** Steps to be run in a guest, one after the other until one fails. */
 export interface GuestTask {
@@ -10,6 +11,14 @@ export interface GuestTask {
   readonly stopAt?: string;
   /** Paths in the target to be shown afterwards. */
   readonly show?: readonly string[];
+  /** Files that are written in the target then. */
+  readonly write?: Readonly<Record<string, string>>;
+  /** Partitions of which is told what file system they bear. */
+  readonly look?: readonly PartitionRole[];
+  /** Tells the `treeSums` of the target. */
+  readonly sums?: boolean;
+  /** Files of the target in which a byte is altered at last, and their times are not. */
+  readonly alter?: readonly string[];
   /** Unmounts the target at the end. */
   readonly close?: boolean;
 }
