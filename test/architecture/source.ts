@@ -17,13 +17,22 @@ export interface Source {
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\b[^;"']*?from\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)|(?:^|\n)import\s+["']([^"']+)["']/g;
 
+const TYPES_ALONE = /(?:^|\n)\s*(?:import|export) type\b[^;"']*?from\s+["'][^"']+["'];?/g;
+
 function sourceOf(path: string): Source {
   const text = readFileSync(join(ROOT, path), "utf8");
+  return { path, text, ...importsOf(path, text) };
+}
+
+/** What it loads where it runs: types are gone then. */
+export function loadsOf({ path, text }: Source): Pick<Source, "files" | "packages"> {
+  return importsOf(path, text.replaceAll(TYPES_ALONE, "\n"));
+}
+
+function importsOf(path: string, text: string): Pick<Source, "files" | "packages"> {
   const targets = [...text.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
   const own = targets.filter((target) => target.startsWith("."));
   return {
-    path,
-    text,
     files: own.map((target) => normalize(join(dirname(path), target))),
     packages: targets.filter((target) => !target.startsWith(".")),
   };

@@ -1,7 +1,5 @@
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { roundSize } from "../../../proto/values/size.ts";
-import type { Db } from "../../store/database.ts";
-import { sumLibrary } from "../../store/packs.ts";
 
 /** In bytes. */
 export interface ImageLimits {
@@ -18,9 +16,10 @@ export interface ImageAllowance {
   readonly hint: string;
 }
 
-export async function allowanceOf(db: Db, library: string, limits: ImageLimits): Promise<ImageAllowance> {
+/** `kept`: what the library has already. */
+export function allowanceOf(kept: number, limits: ImageLimits): ImageAllowance {
   const { imageSize, librarySize } = limits;
-  const left = Math.max(librarySize - (await sumLibrary(db, library)), 0);
+  const left = Math.max(librarySize - kept, 0);
   if (imageSize <= left) {
     return { bytes: imageSize, hint: `limits.imageSize of hpsd's configuration is ${roundSize(imageSize)}` };
   }

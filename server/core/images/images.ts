@@ -4,7 +4,14 @@ import { roundSize } from "../../../proto/values/size.ts";
 import type { HpsStore, Tx } from "../../store/database.ts";
 import { selectSignaturesOf } from "../../store/image-trust.ts";
 import { type ImageQuery, type NamedImageRow, SHARED_LIBRARY, selectImage, selectImages } from "../../store/images.ts";
-import { type DeltaRow, type IndexedFile, type PackRow, selectDeltasTo, selectPacksOf } from "../../store/packs.ts";
+import {
+  type DeltaRow,
+  type IndexedFile,
+  type PackRow,
+  selectDeltasTo,
+  selectPacksOf,
+  sumLibrary,
+} from "../../store/packs.ts";
 import { type Audit, actorOfCaller, type Clock } from "../audit/audit.ts";
 import type { FileWish, StoredFile } from "../files/incoming-file.ts";
 import { actorOf, type Caller } from "../identity/principal.ts";
@@ -110,7 +117,7 @@ export class Images {
     const image = { ...order, library: clusterId, importedBy: importerOf(caller), createdAt: clock(), expiresAt: null };
     const [known, allowed] = await store.read(async (db) => [
       await selectImage(db, clusterId, order.name),
-      await allowanceOf(db, clusterId, limits),
+      allowanceOf(await sumLibrary(db, clusterId), limits),
     ]);
     if (isNamed(known, image, false) && (await archives.has(known))) return known;
     const { name, sizeBytes } = order;

@@ -17,6 +17,7 @@ import {
   replacePacksOf,
   selectPacks,
   selectPacksOf,
+  sumLibrary,
 } from "../../store/packs.ts";
 import type { Clock } from "../audit/audit.ts";
 import { OneAtATime } from "../files/one-at-a-time.ts";
@@ -96,7 +97,7 @@ export class Uploads {
     const [library, allowed] = await store.read(async (db) => [
       // What a damaged pack holds is brought again.
       (await selectPacks(db, librariesFor(target.clusterId))).filter(({ damagedAt }) => damagedAt === null),
-      await allowanceOf(db, target.clusterId ?? SHARED_LIBRARY, limits),
+      allowanceOf(await sumLibrary(db, target.clusterId ?? SHARED_LIBRARY), limits),
     ]);
     using _ = filing.pin(library.map(({ digest }) => digest));
     using room = new UploadRoom(filing.files.room, what);
