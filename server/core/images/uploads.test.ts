@@ -4,36 +4,13 @@ import { ALICE } from "../operations/testing.ts";
 import { addTestHost } from "../testing/open-test-store.ts";
 import { addTestInstallation } from "../testing/test-rows.ts";
 import { openImageRig } from "./testing.ts";
-import { readPacks } from "./testing-packs.ts";
-import { noise, type TestImage, testImage, upload } from "./testing-upload.ts";
+import { bringOverlapping } from "./testing-overlap.ts";
+import { noise, testImage, upload } from "./testing-upload.ts";
+import { brought, filesOf, range, readBack } from "./testing-whole.ts";
 
 const MIB = 1 << 20;
 const HOUR = 3_600_000;
-type Rig = Awaited<ReturnType<typeof openImageRig>>;
 const openRig = async () => await openImageRig({ maxBytes: 256 * MIB });
-
-/** Files of about 256 KiB that do not compress: sixteen are a frame. */
-const filesOf = (...names: readonly string[]) =>
-  Object.fromEntries(names.map((name) => [name, noise(name, MIB / 4 + name.length)]));
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, at) => `file-${String(from + at).padStart(3, "0")}`);
-
-async function brought(rig: Rig, name: string, image: TestImage, library = rig.a) {
-  return await upload({ uploads: rig.uploads, clusterId: clusterOf(library), name, image });
-}
-
-function clusterOf(library: string): string | undefined {
-  return library === "shared" ? undefined : library;
-}
-
-/** Reads the image as an agent does: every object from the first pack that has it, each checked. */
-async function readBack(rig: Rig, ref: string, image: TestImage, library = rig.a): Promise<void> {
-  const row = await rig.images.get(clusterOf(library), ref);
-  const stored = await readFile(rig.images.file(row).path);
-  expect(stored).toHaveLength(row.sizeBytes);
-  await readPacks(rig.images, { stored, digest: row.digest }, await rig.images.packsOf(row));
-  expect(row).toMatchObject({ digest: image.digest, format: "packs" });
-}
 
 test("an image is stored as its manifest and a pack, and can be read back", async () => {
   await using rig = await openRig();
@@ -107,28 +84,9 @@ test("of what lies scattered some is sent again, in frames of its own", async ()
   await readBack(rig, "some:1", scattered);
 });
 
-test("two that bring overlapping images at once both have theirs whole", async () => {
+test("some that bring overlapping images at once all have theirs whole", async () => {
   await using rig = await openRig();
-  await brought(rig, "base:1", testImage(filesOf(...range(0, 8))));
-  for (let round = 0; round < 6; round += 1) {
-    const images = [0, 1, 2].map((who) =>
-      testImage(filesOf(...range(round * 3, round * 3 + 6 + who), `own-${round}-${who}`)),
-    );
-    const results = await Promise.allSettled([
-      ...images.map(async (image, who) => await brought(rig, `image:${round}.${who}`, image)),
-      // The same image at once, in two libraries, under one name.
-      brought(rig, `image:${round}.0`, images[0] ?? expect.unreachable()),
-      brought(rig, `image:${round}`, images[1] ?? expect.unreachable(), rig.b),
-    ]);
-    expect(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []))).toEqual([]);
-    for (const [who, image] of images.entries()) await readBack(rig, `image:${round}.${who}`, image);
-    await readBack(rig, `image:${round}`, images[1] ?? expect.unreachable(), rig.b);
-    // Names go while others come: nothing that is named is taken away.
-    if (round > 0) await rig.images.delete(ALICE, rig.a, `image:${round - 1}.1`);
-  }
-  const { images } = await rig.images.list({ clusters: "all", shared: true, limit: 99 });
-  expect(images).toHaveLength(1 + 6 * 4 - 5);
-  expect(rig.failures).toEqual([]);
+  await bringOverlapping(rig, 1);
 });
 
 test("what a lost or damaged pack held is sent again, and the same image heals", async () => {
