@@ -3,23 +3,19 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makeDebianTree } from "../../client/testing/debian-tree.ts";
-import { configurationSource } from "../../installer-agent/install/host-configuration.ts";
 import type { PacksOrder } from "../../installer-agent/install/install-order.ts";
-import type { Job } from "../../installer-agent/install/step.ts";
-import { unpackPacks } from "../../installer-agent/install/unpack-packs.ts";
-import { type Files, filesOf } from "../../installer-agent/link/files.ts";
+import type { Files } from "../../installer-agent/link/files.ts";
 import { differences, noise } from "../../installer-agent/testing/unpack-rig.ts";
 import { makeScratch } from "../../proto/tree/testing/scratch.ts";
-import { parseUuid } from "../../proto/values/uuid.ts";
 import { openHpsStore } from "../../server/store/database.ts";
 import { makeManyFiles } from "./image-trees.ts";
-import { type ArmedHost, armHost, enrolHost, rawAgent } from "./load-agents.ts";
+import { armHost } from "./load-agents.ts";
 import { verified } from "./packs-library.ts";
 import { type RealHpsd, startHpsd } from "./real-hpsd.ts";
+import { makeUnpackAgent } from "./unpack-agent.ts";
 
 const MIB = 1 << 20;
 const HOUR_MS = 3_600_000;
-const BACKOFF = { min: 50, max: 500 };
 /** The first four break off after so many bytes, and go on when told; the next two begin then, and the last two ask then what to read. */
 const MIDDLE = [2, 5, 9, 14].map((mib) => mib * MIB);
 const AGENTS = 8;
@@ -33,30 +29,6 @@ const image = (root: string, files: number) => {
   for (let at = 100; at < 100 + files; at += 1) writeFileSync(join(tree, "data", `${at}`), noise(MIB, `${at}`));
   return tree;
 };
-
-/** An agent of a host that is armed, as far as its step `image` is concerned. */
-async function makeAgent(host: ArmedHost, folder: string) {
-  const identity = await enrolHost(host, folder, BACKOFF);
-  const raw = rawAgent(identity);
-  const whose = { host: host.hostId, installation: parseUuid(host.installation) };
-  const { ask, forget } = configurationSource({ service: () => raw.service, ...whose, backoff: BACKOFF });
-  const signal = AbortSignal.timeout(120_000);
-  return {
-    order: async (): Promise<PacksOrder> => {
-      const found = (await ask(signal)).order?.image;
-      return found?.format === "packs" ? found : expect.unreachable();
-    },
-    unpack: async (root: string, order: PacksOrder, held = (files: Files) => files): Promise<void> => {
-      mkdirSync(root);
-      const files = held(filesOf({ identity, backoff: BACKOFF }));
-      const job = { files, configuration: ask, forgetConfiguration: forget };
-      // Unpacking uses no more of an installation.
-      const context = { job: job as Partial<Job> as Job, signal, log: () => undefined, progress: () => undefined };
-      await unpackPacks({ root, olds: [] }, order, context);
-    },
-    [Symbol.dispose]: raw[Symbol.dispose],
-  };
-}
 
 /** Files that after so many bytes come no more, until `gate` opens. */
 function heldAfter(bytes: number, { gate, reached }: { readonly gate: Promise<void>; readonly reached: () => void }) {
@@ -109,7 +81,7 @@ test("eight agents install an image while its packs are made anew and their hour
   await words(`image import debian:12 ${tree}`);
   const hosts = [];
   for (let number = 0; number < AGENTS; number += 1) hosts.push(await armHost(admin, number, "debian:12"));
-  const agents = await Promise.all(hosts.map((host) => makeAgent(host, scratch.under("agents"))));
+  const agents = await Promise.all(hosts.map((host) => makeUnpackAgent(host, scratch.under("agents"))));
   const root = (at: number) => scratch.under(`root-${at}`);
   const early = await Promise.all(agents.slice(0, ASKS_LATE).map((agent) => agent.order()));
 

@@ -185,6 +185,16 @@ export const FAULTS = {
     done: "an image of Debian with a kernel is unpacked to ext4 with `/boot` on a file system of its own, and killed five times on the way",
     holds: "as above",
   },
+  "round-trip-small-files": {
+    done: "a tree of 100 000 small files is imported into an hpsd by hpsctl, and unpacked to ext4 from there by the agent of an armed host",
+    holds: "the tree on the disk is the one that was imported, to the last byte, name and attribute",
+  },
+  "round-trip-sparse": { done: "the same with one file of 8 GiB, 24 MiB of which are data", holds: "as above" },
+  "round-trip-names": {
+    done: "the same with hostile names and links, and one of each thing that a tree can hold",
+    holds: "as above",
+  },
+  "round-trip-debian": { done: "the same with Debian and its kernel", holds: "as above" },
   "image-power": {
     done: "the machine of an hpsd into which overlapping images are imported two at a time, and removed and collected meanwhile, loses its power; its disk is what each of many of its flushes left, with none or some of what was written after it",
     holds:
