@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ANY_CHARACTER } from "../../proto/values/testing/any-character.ts";
 import { fakeTerminal } from "../testing/fake-terminal.ts";
 import { exactJson } from "./exact-json.ts";
 import { type Column, formatFields, formatTable } from "./table.ts";
@@ -11,7 +12,7 @@ const COLUMNS: readonly Column<{ name: string; note: string }>[] = [
   { title: "MORE", wide: true, text: ({ note }) => note.toUpperCase() },
 ];
 
-const text = fc.string({ unit: "binary", maxLength: 300 });
+const text = fc.string({ unit: ANY_CHARACTER, maxLength: 300 });
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must never reach a terminal
 const RAW = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 

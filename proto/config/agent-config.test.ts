@@ -5,6 +5,7 @@ import { parseDomainName } from "../values/domain-name.ts";
 import { parseEndpoint } from "../values/endpoint.ts";
 import { HpsError } from "../values/hps-error.ts";
 import { parseHttpsUrl } from "../values/https-url.ts";
+import { ANY_CHARACTER } from "../values/testing/any-character.ts";
 import { parseTime } from "../values/time.ts";
 import { newUuid } from "../values/uuid.ts";
 import { readAgentConfig } from "./agent-config.ts";
@@ -74,7 +75,7 @@ test("no error repeats the secret", () => {
 test("garbage is no claim", () => {
   fc.assert(
     fc.property(
-      fc.oneof(fc.json(), fc.string({ unit: "binary" })),
+      fc.oneof(fc.json(), fc.string({ unit: ANY_CHARACTER })),
       (text) => void expect(traceOf(text)).not.toBe("accepted"),
     ),
   );
@@ -101,7 +102,7 @@ test("an agent's settings have defaults, bounds and overrides", () => {
   expect(() => read("backoff: {min: 1m, max: 30s}")).toThrow("agent.yaml:1:1: `backoff`: min is longer than max");
   expect(() => read("backoff: {mni: 1m}")).toThrow(/did you mean `min`/);
   fc.assert(
-    fc.property(fc.string({ unit: "binary" }), (text) => {
+    fc.property(fc.string({ unit: ANY_CHARACTER }), (text) => {
       try {
         read("", [`state=${text}`, `heartbeat=${text}`]);
       } catch (error) {

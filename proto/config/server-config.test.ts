@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { parseAbsolutePath } from "../values/absolute-path.ts";
 import { parseServerName } from "../values/endpoint.ts";
 import { HpsError } from "../values/hps-error.ts";
+import { ANY_CHARACTER } from "../values/testing/any-character.ts";
 import { defaultServerConfig } from "./default-server-config.ts";
 import { publicAddresses, readServerConfig, type ServerConfigSource } from "./server-config.ts";
 
@@ -115,7 +116,7 @@ test("garbage in any setting is an HpsError that names it", () => {
     "log.level",
   ];
   fc.assert(
-    fc.property(fc.constantFrom(...paths), fc.string({ unit: "binary" }), (path, text) => {
+    fc.property(fc.constantFrom(...paths), fc.string({ unit: ANY_CHARACTER }), (path, text) => {
       try {
         read(MINIMAL, { sets: [`${path}=${text}`] });
       } catch (error) {

@@ -10,8 +10,9 @@ import {
   parseFactsJson,
 } from "./facts.ts";
 import { HpsError } from "./hps-error.ts";
+import { ANY_CHARACTER } from "./testing/any-character.ts";
 
-const word = fc.string({ unit: "binary", minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed());
+const word = fc.string({ unit: ANY_CHARACTER, minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed());
 const mac = fc
   .nat(0xffff)
   .map(

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ANY_CHARACTER } from "../../proto/values/testing/any-character.ts";
 import {
   askUrl,
   firstContactScript,
@@ -14,7 +15,7 @@ import { ipxeText, ipxeWord } from "./ipxe-text.ts";
 const BOOT = "http://10.77.0.1:7080";
 const NASTY = fc.constantFrom(...`ab 1$\{}&&||;#!\n\r\t\0\\"'\`\u001b\u0085\u2028é%`);
 const hostile = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: ANY_CHARACTER }),
   fc.string({ unit: NASTY }),
   fc.constant(`\${net0/mac}\n#!ipxe\nshell`),
 );

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ANY_CHARACTER } from "../../proto/values/testing/any-character.ts";
 import { type AnswerForm, answerForm } from "./answer-form.ts";
 import { htmlText } from "./html-text.ts";
 import { renderRefusal } from "./refusal.ts";
@@ -27,7 +28,7 @@ test.each<[string | undefined, string | undefined, AnswerForm]>([
 
 test("any headers have a form", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (accept, userAgent) => {
+    fc.property(fc.string({ unit: ANY_CHARACTER }), fc.string({ unit: ANY_CHARACTER }), (accept, userAgent) => {
       expect(["ipxe", "html", "json", "text"]).toContain(answerForm({ accept, userAgent }));
     }),
   );
@@ -52,7 +53,7 @@ test("iPXE is not given a script with status 200 for something it loads", () => 
 });
 
 const hostile = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: ANY_CHARACTER }),
   fc.string({ unit: fc.constantFrom(..."<>&\"'/a=\n\u0000\u001b\u009b\u202e") }),
 );
 

@@ -2,6 +2,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { HpsError } from "../../values/hps-error.ts";
+import { ANY_CHARACTER } from "../../values/testing/any-character.ts";
 import { compareTrees, showDifference } from "../compare/compare.ts";
 import { recordsOfArchive } from "../compare/records-of-archive.ts";
 import { recordsOfTree } from "../compare/records-of-tree.ts";
@@ -174,7 +175,7 @@ export const anyRecords = fc.dictionary(
       "3,0,0,3",
       "user::rwx",
     ),
-    fc.string({ unit: "binary", maxLength: 20 }).map((text) => Buffer.from(text).toString("latin1")),
+    fc.string({ unit: ANY_CHARACTER, maxLength: 20 }).map((text) => Buffer.from(text).toString("latin1")),
   ),
   { maxKeys: 5 },
 );

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { ANY_CHARACTER } from "../../../proto/values/testing/any-character.ts";
 import { formatHostFilter, parseHostFilter } from "./host-filter.ts";
 import { HOST_STATES } from "./life-cycle.ts";
 
@@ -55,7 +56,7 @@ describe("what is wrong is named", () => {
   });
 });
 
-const value = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.toWellFormed());
+const value = fc.string({ unit: ANY_CHARACTER, maxLength: 40 }).map((text) => text.toWellFormed());
 const term = fc.oneof(
   fc.record({ field: fc.constant("state" as const), value: fc.constantFrom(...HOST_STATES) }),
   fc.record({ field: fc.constant("name" as const), value: fc.stringMatching(/^[a-z0-9*-]{1,63}$/) }),
@@ -80,7 +81,7 @@ test("any text gives terms or an invalid error, quickly", () => {
   fc.assert(
     fc.property(
       fc.oneof(
-        fc.string({ unit: "binary" }),
+        fc.string({ unit: ANY_CHARACTER }),
         soup.map((parts) => parts.join("")),
       ),
       (text) => {
