@@ -1,7 +1,7 @@
 import type { ContainerKind, Trailer } from "../../proto/image/container.ts";
 import { parseTrailer, TRAILER_BYTES } from "../../proto/image/container.ts";
 import { LARGEST_MANIFEST } from "../../proto/image/limits.ts";
-import { type Manifest, manifestBytes, manifestLength } from "../../proto/image/manifest.ts";
+import { manifestBytes, manifestLength } from "../../proto/image/manifest.ts";
 import { shortDigest } from "../../proto/values/digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { FileRef, Span } from "../link/file-request.ts";
@@ -9,13 +9,14 @@ import type { SpanFiles } from "../link/files.ts";
 import type { ReadOptions } from "../link/read-span.ts";
 import type { ImageFiles, IndexedFile } from "./image-source.ts";
 import { ManifestBounds } from "./manifest-bounds.ts";
+import { Pieces, PiecesReader } from "./pieces.ts";
 
 /** Fetches an image's manifest; it is the one that its digest names. From hpsd alone, which knows its members: it says where everything is. */
 export async function fetchManifest(
   { manifest: file, tree }: ImageFiles,
   spans: SpanFiles,
   options: ReadOptions,
-): Promise<Manifest> {
+): Promise<Pieces> {
   if (file.sizeBytes > LARGEST_MANIFEST) {
     throw new HpsError("invalid", `${options.what} has a manifest of ${file.sizeBytes} bytes, which no image has`);
   }
@@ -29,7 +30,9 @@ export async function fetchManifest(
     return bounds.refusal(stored.length + manifestLength(stored)) ?? manifestBytes(stored, file.digest);
   });
   if (raw instanceof HpsError) throw raw;
-  return bounds.read(raw);
+  const pieces = new PiecesReader();
+  const manifest = bounds.read(raw, (entry) => pieces.add(entry));
+  return new Pieces(manifest, pieces);
 }
 
 /** Fetches the index at the end of a pack or a delta. */

@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 import { LARGEST_OBJECT } from "../../proto/image/limits.ts";
-import { type Manifest, objectsIn, openManifest } from "../../proto/image/manifest.ts";
+import { objectsIn } from "../../proto/image/manifest.ts";
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
+import { ManifestView } from "../../proto/image/manifest-view.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { roundSize } from "../../proto/values/size.ts";
 
@@ -14,9 +15,9 @@ export interface AnnouncedTree {
   readonly contentBytes: number;
 }
 
-/** Of a parsed entry, and of an object: measured, and there are none that take less. */
-const LEAST_ENTRY = 200;
-const LEAST_OBJECT = 300;
+/** Of an entry beside its bytes, and of an object while it is checked: there are none that take less. */
+const LEAST_ENTRY = 24;
+const LEAST_OBJECT = 80;
 /** Left to all else that runs: other programs, the threads that unpack, what comes over the network. */
 const RESERVE = 64 << 20;
 const LOOK_EVERY = 4096;
@@ -52,27 +53,27 @@ export class ManifestBounds {
     return needed + RESERVE > this.#left() ? this.#unfit(needed) : undefined;
   }
 
-  /** Reads it; stops where it has more than was announced, or where the machine has no more memory for it. */
-  read(raw: Uint8Array): Manifest {
+  /** Reads it and tells its entries; stops where it has more than was announced, or where the machine has no more memory for it. */
+  read(raw: Uint8Array, told: (entry: ManifestEntry) => void): ManifestView {
     const { entries: most, contentBytes: mostContent } = this.#tree;
     // A file's content is cut each 4 MiB, and each object is of a file.
     const mostObjects = most + Math.floor(mostContent / LARGEST_OBJECT);
     const count = objectsIn(raw);
     if (count > mostObjects) throw this.#other(`${count} objects, where there can be ${mostObjects}`);
     this.#look(count * LEAST_OBJECT);
-    const { objects, entries: read } = openManifest(raw);
-    const entries: ManifestEntry[] = [];
+    let entries = 0;
     let content = 0;
-    for (const entry of read) {
-      if (entries.length === most) throw this.#other(`more than the ${most} entries`);
-      if (entries.length % LOOK_EVERY === LOOK_EVERY - 1) this.#look(0);
-      for (const object of entry.objects) content += objects[object]?.length ?? 0;
+    const view = ManifestView.read(raw, (entry, lengths) => {
+      if (entries === most) throw this.#other(`more than the ${most} entries`);
+      if (entries % LOOK_EVERY === LOOK_EVERY - 1) this.#look(0);
+      for (const object of entry.objects) content += lengths[object] ?? 0;
       if (content > mostContent) throw this.#other(`more than the ${mostContent} bytes of content`);
-      entries.push(entry);
-    }
-    if (entries.length < most) throw this.#other(`${entries.length} entries, not the ${most}`);
+      entries += 1;
+      told(entry);
+    });
+    if (entries < most) throw this.#other(`${entries} entries, not the ${most}`);
     if (content < mostContent) throw this.#other(`${content} bytes of content, not the ${mostContent}`);
-    return { objects, entries };
+    return view;
   }
 
   #look(more: number): void {

@@ -1,16 +1,6 @@
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
 import { type FileHead, type FilePart, headOf, type KeptFile } from "./jobs.ts";
-import type { Pieces } from "./pieces.ts";
-
-/** One object from end to end, without a hole: it is made and finished at once, and nothing else is ever written to it. */
-export function isAtOnce({ segments, objects }: ManifestEntry): boolean {
-  return segments === undefined && objects.length === 1;
-}
-
-/** A file that is finished when all of its pieces are there, or that is nothing but a hole. */
-export function isFinishedLater(entry: ManifestEntry): boolean {
-  return entry.type === "file" && entry.size > 0 && !isAtOnce(entry);
-}
+import { isAtOnce, type Pieces } from "./pieces.ts";
 
 /** Where a piece goes. */
 export function partOf(pieces: Pieces, piece: number): FilePart {

@@ -1,14 +1,48 @@
-import type { Manifest } from "../../proto/image/manifest.ts";
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
+import type { ManifestView } from "../../proto/image/manifest-view.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
 import { extentsOf } from "./extents.ts";
+import { NumberList } from "./number-list.ts";
+
+/** What becomes of an entry: it is made without content, with all its content at once, piece by piece, or is another's second name. */
+export const MAKING = { folder: 1, empty: 2, atOnce: 3, later: 4, link: 5 } as const;
+
+export type Making = (typeof MAKING)[keyof typeof MAKING];
+
+/** One object from end to end, without a hole: it is made and finished at once, and nothing else is ever written to it. */
+export function isAtOnce({ segments, objects }: ManifestEntry): boolean {
+  return segments === undefined && objects.length === 1;
+}
+
+function makingOf(entry: ManifestEntry): Making {
+  if (entry.type === "hardlink") return MAKING.link;
+  if (entry.type === "directory") return MAKING.folder;
+  // A file that is nothing but a hole has no piece either, but a size.
+  if (entry.size === 0) return MAKING.empty;
+  return isAtOnce(entry) ? MAKING.atOnce : MAKING.later;
+}
+
+/** Reads the pieces of a manifest's entries while they come. */
+export class PiecesReader {
+  readonly firstOfEntry = new NumberList();
+  readonly objects = new NumberList();
+  readonly makings = new NumberList();
+
+  /** The next one. */
+  add(entry: ManifestEntry): void {
+    this.firstOfEntry.push(this.objects.length);
+    this.makings.push(makingOf(entry));
+    for (const object of entry.objects) this.objects.push(object);
+  }
+}
 
 /**
  * Every place of every object of an image: each file's pieces in order, numbered through the whole manifest, and which of
  * them hold what they should. Kept in flat arrays, for there may be millions.
  */
 export class Pieces {
-  readonly manifest: Manifest;
+  readonly manifest: ManifestView;
+  readonly #makings: Uint8Array;
   readonly #firstOfEntry: Uint32Array;
   readonly #entry: Uint32Array;
   readonly #object: Uint32Array;
@@ -22,27 +56,28 @@ export class Pieces {
   /** Of the entry that was asked for last: whoever asks, asks for all pieces of a file one after the other. */
   #last: { readonly entry: number; readonly extents: readonly (readonly Segment[])[] } | undefined;
 
-  constructor(manifest: Manifest) {
-    const { entries, objects } = manifest;
+  constructor(manifest: ManifestView, { firstOfEntry, objects, makings }: PiecesReader) {
     this.manifest = manifest;
-    const count = entries.reduce((sum, entry) => sum + entry.objects.length, 0);
-    this.#firstOfEntry = new Uint32Array(entries.length + 1);
-    this.#entry = new Uint32Array(count);
-    this.#object = new Uint32Array(count);
-    this.#firstOfObject = new Uint32Array(objects.length + 1);
-    this.#byObject = new Uint32Array(count);
-    this.#good = new Uint8Array(count);
-    let piece = 0;
-    for (const [number, entry] of entries.entries()) {
-      for (const object of entry.objects) {
-        this.#entry[piece] = number;
-        this.#object[piece] = object;
-        this.#allBytes += this.#lengthOf(object);
-        piece += 1;
-      }
-      this.#firstOfEntry[number + 1] = piece;
-    }
+    this.#makings = Uint8Array.from(makings.taken());
+    firstOfEntry.push(objects.length);
+    this.#firstOfEntry = firstOfEntry.taken();
+    this.#object = objects.taken();
+    this.#entry = new Uint32Array(this.#object.length);
+    this.#firstOfObject = new Uint32Array(manifest.objectCount + 1);
+    this.#byObject = new Uint32Array(this.#object.length);
+    this.#good = new Uint8Array(this.#object.length);
+    for (let entry = 0; entry < manifest.entryCount; entry += 1) this.#entry.fill(entry, ...this.ofEntry(entry));
+    for (const object of this.#object) this.#allBytes += manifest.length(object);
     this.#orderByObject();
+  }
+
+  /** The entries of which that becomes, in their order. */
+  entriesOf(...makings: readonly Making[]): number[] {
+    const numbers: number[] = [];
+    for (const [number, making] of this.#makings.entries()) {
+      if (makings.some((one) => one === making)) numbers.push(number);
+    }
+    return numbers;
   }
 
   /** Of one file: from, and up to but without. */
@@ -56,11 +91,8 @@ export class Pieces {
     return { entry, index: piece - (this.#firstOfEntry[entry] ?? 0) };
   }
 
-  /** Of what number an entry is. */
   entryAt(number: number): ManifestEntry {
-    const entry = this.manifest.entries[number];
-    if (entry === undefined) throw new RangeError(`no entry ${number}`);
-    return entry;
+    return this.manifest.entry(number);
   }
 
   /** Where each piece of a file lies in it. */
@@ -69,11 +101,9 @@ export class Pieces {
     return this.#last.extents;
   }
 
-  /** Of its own memory: what a parsed digest is a part of would go along to another thread. */
+  /** Of its own memory: what it is a part of would go along to another thread. */
   digestOf(object: number): Uint8Array {
-    const digest = this.manifest.objects[object]?.digest;
-    if (digest === undefined) throw new RangeError(`no object ${object}`);
-    return new Uint8Array(digest);
+    return new Uint8Array(this.manifest.digest(object));
   }
 
   /** Bytes of content that are good, and of all. */
@@ -91,6 +121,12 @@ export class Pieces {
     return [...all].filter((piece) => !this.isGood(piece));
   }
 
+  isLacking(object: number): boolean {
+    const [from = 0, to = 0] = [this.#firstOfObject[object], this.#firstOfObject[object + 1]];
+    for (let at = from; at < to; at += 1) if (!this.isGood(this.#byObject[at] ?? 0)) return true;
+    return false;
+  }
+
   isGood(piece: number): boolean {
     return this.#good[piece] === 1;
   }
@@ -98,7 +134,7 @@ export class Pieces {
   setGood(piece: number): void {
     if (this.isGood(piece)) return;
     this.#good[piece] = 1;
-    this.#goodBytes += this.#lengthOf(this.objectOf(piece));
+    this.#goodBytes += this.lengthOf(piece);
   }
 
   /** Whether every piece of a file is good. */
@@ -109,18 +145,23 @@ export class Pieces {
 
   /** The files that lack something yet. */
   lackingEntries(): number[] {
-    return [...this.manifest.entries.keys()].filter((entry) => !this.isWhole(entry));
+    const numbers: number[] = [];
+    for (let entry = 0; entry < this.manifest.entryCount; entry += 1) if (!this.isWhole(entry)) numbers.push(entry);
+    return numbers;
   }
 
   /** The objects that some file lacks yet, in their order. */
   lackingObjects(): number[] {
-    const lacking = new Set<number>();
-    for (const [piece, good] of this.#good.entries()) if (good === 0) lacking.add(this.objectOf(piece));
-    return [...lacking].sort((one, other) => one - other);
+    const numbers: number[] = [];
+    for (let object = 0; object < this.manifest.objectCount; object += 1) {
+      if (this.isLacking(object)) numbers.push(object);
+    }
+    return numbers;
   }
 
-  #lengthOf(object: number): number {
-    return this.manifest.objects[object]?.length ?? 0;
+  /** Bytes. */
+  lengthOf(piece: number): number {
+    return this.manifest.length(this.objectOf(piece));
   }
 
   #orderByObject(): void {

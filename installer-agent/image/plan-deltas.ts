@@ -14,13 +14,13 @@ export interface PlannedDelta extends StoredDeltaObject {
 
 /** What of the lacking objects a delta makes out of files below `olds`, in its order. */
 export function usableDeltas({ objects }: DeltaIndex, pieces: Pieces, olds: readonly OldRoot[]): PlannedDelta[] {
-  const digests = pieces.manifest.objects;
+  const { manifest } = pieces;
   const lacking = new Map(
-    pieces.lackingObjects().map((number) => [digests[number]?.digest.toString("latin1"), number]),
+    pieces.lackingObjects().map((number) => [manifest.digest(number).toString("latin1"), number]),
   );
   return objects.flatMap((object) => {
     const number = lacking.get(object.digest.toString("latin1"));
-    if (number === undefined || digests[number]?.length !== object.length) return [];
+    if (number === undefined || manifest.length(number) !== object.length) return [];
     return { ...object, number, sources: object.pieces.map((piece) => sourceOf(piece, olds)) };
   });
 }

@@ -1,4 +1,4 @@
-import type { Manifest } from "../../proto/image/manifest.ts";
+import type { ManifestView } from "../../proto/image/manifest-view.ts";
 import type { PackFrame, PackIndex } from "../../proto/image/pack.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
@@ -42,12 +42,9 @@ export class RunPlanner {
   /** Of each pack. */
   readonly #frames: PlannedFrame[][] = [];
 
-  constructor({ objects }: Pick<Manifest, "objects">, wanted: Iterable<number>) {
+  constructor(manifest: Pick<ManifestView, "digest">, wanted: Iterable<number>) {
     this.#wanted = new Map();
-    for (const number of wanted) {
-      const digest = objects[number]?.digest.toString("latin1");
-      if (digest !== undefined) this.#wanted.set(digest, number);
-    }
+    for (const number of wanted) this.#wanted.set(manifest.digest(number).toString("latin1"), number);
   }
 
   /** Whether nothing is left to look for. */

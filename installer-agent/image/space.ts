@@ -17,7 +17,9 @@ const SHORTEST_LINK_OUTSIDE = 60;
 export function spaceNeeded(pieces: Pieces, mounts: readonly ByteString[]): Need[] {
   const needs = mounts.map((mount): Need => ({ mount, bytes: 0, inodes: 0 }));
   const deepestFirst = needs.toSorted((one, other) => other.mount.length - one.mount.length);
-  for (const [number, entry] of pieces.manifest.entries.entries()) {
+  let number = -1;
+  for (const entry of pieces.manifest.entries()) {
+    number += 1;
     const need = deepestFirst.find(({ mount }) => mount === "" || entry.path.startsWith(`${mount}/`));
     if (need === undefined || entry.type === "hardlink") continue;
     need.inodes += 1;
@@ -33,7 +35,7 @@ function lackingBytes(pieces: Pieces, entry: number): number {
   let bytes = 0;
   for (let piece = from; piece < to; piece += 1) {
     if (pieces.isGood(piece)) continue;
-    bytes += Math.ceil((pieces.manifest.objects[pieces.objectOf(piece)]?.length ?? 0) / BLOCK) * BLOCK;
+    bytes += Math.ceil(pieces.lengthOf(piece) / BLOCK) * BLOCK;
   }
   return bytes;
 }

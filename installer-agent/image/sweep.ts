@@ -8,8 +8,7 @@ import { removeTree } from "../../proto/tree/unpack/remove.ts";
 import { unpackError } from "../../proto/tree/unpack/unpack-error.ts";
 import { namesIn } from "../../proto/tree/walk/walk-tree.ts";
 import { MARKER } from "./marker.ts";
-import { isAtOnce } from "./parts.ts";
-import type { Pieces } from "./pieces.ts";
+import { isAtOnce, type Pieces } from "./pieces.ts";
 
 const FOLDER_MODE = 0o700;
 /** What mkfs makes at the top of a file system, for fsck. */
@@ -21,7 +20,7 @@ const LOST_AND_FOUND = latin1("lost+found");
  * Gives one turn after another, so that the caller may pause between them, and tells in `swept` what is there.
  */
 export function* sweep(root: number, pieces: Pieces, swept: Swept): Generator<void> {
-  const wanted = new Map(pieces.manifest.entries.map(({ path }, number) => [path, number]));
+  const wanted = new Names(pieces);
   const top = fstatSync(root, { bigint: true }).dev;
   clearMetadata(root, FOLDER_MODE, MARKER);
   yield* sweepFolder({ fd: root, path: latin1(""), device: top, isTop: true }, { pieces, wanted, swept });
@@ -34,6 +33,29 @@ export interface Swept {
   readonly mounts: ByteString[];
 }
 
+/** Which entry has a path. They are looked for only where there is something: most often a file system is new. */
+class Names {
+  readonly #pieces: Pieces;
+  #known: Map<ByteString, number> | undefined;
+
+  constructor(pieces: Pieces) {
+    this.#pieces = pieces;
+  }
+
+  get(path: ByteString): number | undefined {
+    this.#known ??= new Map(this.#all());
+    return this.#known.get(path);
+  }
+
+  *#all(): Generator<[ByteString, number]> {
+    let number = 0;
+    for (const { path } of this.#pieces.manifest.entries()) {
+      yield [path, number];
+      number += 1;
+    }
+  }
+}
+
 interface Folder {
   readonly fd: number;
   readonly path: ByteString;
@@ -44,7 +66,7 @@ interface Folder {
 
 interface Sweeping {
   readonly pieces: Pieces;
-  readonly wanted: ReadonlyMap<ByteString, number>;
+  readonly wanted: Names;
   readonly swept: Swept;
 }
 

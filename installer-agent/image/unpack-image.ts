@@ -14,7 +14,7 @@ import type { ImageFiles } from "./image-source.ts";
 import { Indexes } from "./indexes.ts";
 import { removeMarker } from "./marker.ts";
 import { findOldFiles, type OldRoot } from "./old-files.ts";
-import { Pieces } from "./pieces.ts";
+import type { Pieces } from "./pieces.ts";
 import { type FoundFile, lackingSizes, planReuse } from "./plan-reuse.ts";
 import { RunPlanner } from "./plan-runs.ts";
 import { spaceNeeded } from "./space.ts";
@@ -58,7 +58,7 @@ export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
   const crew = new Crew(root); // they start while the manifest comes
   const disk = new WriteBack(fd);
   try {
-    const pieces = new Pieces(await fetchManifest(files, spans, options));
+    const pieces = await fetchManifest(files, spans, options);
     const tell = told(pieces, disk, options.progress);
     const writing = { crew, pieces, signal, onGood: tell };
     const swept: Swept = { found: [], mounts: [latin1("")] };
@@ -70,7 +70,7 @@ export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
     await finishTree(writing);
     removeMarker(fd);
     disk.check();
-    return { entries: pieces.manifest.entries.length, content: tell(), kept, ...filled };
+    return { entries: pieces.manifest.entryCount, content: tell(), kept, ...filled };
   } finally {
     await Promise.all([indexes.end(), crew.end(), disk.end()]);
     closeSync(fd);
@@ -153,6 +153,7 @@ function checkSpace(root: number, pieces: Pieces, { mounts }: Swept, what: strin
 }
 
 async function reuseJobs(pieces: Pieces, { olds, signal }: UnpackImage, until: number) {
+  if (olds.length === 0) return [];
   const found: FoundFile[] = [];
   const sizes = lackingSizes(pieces);
   for (const old of olds) await inTurns(findOldFiles(old, sizes, found), signal, until);
@@ -174,7 +175,7 @@ async function fetchLacking(
   const before = tell();
   const ofDeltas = await fetchDeltas({ ...common, frames: async () => (await plan()).frames(), onObject: tell });
   const made = tell() - before;
-  const runs = (await plan()).runs((object) => pieces.lacking(object).length > 0);
+  const runs = (await plan()).runs((object) => pieces.isLacking(object));
   await fetchFrames(runs, { ...common, packs: files.packs, onFrame: tell });
   return { made, fetched: runs.reduce((sum, { from, to }) => sum + to - from, ofDeltas) };
 }

@@ -1,8 +1,7 @@
-import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
 import type { Crew } from "./crew.ts";
 import { headOf, type Job } from "./jobs.ts";
-import { isFinishedLater, keptFile, madeEntry } from "./parts.ts";
-import type { Pieces } from "./pieces.ts";
+import { keptFile, madeEntry } from "./parts.ts";
+import { MAKING, type Pieces } from "./pieces.ts";
 import { receivedError } from "./sent-error.ts";
 
 /** Entries of one job: some milliseconds of work. */
@@ -28,28 +27,28 @@ export async function keepFiles(found: readonly number[], writing: Writing): Pro
 
 /** Folders, links, devices, empty files: all that has no content. */
 export async function makeEmpty(writing: Writing): Promise<void> {
-  const empty = entriesThat(writing, ({ type, size }) => type !== "hardlink" && size === 0);
-  await perform(empty, writing, { job: (entries) => ({ kind: "make", entries: entries.map(madeEntry) }) });
+  const { pieces } = writing;
+  await perform(pieces.entriesOf(MAKING.folder, MAKING.empty), writing, {
+    job: (numbers) => ({ kind: "make", entries: numbers.map((number) => madeEntry(pieces.entryAt(number))) }),
+  });
 }
 
 /** What has to wait until all content is there: files in pieces, then second names, then folders. */
 export async function finishTree(writing: Writing): Promise<void> {
-  const { entries } = writing.pieces.manifest;
-  const files = entriesThat(writing, isFinishedLater);
-  await perform(files, writing, { job: (some) => ({ kind: "finish", files: some.map(headOf) }) });
-  const links = entriesThat(writing, ({ type }) => type === "hardlink");
-  await perform(links, writing, {
-    job: (some) => ({
-      kind: "link",
-      links: some.map(({ path, target }) => ({ path, target: entries[target]?.path ?? path })),
-    }),
+  const { pieces } = writing;
+  const heads = (numbers: readonly number[]) => numbers.map((number) => headOf(pieces.entryAt(number)));
+  const linkOf = (number: number) => {
+    const { path, target } = pieces.entryAt(number);
+    return { path, target: pieces.entryAt(target).path };
+  };
+  await perform(pieces.entriesOf(MAKING.later), writing, { job: (some) => ({ kind: "finish", files: heads(some) }) });
+  await perform(pieces.entriesOf(MAKING.link), writing, {
+    job: (some) => ({ kind: "link", links: some.map(linkOf) }),
   });
-  const folders = entriesThat(writing, ({ type }) => type === "directory").reverse();
-  await perform(folders, writing, { job: (some) => ({ kind: "folder", folders: some.map(headOf) }) });
-}
-
-function entriesThat({ pieces }: Writing, is: (entry: ManifestEntry) => boolean): ManifestEntry[] {
-  return pieces.manifest.entries.filter(is);
+  // Each before the one it lies in.
+  await perform(pieces.entriesOf(MAKING.folder).reverse(), writing, {
+    job: (some) => ({ kind: "folder", folders: heads(some.toReversed()).reverse() }),
+  });
 }
 
 interface Performing<Item> {

@@ -15,6 +15,11 @@ export class ByteReader {
     return this.#at;
   }
 
+  /** Goes on elsewhere. */
+  goTo(position: number): void {
+    this.#at = position;
+  }
+
   get left(): number {
     return this.#bytes.length - this.#at;
   }

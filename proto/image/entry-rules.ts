@@ -4,7 +4,7 @@ import type { Segment } from "../tree/native/files.ts";
 import type { Xattr } from "../tree/tar/entry.ts";
 import type { Refuse } from "./damage.ts";
 import * as limits from "./limits.ts";
-import type { ImageObject, ManifestEntry } from "./manifest-entry.ts";
+import type { ManifestEntry } from "./manifest-entry.ts";
 import { compareAfter, ROOT, sharedLength } from "./paths.ts";
 
 const SLASH = 47;
@@ -12,7 +12,8 @@ const FURTHEST = BigInt(limits.FURTHEST_TIME) * 1_000_000_000n;
 
 /** Is told the entries of one manifest in order, and throws at the first that cannot stand there. */
 export class EntryRules {
-  readonly #objects: readonly ImageObject[];
+  /** Of the objects. */
+  readonly #lengths: ArrayLike<number>;
   readonly #refuse: Refuse;
   /** For each entry so far, whether a hard link may name it. */
   readonly #linkable: boolean[] = [];
@@ -22,8 +23,9 @@ export class EntryRules {
   #objectsUsed = 0;
   #content = 0;
 
-  constructor(objects: readonly ImageObject[], refuse: Refuse) {
-    this.#objects = objects;
+  /** `lengths` are those of the manifest's objects. */
+  constructor(lengths: ArrayLike<number>, refuse: Refuse) {
+    this.#lengths = lengths;
     this.#refuse = refuse;
   }
 
@@ -44,7 +46,7 @@ export class EntryRules {
 
   end(): void {
     if (this.#linkable.length === 0) throw this.#refuse("it has no entry, not even the root");
-    const unused = this.#objects.length - this.#objectsUsed;
+    const unused = this.#lengths.length - this.#objectsUsed;
     if (unused > 0) throw this.#refuse(`${unused} of the objects belong to no file`);
   }
 
@@ -116,11 +118,11 @@ export class EntryRules {
   }
 
   #use(number: number, length: number): void {
-    const object = this.#objects[number];
-    if (object === undefined || number > this.#objectsUsed) {
+    const found = this.#lengths[number];
+    if (found === undefined || number > this.#objectsUsed) {
       throw this.#refuse("it has an object before the objects of the files before it");
     }
-    if (object.length !== length) throw this.#refuse(`an object of ${object.length} bytes stands for ${length}`);
+    if (found !== length) throw this.#refuse(`an object of ${found} bytes stands for ${length}`);
     if (number === this.#objectsUsed) this.#objectsUsed += 1;
   }
 

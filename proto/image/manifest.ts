@@ -44,18 +44,23 @@ export function openManifest(bytes: Uint8Array): {
   readonly objects: readonly ImageObject[];
   readonly entries: Iterable<ManifestEntry>;
 } {
+  const reader = manifestReader(bytes);
+  const objects = [...readObjects(reader)];
+  const lengths = objects.map(({ length }) => length);
+  return { objects, entries: readEntries(reader, lengths) };
+}
+
+/** Stands before the number of objects. */
+export function manifestReader(bytes: Uint8Array): ByteReader {
   const reader = new ByteReader(bytes, "manifest");
   reader.magic(MAGIC);
   if (bytes.length > LARGEST_MANIFEST) throw reader.wrong(`it is longer than ${LARGEST_MANIFEST} bytes`);
-  const objects = readObjects(reader);
-  return { objects, entries: readEntries(reader, objects) };
+  return reader;
 }
 
 /** How many objects a manifest says it has: for who must know before it reads them. */
 export function objectsIn(bytes: Uint8Array): number {
-  const reader = new ByteReader(bytes, "manifest");
-  reader.magic(MAGIC);
-  return reader.number("the number of objects", MOST_OBJECTS);
+  return manifestReader(bytes).number("the number of objects", MOST_OBJECTS);
 }
 
 /** The uncompressed bytes that a stored manifest says it has; nothing of it is checked yet. */
@@ -98,9 +103,9 @@ function writeObjects(writer: ByteWriter, objects: readonly ImageObject[]): void
   }
 }
 
-function readObjects(reader: ByteReader): ImageObject[] {
+/** The objects that `reader` stands before, each checked before it is given. */
+export function* readObjects(reader: ByteReader): Generator<ImageObject, void, undefined> {
   const count = reader.number("the number of objects", MOST_OBJECTS);
-  const objects: ImageObject[] = [];
   let start = 0;
   const rules = new ObjectRules((why) => reader.wrong(why, start));
   for (let index = 0; index < count; index++) {
@@ -108,9 +113,8 @@ function readObjects(reader: ByteReader): ImageObject[] {
     const digest = reader.take(DIGEST, "an object's digest");
     const object = { digest, length: reader.number("an object's length", LARGEST_OBJECT) };
     rules.add(object);
-    objects.push(object);
+    yield object;
   }
-  return objects;
 }
 
 /** Each object of a manifest is there once. */

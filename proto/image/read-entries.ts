@@ -1,10 +1,10 @@
-import { byteString, latin1, showName } from "../tree/byte-string.ts";
+import { type ByteString, byteString, latin1, showName } from "../tree/byte-string.ts";
 import type { Segment } from "../tree/native/files.ts";
 import type { EntryType, Xattr } from "../tree/tar/entry.ts";
 import type { ByteReader } from "./byte-reader.ts";
 import { EntryRules } from "./entry-rules.ts";
 import * as limits from "./limits.ts";
-import type { ImageObject, ManifestEntry } from "./manifest-entry.ts";
+import type { ManifestEntry } from "./manifest-entry.ts";
 
 /** By the byte that stands for each in a manifest. */
 export const TYPES: readonly (EntryType | undefined)[] = [
@@ -22,27 +22,50 @@ const NOTHING = { mode: 0, uid: 0, gid: 0, mtime: 0n, xattrs: [] } as const;
 const SYMLINK_MODE = 0o777;
 const SECOND = 1_000_000_000n;
 
-/** The entries that `reader` stands before, each checked against all rules before it is given. */
+/** The entries that `reader` stands before, each checked against all rules before it is given. `lengths` are those of the objects. */
 export function* readEntries(
   reader: ByteReader,
-  objects: readonly ImageObject[],
+  lengths: ArrayLike<number>,
 ): Generator<ManifestEntry, void, undefined> {
   const count = reader.number("the number of entries", limits.MOST_ENTRIES);
-  const entries = new EntryReader(reader, objects);
+  const entries = new EntryReader(reader, lengths);
   for (let index = 0; index < count; index++) yield entries.next();
   entries.end();
 }
 
-class EntryReader {
+/** Where an entry begins, and what it refers to of those before it. */
+export interface EntryPlace {
+  readonly position: number;
+  /** Of the entry before. */
+  readonly path: ByteString;
+  readonly objectsUsed: number;
+}
+
+export class EntryReader {
   readonly #reader: ByteReader;
-  readonly #rules: EntryRules;
+  readonly #rules: EntryRules | undefined;
   readonly #path = Buffer.alloc(limits.LONGEST_PATH);
   #pathLength = 0;
+  #objectsUsed = 0;
   #start = 0;
 
-  constructor(reader: ByteReader, objects: readonly ImageObject[]) {
+  /** Without `lengths`, for what was checked before: no rule is looked at. */
+  constructor(reader: ByteReader, lengths?: ArrayLike<number>) {
     this.#reader = reader;
-    this.#rules = new EntryRules(objects, (why) => this.#wrong(why));
+    this.#rules = lengths && new EntryRules(lengths, (why) => this.#wrong(why));
+  }
+
+  /** Of the next entry. */
+  get place(): EntryPlace {
+    const path = byteString(this.#path.subarray(0, this.#pathLength));
+    return { position: this.#reader.position, path, objectsUsed: this.#objectsUsed };
+  }
+
+  /** Goes on at another entry. */
+  goTo({ position, path, objectsUsed }: EntryPlace): void {
+    this.#reader.goTo(position);
+    this.#pathLength = this.#path.write(path, "latin1");
+    this.#objectsUsed = objectsUsed;
   }
 
   next(): ManifestEntry {
@@ -52,13 +75,13 @@ class EntryReader {
     const path = this.#nextPath();
     const about = type === "hardlink" ? NOTHING : this.#about(type === "symlink");
     const entry = { path, type, ...about, ...this.#ofType(type) };
-    this.#rules.add(entry);
+    this.#rules?.add(entry);
     return entry;
   }
 
   end(): void {
     this.#start = this.#reader.position;
-    this.#rules.end();
+    this.#rules?.end();
     this.#reader.end();
   }
 
@@ -139,12 +162,13 @@ class EntryReader {
 
   #objects(count: number): number[] {
     const numbers: number[] = [];
-    let used = this.#rules.objectsUsed;
+    let used = this.#objectsUsed;
     for (let index = 0; index < count; index++) {
       const back = this.#reader.number("an object that was there before", used);
       numbers.push(used - back);
       if (back === 0) used += 1;
     }
+    this.#objectsUsed = used;
     return numbers;
   }
 

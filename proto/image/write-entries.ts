@@ -11,7 +11,8 @@ import { TYPES } from "./read-entries.ts";
 /** What `readEntries` reads. An entry that breaks a rule is an `invalid` error that names it. */
 export function writeEntries(writer: ByteWriter, { entries, objects }: Manifest): void {
   let path = ROOT;
-  const rules = new EntryRules(objects, (why) => cannotHold(path, why));
+  const lengths = objects.map(({ length }) => length);
+  const rules = new EntryRules(lengths, (why) => cannotHold(path, why));
   writer.number(entries.length);
   for (const entry of entries) {
     const shared = sharedLength(path, entry.path);

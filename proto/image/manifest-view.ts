@@ -1,0 +1,120 @@
+import { ByteReader } from "./byte-reader.ts";
+import { MOST_ENTRIES } from "./limits.ts";
+import { manifestReader, objectsIn, readObjects } from "./manifest.ts";
+import type { ImageObject, ManifestEntry } from "./manifest-entry.ts";
+import { type EntryPlace, EntryReader } from "./read-entries.ts";
+
+/** Entries are found by where each so manieth begins: more take longer to find one, fewer take memory. */
+const STEP = 16;
+const DIGEST = 32;
+
+/**
+ * A manifest that was checked, in little more memory than its bytes: entries are read out of them again when they are asked
+ * for. Whoever asks for one after the other waits least.
+ */
+export class ManifestView {
+  readonly entryCount: number;
+  readonly #bytes: Buffer;
+  readonly #reader: EntryReader;
+  readonly #lengths: Uint32Array;
+  /** Where each object's digest lies. */
+  readonly #digests: Uint32Array;
+  readonly #places: readonly EntryPlace[];
+  /** The entry that the reader stands before, and the one before that. */
+  #next = 0;
+  #last: ManifestEntry | undefined;
+
+  private constructor(bytes: Uint8Array, objects: Objects, { places, count }: Places) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#lengths = objects.lengths;
+    this.#digests = objects.digests;
+    this.#places = places;
+    this.entryCount = count;
+    this.#reader = new EntryReader(new ByteReader(bytes, "manifest"));
+    this.#goTo(0);
+  }
+
+  /** Checks all of it, as `parseManifest` does. Each entry is told as it is read; the manifest is good only when this ends. */
+  static read(bytes: Uint8Array, told: (entry: ManifestEntry, lengths: Uint32Array) => void): ManifestView {
+    const reader = manifestReader(bytes);
+    const objects = readAllObjects(bytes, reader);
+    const count = reader.number("the number of entries", MOST_ENTRIES);
+    const entries = new EntryReader(reader, objects.lengths);
+    const places: EntryPlace[] = [];
+    for (let number = 0; number < count; number += 1) {
+      if (number % STEP === 0) places.push(entries.place);
+      told(entries.next(), objects.lengths);
+    }
+    entries.end();
+    return new ManifestView(bytes, objects, { places, count });
+  }
+
+  get objectCount(): number {
+    return this.#lengths.length;
+  }
+
+  /** A part of the manifest's memory. */
+  digest(object: number): Buffer {
+    const at = this.#digests[object];
+    if (at === undefined) throw new RangeError(`no object ${object}`);
+    return this.#bytes.subarray(at, at + DIGEST);
+  }
+
+  length(object: number): number {
+    return this.#lengths[object] ?? 0;
+  }
+
+  entry(number: number): ManifestEntry {
+    if (number >= this.entryCount) throw new RangeError(`no entry ${number}`);
+    if (number === this.#next - 1 && this.#last !== undefined) return this.#last;
+    if (number < this.#next || number >= this.#next + STEP) this.#goTo(number);
+    for (;;) {
+      this.#last = this.#reader.next();
+      this.#next += 1;
+      if (this.#next > number) return this.#last;
+    }
+  }
+
+  *entries(): Generator<ManifestEntry, void, undefined> {
+    for (let number = 0; number < this.entryCount; number += 1) yield this.entry(number);
+  }
+
+  *objects(): Generator<ImageObject, void, undefined> {
+    for (let number = 0; number < this.objectCount; number += 1) {
+      yield { digest: this.digest(number), length: this.length(number) };
+    }
+  }
+
+  #goTo(number: number): void {
+    const step = Math.floor(number / STEP);
+    const place = this.#places[step];
+    if (place === undefined) throw new RangeError(`no entry ${number}`);
+    this.#reader.goTo(place);
+    this.#next = step * STEP;
+    this.#last = undefined;
+  }
+}
+
+interface Objects {
+  readonly lengths: Uint32Array;
+  readonly digests: Uint32Array;
+}
+
+interface Places {
+  readonly places: readonly EntryPlace[];
+  readonly count: number;
+}
+
+function readAllObjects(bytes: Uint8Array, reader: ByteReader): Objects {
+  // No more than there can be, whatever it says.
+  const most = Math.min(objectsIn(bytes), Math.floor(bytes.length / DIGEST));
+  const lengths = new Uint32Array(most);
+  const digests = new Uint32Array(most);
+  let count = 0;
+  for (const { digest, length } of readObjects(reader)) {
+    lengths[count] = length;
+    digests[count] = digest.byteOffset - bytes.byteOffset;
+    count += 1;
+  }
+  return { lengths: lengths.slice(0, count), digests: digests.slice(0, count) };
+}
