@@ -18,7 +18,8 @@ const ROOM = READ_AHEAD + 2 * PIECE;
 
 /**
  * A byte stream over TCP or TLS that is read into memory of its own, again and again the same: Node's streams take new memory for
- * each piece that comes, and V8 then looks for garbage as long as anything comes, on as many processors as there are.
+ * each piece that comes, and V8 then looks for garbage as long as anything comes, on as many processors as there are
+ * (docs/adr/0010, with what was measured).
  */
 export class Connection {
   readonly #socket: Socket;

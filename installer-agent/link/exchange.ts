@@ -14,6 +14,8 @@ export interface Request {
 
 /** The end of a body in chunks. */
 const LAST_CHUNK = /(?:^|\r\n)0+\r\n\r\n$/;
+/** Answers that another is to follow, before that one. */
+const MOST_INTERIM = 8;
 const WITHOUT_BODY: readonly number[] = [204, 304];
 
 /** A GET request and its answer, as HTTP/1.1 has them. */
@@ -116,6 +118,7 @@ async function answerOn(connection: Connection, { target, path, headers, signal 
   const giveUp = () => connection.destroy();
   signal.addEventListener("abort", giveUp, { once: true });
   let came = NOTHING;
+  let interim = 0;
   try {
     if (signal.aborted) giveUp();
     connection.send(requestText(target, path, headers));
@@ -127,6 +130,8 @@ async function answerOn(connection: Connection, { target, path, headers, signal 
         const { head, length } = found;
         came = came.subarray(length);
         if (head.status >= 200) return { head, first: came };
+        interim += 1;
+        if (interim > MOST_INTERIM) throw new Error("the server answers that it is about to answer, again and again");
       }
     }
   } catch (error) {

@@ -49,7 +49,7 @@ export async function* requestFile(options: FileRequest): AsyncGenerator<Buffer,
   const over = new AbortController();
   try {
     const exchange = await within(ask(options, AbortSignal.any([signal, over.signal])), idleMs);
-    let skip = await startOf(exchange, options);
+    let skip = await within(startOf(exchange, options), idleMs);
     let waitedMs = 0;
     let came = 0;
     for (;;) {
