@@ -1,3 +1,4 @@
+import { receivedError } from "../../proto/flow/sent-error.ts";
 import { DELTA, type DeltaIndex, parseDeltaIndex } from "../../proto/image/delta.ts";
 import { shortDigest } from "../../proto/values/digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
@@ -13,7 +14,6 @@ import { partOf } from "./parts.ts";
 import type { Pieces } from "./pieces.ts";
 import { type PlannedDelta, usableDeltas, worthwhile } from "./plan-deltas.ts";
 import { type PlannedFrame, runsOf } from "./plan-runs.ts";
-import { receivedError } from "./sent-error.ts";
 
 export interface FetchDeltas {
   readonly files: Pick<ImageFiles, "manifest" | "deltas">;

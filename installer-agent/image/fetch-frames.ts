@@ -1,3 +1,4 @@
+import { receivedError } from "../../proto/flow/sent-error.ts";
 import { shortDigest } from "../../proto/values/digest.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { SpanFiles } from "../link/files.ts";
@@ -10,7 +11,6 @@ import type { FilePart } from "./jobs.ts";
 import { partOf } from "./parts.ts";
 import type { Pieces } from "./pieces.ts";
 import type { PlannedFrame, Run } from "./plan-runs.ts";
-import { receivedError } from "./sent-error.ts";
 
 export interface FetchFrames {
   readonly packs: readonly IndexedFile[];

@@ -1,8 +1,8 @@
 /** What worker threads are told to do and what they answer, as it goes from thread to thread. */
+import type { SentError } from "../../proto/flow/sent-error.ts";
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
 import type { ByteString } from "../../proto/tree/byte-string.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
-import type { ErrorCode } from "../../proto/values/hps-error.ts";
 
 /** What is set of a file when its content is there. */
 export type FileHead = Pick<ManifestEntry, "path" | "mode" | "uid" | "gid" | "mtime" | "xattrs" | "size">;
@@ -129,15 +129,6 @@ export type Answer =
 export interface Message {
   readonly answer: Answer;
   readonly room: ArrayBuffer | undefined;
-}
-
-/** An `HpsError` between threads, which keep no class. */
-export interface SentError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string;
-  readonly details: Readonly<Record<string, string>>;
-  readonly stack: string;
 }
 
 /** Small enough to be copied: values of a parsed manifest are parts of all of its memory, which would go along. */

@@ -1,16 +1,17 @@
 /** A thread that opens frames and writes files: all that waits for the disk or the processor when an image is unpacked. */
 import { closeSync, constants, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import { sentError } from "../../proto/flow/sent-error.ts";
 import { openDeltaObject } from "../../proto/image/delta-piece.ts";
 import { openFrame } from "../../proto/image/pack-frame.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
 import type { Answer, DeltaJob, FilePart, FrameJob, Job, KeptFile, Message, ReuseJob } from "./jobs.ts";
 import { isObject, OldContent } from "./old-content.ts";
 import { released } from "./released.ts";
-import { sentError } from "./sent-error.ts";
 import { TreeWriter } from "./tree-writer.ts";
 
 const DIGEST = 32;
+const DEFECT = "unpacking ended by a defect";
 
 const root = openSync(String(workerData.root), constants.O_RDONLY | constants.O_DIRECTORY);
 const writer = new TreeWriter(root);
@@ -36,7 +37,7 @@ function answerTo(job: Job): Answer {
     if (job.kind === "frame") return writeFrame(job);
     return job.kind === "delta" ? writeDelta(job) : { good: perform(job) };
   } catch (error) {
-    return { failed: sentError(error) };
+    return { failed: sentError(error, DEFECT) };
   }
 }
 
@@ -89,7 +90,7 @@ function writeFrame(job: FrameJob): Answer {
   try {
     objects = openFrame(job.bytes, frameOf(job));
   } catch (error) {
-    return { damaged: sentError(error) };
+    return { damaged: sentError(error, DEFECT) };
   }
   try {
     return { good: objects.flatMap((bytes, index) => writeParts(job.parts[index] ?? [], bytes)) };
@@ -107,7 +108,7 @@ function writeDelta(job: DeltaJob): Answer {
     const object = { digest: Buffer.from(digest), length, pieces, offset, compressedBytes: job.bytes.length };
     bytes = openDeltaObject(object, job.bytes, windows);
   } catch (error) {
-    return { damaged: sentError(error) };
+    return { damaged: sentError(error, DEFECT) };
   }
   return { good: writeParts(job.parts, bytes) };
 }

@@ -1,8 +1,8 @@
+import { receivedError } from "../../proto/flow/sent-error.ts";
 import type { Crew } from "./crew.ts";
 import { headOf, type Job } from "./jobs.ts";
 import { keptFile, madeEntry } from "./parts.ts";
 import { MAKING, type Pieces } from "./pieces.ts";
-import { receivedError } from "./sent-error.ts";
 
 /** Entries of one job: some milliseconds of work. */
 const BATCH = 256;

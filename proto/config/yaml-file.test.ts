@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { parsePort } from "../values/endpoint.ts";
-import { HpsError } from "../values/hps-error.ts";
 import { textOf } from "../values/parsed.ts";
 import { durationBetween, listOf, sizeBetween, wholeNumber, yesOrNo } from "./scalars.ts";
+import { messageOf } from "./testing/message-of.ts";
 import { readYaml } from "./yaml-file.ts";
 
 const schema = z.strictObject({
@@ -20,16 +20,6 @@ const schema = z.strictObject({
 });
 
 const read = (text: string, more: object = {}) => readYaml(schema, { text, file: "t.yaml", ...more });
-
-function messageOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof HpsError) return error.message;
-    throw error;
-  }
-  return "accepted";
-}
 
 test("a text is the text that was written", () => {
   const plain = [

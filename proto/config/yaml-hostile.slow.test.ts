@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { HpsError } from "../values/hps-error.ts";
 import { ANY_CHARACTER } from "../values/testing/any-character.ts";
 import { listOf } from "./scalars.ts";
+import { messageOf } from "./testing/message-of.ts";
 import { readYaml } from "./yaml-file.ts";
 
 const schema = z.strictObject({
@@ -13,16 +13,6 @@ const schema = z.strictObject({
 });
 
 const read = (text: string) => readYaml(schema, { text, file: "t.yaml" });
-
-function messageOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof HpsError) return error.message;
-    throw error;
-  }
-  return "accepted";
-}
 
 test("hostile YAML is refused in good time", { timeout: 30_000 }, () => {
   const pieces = [

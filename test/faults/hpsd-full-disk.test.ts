@@ -18,7 +18,8 @@ function fill(disk: string): void {
 }
 
 test("a full disk is said clearly, loses nothing acknowledged, and needs no restart when there is room again", async () => {
-  const disk = smallDisk(24);
+  using mounted = smallDisk(24);
+  const disk = mounted.path;
   await using hpsd = await startHpsd({ state: path.join(disk, "state") });
   const { admin } = hpsd;
   const hosts = await eachOf(Array.from({ length: 10 }), 4, (_, index) => armHost(admin, index));

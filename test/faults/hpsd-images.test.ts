@@ -120,7 +120,8 @@ test("many that bring their image slowly hold up nobody", async () => {
 });
 
 test("an image for which there is no room is refused with what to do, and takes none", async () => {
-  const disk = smallDisk(24);
+  using mounted = smallDisk(24);
+  const disk = mounted.path;
   await using hpsd = await startHpsd({ state: path.join(disk, "state") });
   const { admin } = hpsd;
   const full = { code: "exhausted", message: expect.stringMatching(/no room for image large:1/) };

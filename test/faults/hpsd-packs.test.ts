@@ -96,7 +96,8 @@ test("hpsd that is killed while it collects has the old packs or the new ones, w
 });
 
 test("an image for which there is no room is refused with what to do, at once or where it grows, and leaves nothing", async () => {
-  const disk = smallDisk(32);
+  using mounted = smallDisk(32);
+  const disk = mounted.path;
   await using hpsd = await startHpsd({ state: path.join(disk, "state") });
   const { admin } = hpsd;
   const full = { code: "exhausted", message: expect.stringMatching(/no room for image \w+:1/) };

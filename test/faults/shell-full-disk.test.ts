@@ -1,25 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { OperatorSession } from "../e2e/operator-session.ts";
 import { auditOf, startShellRig } from "../e2e/shell-rig.ts";
-
-/** A file system of 1 MiB that is unmounted with the scope it was made in. */
-function smallDisk(): Disposable & { readonly path: string } {
-  const at = mkdtempSync(path.join(tmpdir(), "hps-shell-disk-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "hps-shell-test", at]);
-  const remove = () => {
-    execFileSync("umount", ["--lazy", at]);
-    rmdirSync(at);
-  };
-  return { path: at, [Symbol.dispose]: remove };
-}
+import { smallDisk } from "./small-disk.ts";
 
 test("a disk that fills under the recorder ends the session, and nothing unrecorded was shown", async () => {
-  using disk = smallDisk();
+  using disk = smallDisk(1);
   await using rig = await startShellRig({ folder: disk.path });
   const session = OperatorSession.open(rig.operator, { host: "lab/h1", term: "xterm" });
   const { id } = await session.session;

@@ -2,15 +2,14 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { onTestFinished } from "vitest";
 
-/** Where a file system of so many MiB is mounted, unmounted when the test is over. */
-export function smallDisk(mib: number): string {
+/** Where a file system of so many MiB is mounted, unmounted with the scope it was made in: make it before what lies there. */
+export function smallDisk(mib: number): Disposable & { readonly path: string } {
   const at = mkdtempSync(path.join(tmpdir(), "hps-fault-disk-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "hps-fault-test", at]);
-  onTestFinished(() => {
+  const remove = () => {
     execFileSync("umount", ["--lazy", at]);
     rmdirSync(at);
-  });
-  return at;
+  };
+  return { path: at, [Symbol.dispose]: remove };
 }

@@ -1,20 +1,13 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import type { Store } from "../../server/store/open-store.ts";
 import { openSample, type SampleSchema, sampleFolder } from "../../server/store/sample-store.ts";
+import { smallDisk } from "./small-disk.ts";
 
-const SIZE = 4 << 20;
-
-/** A file system of 4 MiB that is unmounted with the scope it was made in. */
-function smallDisk(folder: string): Disposable & { readonly path: string } {
-  const at = path.join(folder, "disk");
-  mkdirSync(at);
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "hps-store-test", at]);
-  return { path: at, [Symbol.dispose]: () => void execFileSync("umount", ["--lazy", at]) };
-}
+/** Of the disk, in MiB. */
+const SIZE = 4;
 
 /** Leaves `spare` bytes free. */
 function fill(disk: string, spare = 0): void {
@@ -51,8 +44,7 @@ async function writeUntilRefused(store: Store<SampleSchema>, from: number, lengt
 const FULL = { code: "exhausted", message: "the store's disk is full", hint: expect.stringMatching(/free space/) };
 
 test("a full disk refuses writes, loses nothing acknowledged, and needs no restart", async () => {
-  await using folder = await sampleFolder();
-  using mounted = smallDisk(folder.path);
+  using mounted = smallDisk(SIZE);
   const disk = mounted.path;
   const file = path.join(disk, "hps.db");
   const store = await openSample(file, { readers: 1 });
@@ -79,8 +71,7 @@ test("a full disk refuses writes, loses nothing acknowledged, and needs no resta
 });
 
 test("a write that overlooks the failure of one of its statements is still all or nothing", async () => {
-  await using folder = await sampleFolder();
-  using mounted = smallDisk(folder.path);
+  using mounted = smallDisk(SIZE);
   await using store = await openSample(path.join(mounted.path, "hps.db"), { readers: 1 });
   fill(mounted.path, 512 << 10);
   const row = (id: number, length: number) => ({ id, rack: "r1", note: null, blob: Buffer.alloc(length), big: null });
@@ -104,7 +95,7 @@ test("a write that overlooks the failure of one of its statements is still all o
 
 test("a backup that does not fit leaves neither a copy nor a piece of one, and the store works", async () => {
   await using folder = await sampleFolder();
-  using mounted = smallDisk(folder.path);
+  using mounted = smallDisk(SIZE);
   const disk = mounted.path;
   await using store = await openSample(folder.file, { readers: 1 });
   for (let id = 1; id <= 60; id += 1) await add(store, id, 100_000);

@@ -1,8 +1,9 @@
 import { Worker } from "node:worker_threads";
+import type { SentError } from "../../../proto/flow/sent-error.ts";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { LibraryJob, LibraryResult, LibraryResults } from "./library-work.ts";
-import { deathOf, errorOf, type ThreadFailure } from "./thread-failure.ts";
+import { deathOf, errorOf } from "./thread-failure.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
 const WORKER_URL = new URL(
@@ -16,7 +17,7 @@ const MEMORY = { maxOldGenerationSizeMb: 2048, maxYoungGenerationSizeMb: 64 };
 
 export type LibraryReply =
   | { readonly kind: "result"; readonly result: LibraryResult }
-  | { readonly kind: "failure"; readonly failure: ThreadFailure };
+  | { readonly kind: "failure"; readonly failure: SentError };
 
 export interface ThreadOptions {
   /** Ends the thread; the job fails then as `cancelled`. */

@@ -1,23 +1,14 @@
-import { type ErrorCode, HpsError } from "../../../proto/values/hps-error.ts";
+/** How the end of what a library's thread was asked for is told. */
+import { receivedError, type SentError } from "../../../proto/flow/sent-error.ts";
+import { HpsError } from "../../../proto/values/hps-error.ts";
 
-/** An error as it goes from one thread to another. */
-export interface ThreadFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string;
-  readonly details: Readonly<Record<string, string>>;
-}
+/** For what is no error of ours; nobody but the log reads of it. */
+export const DEFECT = "it ended by a defect";
 
-export function failureOf(error: unknown): ThreadFailure {
-  if (!(error instanceof HpsError)) return { code: "internal", message: String(error), hint: "", details: {} };
-  const { code, message, hint, details } = error;
-  return { code, message, hint, details: { ...details } };
-}
-
-/** `what` was not done: all that is told of an error that nobody but the log is to read. */
-export function errorOf({ code, message, hint, details }: ThreadFailure, what: string): HpsError {
-  if (code === "internal") return new HpsError(code, `${what} could not be done`, { cause: new Error(message) });
-  return new HpsError(code, message, { hint, details });
+/** `what` was not done. */
+export function errorOf(sent: SentError, what: string): HpsError {
+  const error = receivedError(sent);
+  return error.code === "internal" ? new HpsError("internal", `${what} could not be done`, { cause: error }) : error;
 }
 
 /** A thread that ended without an answer: `full` where its memory was too small, else `died`. */

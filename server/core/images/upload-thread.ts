@@ -1,8 +1,9 @@
 import { Worker } from "node:worker_threads";
+import type { SentError } from "../../../proto/flow/sent-error.ts";
 import { settlesWithin } from "../../../proto/flow/time-limit.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { WrittenPack } from "./pack-writer.ts";
-import { deathOf, errorOf, type ThreadFailure } from "./thread-failure.ts";
+import { deathOf, errorOf } from "./thread-failure.ts";
 import type { SentFrame, UploadPlan, UploadStart } from "./upload-work.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
@@ -26,7 +27,7 @@ export type UploadReply =
   | { readonly kind: "plan"; readonly plan: UploadPlan }
   | { readonly kind: "frame"; readonly stored: number }
   | { readonly kind: "finish"; readonly packs: readonly WrittenPack[] }
-  | { readonly kind: "failure"; readonly failure: ThreadFailure };
+  | { readonly kind: "failure"; readonly failure: SentError };
 
 type ReplyTo<K extends UploadCall["kind"]> = Extract<UploadReply, { readonly kind: K }>;
 

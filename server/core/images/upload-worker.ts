@@ -1,6 +1,7 @@
 /** The thread of one upload: see upload-work.ts. */
 import { parentPort, workerData } from "node:worker_threads";
-import { failureOf } from "./thread-failure.ts";
+import { sentError } from "../../../proto/flow/sent-error.ts";
+import { DEFECT } from "./thread-failure.ts";
 import type { UploadCall, UploadReply } from "./upload-thread.ts";
 import { type UploadStart, UploadWork } from "./upload-work.ts";
 
@@ -21,7 +22,7 @@ function answerTo(call: UploadCall): UploadReply {
     }
   } catch (error) {
     work.close();
-    return { kind: "failure", failure: failureOf(error) };
+    return { kind: "failure", failure: sentError(error, DEFECT) };
   }
 }
 

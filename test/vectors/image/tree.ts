@@ -3,25 +3,12 @@ import { createHash, hash } from "node:crypto";
 import { LARGEST_OBJECT } from "../../../proto/image/limits.ts";
 import type { ImageObject } from "../../../proto/image/manifest-entry.ts";
 import type { DraftEntry } from "../../../proto/image/manifest-of-drafts.ts";
+import { draft as plainDraft } from "../../../proto/image/testing/drafts.ts";
 import { byteStringOf, latin1 } from "../../../proto/tree/byte-string.ts";
-
-const NOTHING: Omit<DraftEntry, "path" | "type"> = {
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  mtime: 1_700_000_000_000_000_000n,
-  xattrs: [],
-  size: 0,
-  segments: undefined,
-  content: [],
-  link: latin1(""),
-  major: 0,
-  minor: 0,
-};
 
 function draft(type: DraftEntry["type"], path: string, about: Partial<DraftEntry> = {}): DraftEntry {
   const mode = { directory: 0o755, symlink: 0o777 }[String(type)] ?? 0o644;
-  return { ...NOTHING, mode, ...about, type, path: byteStringOf(path) };
+  return plainDraft(type, path, { mode, mtime: 1_700_000_000_000_000_000n, ...about });
 }
 
 export function objectOf(content: Uint8Array): ImageObject {
