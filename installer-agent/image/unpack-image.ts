@@ -12,7 +12,6 @@ import { fetchFrames } from "./fetch-frames.ts";
 import { fetchManifest } from "./fetch-index.ts";
 import type { ImageFiles } from "./image-source.ts";
 import { Indexes } from "./indexes.ts";
-import { removeMarker } from "./marker.ts";
 import { findOldFiles, type OldRoot } from "./old-files.ts";
 import type { Pieces } from "./pieces.ts";
 import { type FoundFile, lackingSizes, planReuse } from "./plan-reuse.ts";
@@ -68,7 +67,6 @@ export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
     checkSpace(fd, pieces, swept, what);
     const filled = await fill(writing, { ...options, indexes, tell });
     await finishTree(writing);
-    removeMarker(fd);
     disk.check();
     return { entries: pieces.manifest.entryCount, content: tell(), kept, ...filled };
   } finally {

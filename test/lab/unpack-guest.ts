@@ -26,7 +26,7 @@ for disk in /sys/block/vd*; do
 done
 ln -s /programs/lib /lib64; export LD_LIBRARY_PATH=/programs/lib
 /programs/node /programs/resume.cjs /programs/library /target
-sync; echo "unpacking ended with $?"
+echo "unpacking ended with $?"
 sleep 600
 `;
 
@@ -35,7 +35,7 @@ export interface UnpackedInGuest {
   /** The disk before. */
   readonly disk: string;
   readonly log: string;
-  /** How many entries the log had when all was done and synced. */
+  /** How many entries the log had when all was done, and durable. */
   readonly done: number;
 }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { SignedKeySet } from "../../../proto/image/key-set.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import { fileSystemId } from "../../../proto/values/layout-ids.ts";
-import { readMarker, setMarker } from "../../image/marker.ts";
+import { readMarker, removeMarker, setMarker } from "../../image/marker.ts";
 import { STATE_PLACE } from "../../plan/agent-unit.ts";
 import { formatFstab, fstabEntries } from "../../plan/fstab.ts";
 import { findInstallation } from "../../system/installation-disk.ts";
@@ -41,6 +41,7 @@ export const image: Step = {
     await new TargetRoot(root).write("etc/fstab", formatFstab(fstabEntries(order.installation)));
     await runTool(["sync"], { signal, log, limitMs: SYNC_MS });
     await dropOldSystem(order, context);
+    if (order.image.format === "packs") await removeMarker(root);
   },
 };
 
