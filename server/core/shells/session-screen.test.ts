@@ -99,8 +99,8 @@ test.each([
   await appendFile(cast, `${JSON.stringify([0.01, "o", "x".repeat(4000)])}\n`.repeat(16_000));
   const screens = new Screens();
   const turns: number[] = [];
-  // The best of three: a collection of garbage is not the screen's.
-  for (let times = 0; times < 3; times += 1) {
+  // One of three: a collection of garbage is not the screen's.
+  for (let times = 0; times < 3 && !turns.some((turn) => turn < 20); times += 1) {
     const drawing = new SessionScreen({ screens, folder, id: "long", window }).at(length);
     turns.push(await longestTurn(drawing));
     const text = (await drawing).map(({ case: kind, value }) => (kind === "output" ? Buffer.from(value) : ""));
