@@ -82,10 +82,11 @@ scenario("image-mirror", async () => {
 });
 
 scenario("image-mirror-away", async () => {
-  await using nginx = await openMirror(join(rack.folder, "mirror-away"), "4m");
+  // Slower than the disk is written: what comes is not far ahead of what is done.
+  await using nginx = await openMirror(join(rack.folder, "mirror-away"), "1m");
   const { total, manifest } = await filesOfImage();
   const fromHpsd = await install("mirror02", "52:54:00:00:0e:02", () => nginx.kill());
   process.stderr.write(`packs ${total}, hpsd ${fromHpsd}\n`);
-  expect(fromHpsd - manifest).toBeGreaterThan(total * 0.2);
-  expect(fromHpsd - manifest).toBeLessThan(total * 0.8);
+  expect(fromHpsd - manifest).toBeGreaterThan(total * 0.1);
+  expect(fromHpsd - manifest).toBeLessThan(total * 0.9);
 });
