@@ -20,20 +20,22 @@ export interface FileContent {
   end(): CutContent;
 }
 
-/** `segments` are where the source says that the file holds data; undefined when it knows of no hole. */
+/** Of one file at a time. `segments` are where the source says that the file holds data; undefined when it knows of no hole. */
 export function fileContent(spool: ObjectSpool, size: number, segments: readonly Segment[] | undefined): FileContent {
   const data = segments?.reduce((sum, segment) => sum + segment.size, 0) ?? size;
-  return data < size ? new SparseContent(spool, size) : new DenseContent(spool);
+  return data < size ? new SparseContent(spool, size) : new DenseContent(spool, size);
 }
 
 class DenseContent implements FileContent {
   readonly #spool: ObjectSpool;
   readonly #objects: ImageObject[] = [];
-  #buffer: Buffer | undefined;
+  /** What is still to come, as far as is known. */
+  #left: number;
   #filled = 0;
 
-  constructor(spool: ObjectSpool) {
+  constructor(spool: ObjectSpool, size = Number.POSITIVE_INFINITY) {
     this.#spool = spool;
+    this.#left = size;
   }
 
   add(bytes: Uint8Array): void {
@@ -41,7 +43,9 @@ class DenseContent implements FileContent {
       const room = LARGEST_OBJECT - this.#filled;
       const piece = bytes.subarray(at, at + room);
       at += piece.length;
-      if (piece.length === LARGEST_OBJECT) this.#objects.push(this.#spool.add(piece));
+      const isWhole = this.#filled === 0 && (piece.length === LARGEST_OBJECT || piece.length === this.#left);
+      this.#left -= piece.length;
+      if (isWhole) this.#objects.push(this.#spool.add(piece));
       else this.#gather(piece);
     }
   }
@@ -51,21 +55,14 @@ class DenseContent implements FileContent {
     return { objects: this.#objects };
   }
 
-  /** Grows with the file: most are far smaller than an object. */
   #gather(piece: Uint8Array): void {
-    const wanted = this.#filled + piece.length;
-    if (this.#buffer === undefined || this.#buffer.length < wanted) {
-      const grown = Buffer.allocUnsafe(Math.min(LARGEST_OBJECT, Math.max(wanted, 2 * this.#filled)));
-      this.#buffer?.copy(grown, 0, 0, this.#filled);
-      this.#buffer = grown;
-    }
-    this.#buffer.set(piece, this.#filled);
-    this.#filled = wanted;
-    if (wanted === LARGEST_OBJECT) this.#cut();
+    this.#spool.cutting.set(piece, this.#filled);
+    this.#filled += piece.length;
+    if (this.#filled === LARGEST_OBJECT) this.#cut();
   }
 
   #cut(): void {
-    if (this.#buffer !== undefined) this.#objects.push(this.#spool.add(this.#buffer.subarray(0, this.#filled)));
+    this.#objects.push(this.#spool.add(this.#spool.cutting.subarray(0, this.#filled)));
     this.#filled = 0;
   }
 }

@@ -29,8 +29,8 @@ export interface BuiltImage extends TreeSummary {
   readonly digest: string;
   /** Of all regular files, holes not counted: what unpacking writes. */
   readonly contentBytes: number;
-  /** The content of one of its objects. */
-  readonly read: (object: ImageObject) => Buffer;
+  /** The content of one of its objects, at the beginning of `into` where that is given, or in memory of its own. */
+  readonly read: (object: ImageObject, into?: Buffer) => Buffer;
 }
 
 /**
@@ -94,7 +94,7 @@ export class ImageBuilder implements TarHandler {
     return {
       ...summaryOf(this.#index, (path) => this.#text(path)),
       ...{ manifest, raw, digest: manifestDigest(raw), contentBytes: contentBytes(drafts) },
-      read: (object) => this.#spool.read(object),
+      read: (object, into) => this.#spool.read(object, into),
     };
   }
 

@@ -2,6 +2,7 @@
 import { hash } from "node:crypto";
 import { closeSync, readSync } from "node:fs";
 import type { Environment } from "../../proto/config/overrides.ts";
+import { LARGEST_OBJECT } from "../../proto/image/limits.ts";
 import type { ImageObject } from "../../proto/image/manifest-entry.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { openNameless, temporaryFolder, writeNameless } from "./nameless-file.ts";
@@ -20,6 +21,8 @@ export class ObjectSpool implements Disposable {
   readonly #fd: number;
   readonly #objects = new Map<string, SpooledObject>();
   readonly #gathered = Buffer.allocUnsafe(GATHERED);
+  /** For the content of one file, which is cut to objects as it comes: memory for each would have V8 collect all the time. */
+  readonly cutting = Buffer.allocUnsafeSlow(LARGEST_OBJECT);
   #filled = 0;
   #written = 0;
 
@@ -41,13 +44,13 @@ export class ObjectSpool implements Disposable {
     return object;
   }
 
-  /** The bytes of an object that was added. */
-  read({ digest }: ImageObject): Buffer {
+  /** The bytes of an object that was added; at the beginning of `into`, where that is given. */
+  read({ digest }: ImageObject, into?: Buffer): Buffer {
     const object = this.#objects.get(digest.toString("latin1"));
     if (object === undefined) throw new Error("an object that was not added");
     const { offset, length } = object;
     this.#flush();
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
     for (let at = 0; at < length; ) {
       const read = readSync(this.#fd, bytes, at, length - at, offset + at);
       if (read === 0) throw new HpsError("data-loss", `a file in ${this.#folder} became shorter by itself`);

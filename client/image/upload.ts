@@ -1,5 +1,6 @@
 /** Sends an image to hpsd: its manifest, then those of its objects that hpsd asks for, in frames. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { holdBufferRoom } from "../../proto/flow/buffer-room.ts";
 import type {
   BeginUploadSchema,
   Image,
@@ -45,6 +46,7 @@ export async function uploadImage(
   order: UploadOrder,
   options: CallOptions & UploadProgress,
 ): Promise<Image> {
+  using _room = holdBufferRoom();
   const { onWanted, onBytes, ...callOptions } = options;
   const manifest = compressManifest(image.raw);
   const wanted = Promise.withResolvers<readonly WantedGroup[] | undefined>();

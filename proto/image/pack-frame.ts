@@ -15,9 +15,15 @@ export interface RawFrame {
 
 /** Gathers objects, in their order, to frames as large as they may be. */
 export class FrameBuilder {
+  readonly #memory: () => Buffer;
   #objects: ImageObject[] = [];
-  #content = NOTHING;
+  #content: Buffer = NOTHING;
   #filled = 0;
+
+  /** `memory` gives as much as the largest frame takes, for one frame each time. */
+  constructor(memory: () => Buffer = newMemory) {
+    this.#memory = memory;
+  }
 
   /** Adds an object, whose content is copied; gives the frame that was full without it. */
   add(object: ImageObject, content: Uint8Array): RawFrame | undefined {
@@ -25,7 +31,7 @@ export class FrameBuilder {
       throw new RangeError(`an object of ${object.length} bytes with ${content.length} bytes of content`);
     }
     const full = this.#filled + content.length > LARGEST_OBJECT ? this.end() : undefined;
-    if (this.#filled === 0) this.#content = Buffer.allocUnsafeSlow(LARGEST_OBJECT);
+    if (this.#filled === 0) this.#content = this.#memory();
     this.#content.set(content, this.#filled);
     this.#filled += content.length;
     this.#objects.push(object);
@@ -44,6 +50,10 @@ export class FrameBuilder {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+function newMemory(): Buffer {
+  return Buffer.allocUnsafeSlow(LARGEST_OBJECT);
+}
 
 /** The bytes of a frame as they lie in a pack, on a thread of zlib's own. */
 export function compressFrame(raw: Uint8Array, level: number): Promise<Buffer> {

@@ -61,7 +61,9 @@ export function recordsOf({ manifest, read }: BuiltImage): TreeRecords {
 
 function digestOf(entry: ManifestEntry, { manifest, read }: Pick<BuiltImage, "manifest" | "read">): string {
   const hash = new ContentHash();
-  const data = Buffer.concat(entry.objects.flatMap((number) => manifest.objects[number] ?? []).map(read));
+  const data = Buffer.concat(
+    entry.objects.flatMap((number) => manifest.objects[number] ?? []).map((object) => read(object)),
+  );
   let at = 0;
   for (const { offset, size } of entry.segments ?? [{ offset: 0, size: data.length }]) {
     hash.add(data.subarray(at, at + size), offset);

@@ -32,7 +32,7 @@ export interface TreeNode
   readonly inode: string | undefined;
   /** Where a file holds data; all of it when it has no holes, nothing for what is no file. */
   readonly segments: readonly Segment[];
-  /** A file's data, without its holes. Throws `aborted` when the file is changed meanwhile. Only before the next node is asked for. */
+  /** A file's data, without its holes; of one file at a time. Throws `aborted` when the file is changed meanwhile. Only before the next node is asked for. */
   content(): Generator<Piece>;
 }
 
@@ -65,30 +65,36 @@ export interface WalkOptions {
  */
 export function* walkTree(root: string, options: WalkOptions = {}): Generator<TreeNode> {
   const folder = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  const walk = { ...options, pieces: Buffer.allocUnsafeSlow(PIECE) };
   try {
-    const node = nodeOf({ at: folder, name: latin1("."), path: latin1("") });
+    const node = nodeOf({ at: folder, name: latin1("."), path: latin1("") }, walk);
     if (node !== undefined) yield node;
-    yield* walkFolder(folder, latin1(""), options);
+    yield* walkFolder(folder, latin1(""), walk);
   } finally {
     closeSync(folder);
   }
 }
 
-function* walkFolder(folder: number, path: ByteString, options: WalkOptions): Generator<TreeNode> {
+interface Walk extends WalkOptions {
+  /** Every file's content comes through it: memory for each would have V8 collect all the time. */
+  readonly pieces: Buffer;
+}
+
+function* walkFolder(folder: number, path: ByteString, walk: Walk): Generator<TreeNode> {
   for (const name of namesIn(folder)) {
     const place = { at: folder, name, path: path === "" ? name : latin1(`${path}/${name}`) };
-    const node = options.live ? liveNodeOf(place) : nodeOf(place);
-    if (node === undefined || options.skips?.(node.path, node.type)) continue;
+    const node = walk.live ? liveNodeOf(place, walk) : nodeOf(place, walk);
+    if (node === undefined || walk.skips?.(node.path, node.type)) continue;
     yield node;
-    if (node.type === "directory") yield* walkBelow(place, options);
+    if (node.type === "directory") yield* walkBelow(place, walk);
   }
 }
 
-function* walkBelow(place: Place, options: WalkOptions): Generator<TreeNode> {
-  const folder = openFolder(place, options);
+function* walkBelow(place: Place, walk: Walk): Generator<TreeNode> {
+  const folder = openFolder(place, walk);
   if (folder === undefined) return;
   try {
-    yield* walkFolder(folder, place.path, options);
+    yield* walkFolder(folder, place.path, walk);
   } finally {
     closeSync(folder);
   }
@@ -116,16 +122,16 @@ interface Place {
   readonly path: ByteString;
 }
 
-function liveNodeOf(place: Place): TreeNode | undefined {
+function liveNodeOf(place: Place, walk: Walk): TreeNode | undefined {
   try {
-    return nodeOf(place);
+    return nodeOf(place, walk);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-function nodeOf(place: Place): TreeNode | undefined {
+function nodeOf(place: Place, { pieces }: Walk): TreeNode | undefined {
   const proc = latin1(`/proc/self/fd/${place.at}/${place.name}`);
   const stat = lstatSync(bytesOf(proc), { bigint: true });
   const type = TYPES.get(Number(stat.mode) & TYPE_MASK);
@@ -147,7 +153,7 @@ function nodeOf(place: Place): TreeNode | undefined {
     xattrs: xattrsOf(proc),
     inode: isShared ? `${stat.dev}:${stat.ino}` : undefined,
     segments,
-    content: () => contentOf(place, segments, stat),
+    content: () => contentOf(place, segments, stat, pieces),
   };
 }
 
@@ -172,11 +178,10 @@ function segmentsOf(place: Place, size: number, blocks: number): readonly Segmen
   }
 }
 
-function* contentOf(place: Place, segments: readonly Segment[], stat: BigIntStats): Generator<Piece> {
+function* contentOf(place: Place, segments: readonly Segment[], stat: BigIntStats, buffer: Buffer): Generator<Piece> {
   if (segments.length === 0) return;
   const file = openContent(place);
   try {
-    const buffer = Buffer.allocUnsafe(Math.min(PIECE, Number(stat.size)));
     for (const segment of segments) yield* piecesOf(file, segment, buffer, place.path);
     const now = fstatSync(file, { bigint: true });
     const isSame = now.ino === stat.ino && now.size === stat.size && now.mtimeNs === stat.mtimeNs;

@@ -1,3 +1,4 @@
+import { holdBufferRoom } from "../../../proto/flow/buffer-room.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
 import type { Db, HpsStore, Tx } from "../../store/database.ts";
 import {
@@ -100,6 +101,7 @@ export class Uploads {
       allowanceOf(await sumLibrary(db, target.clusterId ?? SHARED_LIBRARY), limits),
     ]);
     using _ = filing.pin(library.map(({ digest }) => digest));
+    using _buffers = holdBufferRoom();
     using room = new UploadRoom(filing.files.room, what);
     await using incoming = new IncomingUpload(filing);
     await room.need(order.manifestBytes, order.manifestBytes);
