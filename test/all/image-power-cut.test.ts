@@ -65,7 +65,8 @@ async function problemsOf(guest: HpsdGuest, disk: string, diary: LibraryDiary, s
 async function damageOf(hps: Hps): Promise<readonly string[]> {
   const problems: string[] = [];
   for await (const { kind, digest, state, problems: why, images } of hps.images.verifyImages({ cluster: "lab" })) {
-    if (state === VerifiedState.WHOLE) continue;
+    // A delta may be on its way.
+    if (state === VerifiedState.WHOLE || state === VerifiedState.ARRIVING) continue;
     const what = `${nameOf(VerifiedKind, kind)} ${digest} of ${images.join(", ")}`;
     problems.push(`${what} is ${nameOf(VerifiedState, state)}: ${why.join("; ")}`);
   }
