@@ -3,7 +3,8 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { settlesWithin } from "../../proto/flow/time-limit.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
-import type { Answer, Job, Message } from "./jobs.ts";
+import type { Answer, ImageMessage, Job, Message } from "./jobs.ts";
+import type { SharedPlaces } from "./places.ts";
 import { Rooms } from "./rooms.ts";
 
 /** Bundled code has no .ts files: the worker is then its own bundle beside this one. */
@@ -41,6 +42,12 @@ export class Crew {
 
   get size(): number {
     return this.#members.length;
+  }
+
+  /** What their jobs are about. */
+  tell(image: SharedPlaces): void {
+    const message: ImageMessage = { kind: "image", image };
+    for (const { worker } of this.#members) worker.postMessage(message);
   }
 
   /** Resolves when a job would not have to wait long. */

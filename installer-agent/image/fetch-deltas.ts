@@ -10,7 +10,6 @@ import { fetchIndex } from "./fetch-index.ts";
 import { fetchRuns } from "./fetch-runs.ts";
 import type { ImageFiles } from "./image-source.ts";
 import type { OldRoot } from "./old-files.ts";
-import { partOf } from "./parts.ts";
 import type { Pieces } from "./pieces.ts";
 import { type PlannedDelta, usableDeltas, worthwhile } from "./plan-deltas.ts";
 import { type PlannedFrame, runsOf } from "./plan-runs.ts";
@@ -66,10 +65,10 @@ async function writeObject(
   what: string,
   { crew, pieces, read, onObject }: FetchDeltas,
 ): Promise<void> {
-  const parts = pieces.lacking(delta.number).map((piece) => partOf(pieces, piece));
+  const places = pieces.lacking(delta.number);
   const digest = pieces.digestOf(delta.number);
   const { offset, length, sources } = delta;
-  const job = { kind: "delta" as const, offset, bytes, digest, length, pieces: sources, parts };
+  const job = { kind: "delta" as const, offset, bytes, digest, length, pieces: sources, places };
   const answer = await crew.run(job, [bytes.buffer]);
   if ("failed" in answer) throw writeFailure(receivedError(answer.failed));
   if ("damaged" in answer) read.log(`${what}: ${answer.damaged.message}; fetching it whole`);

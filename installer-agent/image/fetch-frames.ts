@@ -7,8 +7,6 @@ import type { Crew } from "./crew.ts";
 import { type Fetched, partsOfRun } from "./cut-run.ts";
 import { fetchRuns } from "./fetch-runs.ts";
 import type { IndexedFile } from "./image-source.ts";
-import type { FilePart } from "./jobs.ts";
-import { partOf } from "./parts.ts";
 import type { Pieces } from "./pieces.ts";
 import type { PlannedFrame, Run } from "./plan-runs.ts";
 
@@ -38,7 +36,7 @@ async function writeFrame(fetched: Fetched<PlannedFrame>, run: Run, fetching: Fe
   let { bytes, origin } = fetched;
   const { part: frame } = fetched;
   for (;;) {
-    const job = { kind: "frame" as const, ...contentOf(frame), bytes, parts: filePartsOf(frame, pieces) };
+    const job = { kind: "frame" as const, ...contentOf(frame), bytes, ...placesOf(frame, pieces) };
     const answer = await crew.run(job, [bytes.buffer]);
     if ("failed" in answer) throw receivedError(answer.failed);
     if ("good" in answer) {
@@ -68,10 +66,15 @@ function contentOf({ offset, rawBytes, digests, lengths }: PlannedFrame) {
   return { offset, rawBytes, digests, lengths };
 }
 
-function filePartsOf({ objects }: PlannedFrame, pieces: Pieces): FilePart[][] {
-  return Array.from(objects, (object) =>
-    object === -1 ? [] : pieces.lacking(object).map((piece) => partOf(pieces, piece)),
-  );
+/** Where the objects of a frame are lacking. */
+function placesOf({ objects }: PlannedFrame, pieces: Pieces) {
+  const ends = new Uint32Array(objects.length);
+  const lacking: number[] = [];
+  for (const [index, object] of objects.entries()) {
+    if (object !== -1) for (const piece of pieces.lacking(object)) lacking.push(piece);
+    ends[index] = lacking.length;
+  }
+  return { pieces: Uint32Array.from(lacking), ends };
 }
 
 function packOf({ file: number }: Run, { packs }: FetchFrames): IndexedFile {

@@ -3,6 +3,7 @@ import type { SentError } from "../../proto/flow/sent-error.ts";
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
 import type { ByteString } from "../../proto/tree/byte-string.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
+import type { SharedPlaces } from "./places.ts";
 
 /** What is set of a file when its content is there. */
 export type FileHead = Pick<ManifestEntry, "path" | "mode" | "uid" | "gid" | "mtime" | "xattrs" | "size">;
@@ -10,8 +11,6 @@ export type FileHead = Pick<ManifestEntry, "path" | "mode" | "uid" | "gid" | "mt
 /** One place that an object's bytes go to. */
 export interface FilePart {
   readonly file: FileHead;
-  /** The number of the piece, for the answer. */
-  readonly piece: number;
   /** Undefined: the file is this object from end to end, and is made, filled and finished at once. */
   readonly extents: readonly Segment[] | undefined;
 }
@@ -26,54 +25,24 @@ export interface FrameJob {
   /** 32 bytes an object. */
   readonly digests: Uint8Array;
   readonly lengths: readonly number[];
-  /** For each object of the frame; none for what nobody needs. */
-  readonly parts: readonly (readonly FilePart[])[];
+  /** The pieces that its objects go to, one object's after the other's, and where those of each end. */
+  readonly pieces: Uint32Array;
+  readonly ends: Uint32Array;
 }
 
-/** What has no content: empty files, links, devices, folders. */
-export interface MakeJob {
-  readonly kind: "make";
-  readonly entries: readonly (FileHead & Pick<ManifestEntry, "type" | "link" | "major" | "minor">)[];
+/** What is done with entries, by their numbers. */
+interface EntriesJob {
+  readonly kind:
+    | "make" // what has no content: empty files, links, devices, folders
+    | "finish" // files whose pieces are all there: their size and what else is said of them
+    | "link" // second names
+    | "folder" // folders into which nothing is written any more, each before the one it lies in
+    | "keep"; // files that are there from before: which of their pieces are right already? One that cannot be mended piece by piece is removed
+  readonly entries: readonly number[];
 }
 
-/** Files whose pieces are all there: their size and what else is said of them. */
-interface FinishJob {
-  readonly kind: "finish";
-  readonly files: readonly FileHead[];
-}
-
-/** Second names. */
-interface LinkJob {
-  readonly kind: "link";
-  readonly links: readonly { readonly path: ByteString; readonly target: ByteString }[];
-}
-
-/** Folders into which nothing is written any more. */
-interface FolderJob {
-  readonly kind: "folder";
-  readonly folders: readonly FileHead[];
-}
-
-/** A file that is there from before: which of its pieces are right already? One that cannot be mended piece by piece is removed. */
-interface KeepJob {
-  readonly kind: "keep";
-  readonly files: readonly KeptFile[];
-}
-
-export interface KeptFile {
-  readonly file: FileHead;
-  /** It is one object, and finished when that is right. */
-  readonly atOnce: boolean;
-  readonly pieces: readonly KnownPiece[];
-}
-
-/** What should be where in a file. */
-interface KnownPiece {
-  /** The number of the piece, for the answer. */
-  readonly piece: number;
-  readonly digest: Uint8Array;
-  readonly extents: readonly Segment[];
-}
+/** What of an entry is needed to make it. */
+export type MadeEntry = FileHead & Pick<ManifestEntry, "type" | "link" | "major" | "minor">;
 
 /** Files of an older system that may hold what is needed. */
 export interface ReuseJob {
@@ -90,7 +59,8 @@ export interface ReuseJob {
 
 export interface WantedObject {
   readonly digest: Uint8Array;
-  readonly parts: readonly FilePart[];
+  /** Where it goes. */
+  readonly places: readonly number[];
 }
 
 /** A file below one of the folders that old systems are mounted at. */
@@ -113,14 +83,21 @@ export interface DeltaJob {
     readonly compressedBytes: number;
     readonly window: (OldFile & { readonly offset: number; readonly length: number }) | undefined;
   }[];
-  readonly parts: readonly FilePart[];
+  /** The pieces that it goes to. */
+  readonly places: readonly number[];
 }
 
-export type Job = FrameJob | MakeJob | FinishJob | LinkJob | FolderJob | KeepJob | ReuseJob | DeltaJob;
+export type Job = FrameJob | EntriesJob | ReuseJob | DeltaJob;
+
+/** What a thread has to know before its first job. */
+export interface ImageMessage {
+  readonly kind: "image";
+  readonly image: SharedPlaces;
+}
 
 /** How a job ended: pieces that are good now, or why not. */
 export type Answer =
-  | { readonly good: readonly number[] }
+  | { readonly good: ArrayLike<number> & Iterable<number> }
   /** Nothing was written: the bytes that were brought are not those that were meant. */
   | { readonly damaged: SentError }
   | { readonly failed: SentError };
@@ -129,10 +106,4 @@ export type Answer =
 export interface Message {
   readonly answer: Answer;
   readonly room: ArrayBuffer | undefined;
-}
-
-/** Small enough to be copied: values of a parsed manifest are parts of all of its memory, which would go along. */
-export function headOf({ path, mode, uid, gid, mtime, xattrs, size }: FileHead): FileHead {
-  const own = xattrs.map(({ name, value }) => ({ name, value: new Uint8Array(value) }));
-  return { path, mode, uid, gid, mtime, size, xattrs: own };
 }

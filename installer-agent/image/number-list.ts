@@ -1,11 +1,15 @@
+import { sharedNumbers } from "../../proto/image/manifest-view.ts";
+
+const FIRST = 1024;
+
 /** Numbers of 32 bits, one after the other, in as little memory as they take. */
 export class NumberList {
-  #numbers = new Uint32Array(1024);
+  #numbers = sharedNumbers(FIRST);
   length = 0;
 
   push(number: number): void {
     if (this.length === this.#numbers.length) {
-      const larger = new Uint32Array(2 * this.length);
+      const larger = sharedNumbers(2 * this.length);
       larger.set(this.#numbers);
       this.#numbers = larger;
     }
@@ -13,10 +17,10 @@ export class NumberList {
     this.length += 1;
   }
 
-  /** All of them; the list is empty then. */
-  taken(): Uint32Array {
-    const all = this.#numbers.slice(0, this.length);
-    this.#numbers = new Uint32Array(1024);
+  /** All of them, in memory that threads have in common; the list is empty then. */
+  taken(): Uint32Array<SharedArrayBuffer> {
+    const all = this.#numbers.subarray(0, this.length);
+    this.#numbers = sharedNumbers(FIRST);
     this.length = 0;
     return all;
   }

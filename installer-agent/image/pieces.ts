@@ -1,18 +1,12 @@
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
-import type { ManifestView } from "../../proto/image/manifest-view.ts";
-import type { Segment } from "../../proto/tree/native/files.ts";
-import { extentsOf } from "./extents.ts";
+import { type ManifestView, sharedNumbers } from "../../proto/image/manifest-view.ts";
 import { NumberList } from "./number-list.ts";
+import { isAtOnce, Places } from "./places.ts";
 
 /** What becomes of an entry: it is made without content, with all its content at once, piece by piece, or is another's second name. */
 export const MAKING = { folder: 1, empty: 2, atOnce: 3, later: 4, link: 5 } as const;
 
 export type Making = (typeof MAKING)[keyof typeof MAKING];
-
-/** One object from end to end, without a hole: it is made and finished at once, and nothing else is ever written to it. */
-export function isAtOnce({ segments, objects }: ManifestEntry): boolean {
-  return segments === undefined && objects.length === 1;
-}
 
 function makingOf(entry: ManifestEntry): Making {
   if (entry.type === "hardlink") return MAKING.link;
@@ -36,16 +30,9 @@ export class PiecesReader {
   }
 }
 
-/**
- * Every place of every object of an image: each file's pieces in order, numbered through the whole manifest, and which of
- * them hold what they should. Kept in flat arrays, for there may be millions.
- */
-export class Pieces {
-  readonly manifest: ManifestView;
+/** The pieces of an image, and which of them hold what they should. Kept in flat arrays, for there may be millions. */
+export class Pieces extends Places {
   readonly #makings: Uint8Array;
-  readonly #firstOfEntry: Uint32Array;
-  readonly #entry: Uint32Array;
-  readonly #object: Uint32Array;
   readonly #firstOfObject: Uint32Array;
   /** Pieces by object: those of object `o` from `#firstOfObject[o]` on. */
   readonly #byObject: Uint32Array;
@@ -53,21 +40,16 @@ export class Pieces {
   #goodBytes = 0;
   #allBytes = 0;
 
-  /** Of the entry that was asked for last: whoever asks, asks for all pieces of a file one after the other. */
-  #last: { readonly entry: number; readonly extents: readonly (readonly Segment[])[] } | undefined;
-
   constructor(manifest: ManifestView, { firstOfEntry, objects, makings }: PiecesReader) {
-    this.manifest = manifest;
-    this.#makings = Uint8Array.from(makings.taken());
+    const entry = sharedNumbers(objects.length);
     firstOfEntry.push(objects.length);
-    this.#firstOfEntry = firstOfEntry.taken();
-    this.#object = objects.taken();
-    this.#entry = new Uint32Array(this.#object.length);
+    super({ manifest: manifest.shared, firstOfEntry: firstOfEntry.taken(), entry, object: objects.taken() }, manifest);
+    this.#makings = Uint8Array.from(makings.taken());
     this.#firstOfObject = new Uint32Array(manifest.objectCount + 1);
-    this.#byObject = new Uint32Array(this.#object.length);
-    this.#good = new Uint8Array(this.#object.length);
-    for (let entry = 0; entry < manifest.entryCount; entry += 1) this.#entry.fill(entry, ...this.ofEntry(entry));
-    for (const object of this.#object) this.#allBytes += manifest.length(object);
+    this.#byObject = new Uint32Array(entry.length);
+    this.#good = new Uint8Array(entry.length);
+    for (let number = 0; number < manifest.entryCount; number += 1) entry.fill(number, ...this.ofEntry(number));
+    for (const object of this.shared.object) this.#allBytes += manifest.length(object);
     this.#orderByObject();
   }
 
@@ -80,39 +62,9 @@ export class Pieces {
     return numbers;
   }
 
-  /** Of one file: from, and up to but without. */
-  ofEntry(entry: number): readonly [number, number] {
-    return [this.#firstOfEntry[entry] ?? 0, this.#firstOfEntry[entry + 1] ?? 0];
-  }
-
-  /** Which file a piece belongs to, and the how manieth it is there. */
-  placeOf(piece: number): { readonly entry: number; readonly index: number } {
-    const entry = this.#entry[piece] ?? 0;
-    return { entry, index: piece - (this.#firstOfEntry[entry] ?? 0) };
-  }
-
-  entryAt(number: number): ManifestEntry {
-    return this.manifest.entry(number);
-  }
-
-  /** Where each piece of a file lies in it. */
-  extentsOf(entry: number): readonly (readonly Segment[])[] {
-    if (this.#last?.entry !== entry) this.#last = { entry, extents: extentsOf(this.entryAt(entry)) };
-    return this.#last.extents;
-  }
-
-  /** Of its own memory: what it is a part of would go along to another thread. */
-  digestOf(object: number): Uint8Array {
-    return new Uint8Array(this.manifest.digest(object));
-  }
-
   /** Bytes of content that are good, and of all. */
   get bytes(): { readonly good: number; readonly all: number } {
     return { good: this.#goodBytes, all: this.#allBytes };
-  }
-
-  objectOf(piece: number): number {
-    return this.#object[piece] ?? 0;
   }
 
   /** The pieces of an object that do not hold it yet. */
@@ -159,19 +111,14 @@ export class Pieces {
     return numbers;
   }
 
-  /** Bytes. */
-  lengthOf(piece: number): number {
-    return this.manifest.length(this.objectOf(piece));
-  }
-
   #orderByObject(): void {
     const starts = this.#firstOfObject;
-    for (const object of this.#object) starts[object + 1] = (starts[object + 1] ?? 0) + 1;
+    for (const object of this.shared.object) starts[object + 1] = (starts[object + 1] ?? 0) + 1;
     for (let object = 1; object < starts.length; object += 1) {
       starts[object] = (starts[object] ?? 0) + (starts[object - 1] ?? 0);
     }
     const next = starts.slice();
-    for (const [piece, object] of this.#object.entries()) {
+    for (const [piece, object] of this.shared.object.entries()) {
       const at = next[object] ?? 0;
       this.#byObject[at] = piece;
       next[object] = at + 1;

@@ -1,7 +1,6 @@
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
 import type { ByteString } from "../../proto/tree/byte-string.ts";
-import type { FilePart, OldFile, ReuseJob } from "./jobs.ts";
-import { partOf } from "./parts.ts";
+import type { OldFile, ReuseJob } from "./jobs.ts";
 import type { Pieces } from "./pieces.ts";
 
 export interface FoundFile extends OldFile {
@@ -46,13 +45,13 @@ function candidatesFor(entries: readonly ManifestEntry[], candidates: readonly F
 
 function jobOf(pieces: Pieces, numbers: readonly number[]): Pick<ReuseJob, "kind" | "pieces"> {
   const places = pieces.extentsOf(numbers[0] ?? 0).map((extents, index) => {
-    const wanted = new Map<number, { readonly digest: Uint8Array; readonly parts: FilePart[] }>();
+    const wanted = new Map<number, { readonly digest: Uint8Array; readonly places: number[] }>();
     for (const number of numbers) {
       const piece = pieces.ofEntry(number)[0] + index;
       if (pieces.isGood(piece)) continue;
       const object = pieces.objectOf(piece);
-      const known = wanted.get(object) ?? { digest: pieces.digestOf(object), parts: [] };
-      known.parts.push(partOf(pieces, piece));
+      const known = wanted.get(object) ?? { digest: pieces.digestOf(object), places: [] };
+      known.places.push(piece);
       wanted.set(object, known);
     }
     return { extents, wanted: [...wanted.values()] };

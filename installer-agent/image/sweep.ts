@@ -8,7 +8,8 @@ import { removeTree } from "../../proto/tree/unpack/remove.ts";
 import { unpackError } from "../../proto/tree/unpack/unpack-error.ts";
 import { namesIn } from "../../proto/tree/walk/walk-tree.ts";
 import { MARKER } from "./marker.ts";
-import { isAtOnce, type Pieces } from "./pieces.ts";
+import type { Pieces } from "./pieces.ts";
+import { isAtOnce } from "./places.ts";
 
 const FOLDER_MODE = 0o700;
 /** What mkfs makes at the top of a file system, for fsck. */

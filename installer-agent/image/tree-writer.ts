@@ -16,7 +16,7 @@ import { Directories } from "../../proto/tree/unpack/directories.ts";
 import { setNamedMetadata, setNewMetadata, setOpenMetadata } from "../../proto/tree/unpack/metadata.ts";
 import { makeNodeOf } from "../../proto/tree/unpack/node.ts";
 import { unpackError } from "../../proto/tree/unpack/unpack-error.ts";
-import type { FileHead, FilePart, MakeJob } from "./jobs.ts";
+import type { FileHead, FilePart, MadeEntry } from "./jobs.ts";
 
 /** Until the end folders are root's alone. */
 const FOLDER_MODE = 0o700;
@@ -50,7 +50,7 @@ export class TreeWriter {
   }
 
   /** What has no content. */
-  make(entry: MakeJob["entries"][number]): void {
+  make(entry: MadeEntry): void {
     if (entry.type === "directory") {
       this.#about(entry.path, () => this.#folders.atPath(entry.path));
       return;

@@ -12,6 +12,7 @@ import { fetchFrames } from "./fetch-frames.ts";
 import { fetchManifest } from "./fetch-index.ts";
 import type { ImageFiles } from "./image-source.ts";
 import { Indexes } from "./indexes.ts";
+import type { Job } from "./jobs.ts";
 import { findOldFiles, type OldRoot } from "./old-files.ts";
 import type { Pieces } from "./pieces.ts";
 import { type FoundFile, lackingSizes, planReuse } from "./plan-reuse.ts";
@@ -58,6 +59,7 @@ export async function unpackImage(options: UnpackImage): Promise<Unpacked> {
   const disk = new WriteBack(fd);
   try {
     const pieces = await fetchManifest(files, spans, options);
+    crew.tell(pieces.shared);
     const tell = told(pieces, disk, options.progress);
     const writing = { crew, pieces, signal, onGood: tell };
     const swept: Swept = { found: [], mounts: [latin1("")] };
@@ -111,7 +113,7 @@ async function reuse(writing: Writing, filling: Filling) {
   return { reused: tell() - before, isSlow };
 }
 
-const NOTHING = { kind: "make", entries: [] } as const;
+const NOTHING: Job = { kind: "make", entries: [] };
 
 /** Gives the good bytes, and tells them. */
 function told(pieces: Pieces, disk: WriteBack, progress: UnpackImage["progress"]): () => number {

@@ -3,10 +3,13 @@ import { closeSync, constants, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { sentError } from "../../proto/flow/sent-error.ts";
 import { openDeltaObject } from "../../proto/image/delta-piece.ts";
+import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
 import { openFrame } from "../../proto/image/pack-frame.ts";
 import type { Segment } from "../../proto/tree/native/files.ts";
-import type { Answer, DeltaJob, FilePart, FrameJob, Job, KeptFile, Message, ReuseJob } from "./jobs.ts";
+import type { Answer, DeltaJob, FrameJob, ImageMessage, Job, Message, ReuseJob } from "./jobs.ts";
 import { isObject, OldContent } from "./old-content.ts";
+import { partOf } from "./parts.ts";
+import { isAtOnce, Places } from "./places.ts";
 import { released } from "./released.ts";
 import { TreeWriter } from "./tree-writer.ts";
 
@@ -17,13 +20,25 @@ const root = openSync(String(workerData.root), constants.O_RDONLY | constants.O_
 const writer = new TreeWriter(root);
 const old = new OldContent();
 
-parentPort?.on("message", (job: Job | "end") => {
+/** Told before the first job. */
+let image: Places | undefined;
+
+parentPort?.on("message", (job: Job | ImageMessage | "end") => {
   if (job === "end") return end();
+  if (job.kind === "image") {
+    image = new Places(job.image);
+    return;
+  }
   const answer = answerTo(job);
   const room = "bytes" in job && job.bytes.buffer instanceof ArrayBuffer ? job.bytes.buffer : undefined;
   const message: Message = { answer, room };
   parentPort?.postMessage(message, room === undefined ? [] : [room]);
 });
+
+function places(): Places {
+  if (image === undefined) throw new Error("a job before its image");
+  return image;
+}
 
 function end(): void {
   writer.close();
@@ -42,33 +57,38 @@ function answerTo(job: Job): Answer {
 }
 
 function perform(job: Exclude<Job, FrameJob | DeltaJob>): number[] {
+  if (job.kind === "reuse") return reuse(job);
+  const { entries } = job;
+  const each = (work: (entry: ManifestEntry) => void) => {
+    for (const number of entries) work(places().entryAt(number));
+    return [];
+  };
   switch (job.kind) {
     case "make":
-      for (const entry of job.entries) writer.make(entry);
-      break;
+      return each((entry) => writer.make(entry));
     case "finish":
-      for (const file of job.files) writer.finish(file);
-      break;
+      return each((entry) => writer.finish(entry));
     case "link":
-      for (const { path, target } of job.links) writer.link(path, target);
-      break;
+      return each(({ path, target }) => writer.link(path, places().entryAt(target).path));
     case "folder":
-      for (const folder of job.folders) writer.finishFolder(folder);
-      break;
-    case "keep":
-      return job.files.flatMap(keepFile);
+      return each((entry) => writer.finishFolder(entry));
     default:
-      return reuse(job);
+      return entries.flatMap(keepFile);
   }
-  return [];
 }
 
-function keepFile({ file, atOnce, pieces }: KeptFile): number[] {
+function keepFile(number: number): number[] {
+  const file = places().entryAt(number);
+  const [first] = places().ofEntry(number);
   let good: number[] = [];
   writer.keep(file, (fd) => {
-    good = pieces.filter(({ digest, extents }) => holds(fd, extents, digest)).map(({ piece }) => piece);
+    const isGood = (extents: readonly Segment[], index: number) =>
+      holds(fd, extents, places().digestOf(places().objectOf(first + index)));
+    good = places()
+      .extentsOf(number)
+      .flatMap((extents, index) => (isGood(extents, index) ? [first + index] : []));
     if (good.length === 0) return "nothing";
-    return atOnce ? "whole" : "parts";
+    return isAtOnce(file) ? "whole" : "parts";
   });
   return good;
 }
@@ -80,7 +100,10 @@ function holds(fd: number, extents: readonly Segment[], digest: Uint8Array): boo
 
 function reuse(job: ReuseJob): number[] {
   const good: number[] = [];
-  old.look(job, ({ parts }, bytes) => good.push(...writeParts(parts, bytes)));
+  old.look(job, (wanted, bytes) => {
+    write(wanted.places, bytes);
+    good.push(...wanted.places);
+  });
   return good;
 }
 
@@ -93,7 +116,10 @@ function writeFrame(job: FrameJob): Answer {
     return { damaged: sentError(error, DEFECT) };
   }
   try {
-    return { good: objects.flatMap((bytes, index) => writeParts(job.parts[index] ?? [], bytes)) };
+    for (const [index, bytes] of objects.entries()) {
+      write(job.pieces.subarray(job.ends[index - 1] ?? 0, job.ends[index]), bytes);
+    }
+    return { good: job.pieces };
   } finally {
     for (const bytes of objects.slice(0, 1)) released(bytes); // all are parts of one memory
   }
@@ -110,7 +136,8 @@ function writeDelta(job: DeltaJob): Answer {
   } catch (error) {
     return { damaged: sentError(error, DEFECT) };
   }
-  return { good: writeParts(job.parts, bytes) };
+  write(job.places, bytes);
+  return { good: job.places };
 }
 
 function frameOf({ offset, bytes, rawBytes, digests, lengths }: FrameJob) {
@@ -122,7 +149,6 @@ function frameOf({ offset, bytes, rawBytes, digests, lengths }: FrameJob) {
   return { offset, compressedBytes: bytes.length, rawBytes, objects };
 }
 
-function writeParts(parts: readonly FilePart[], bytes: Uint8Array): number[] {
-  for (const part of parts) writer.write(part, bytes);
-  return parts.map(({ piece }) => piece);
+function write(pieces: Iterable<number>, bytes: Uint8Array): void {
+  for (const piece of pieces) writer.write(partOf(places(), piece), bytes);
 }

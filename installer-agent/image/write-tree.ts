@@ -1,7 +1,6 @@
 import { receivedError } from "../../proto/flow/sent-error.ts";
 import type { Crew } from "./crew.ts";
-import { headOf, type Job } from "./jobs.ts";
-import { keptFile, madeEntry } from "./parts.ts";
+import type { Job } from "./jobs.ts";
 import { MAKING, type Pieces } from "./pieces.ts";
 
 /** Entries of one job: some milliseconds of work. */
@@ -19,36 +18,22 @@ export interface Writing {
 
 /** Finds out which pieces of files that are there already are good. */
 export async function keepFiles(found: readonly number[], writing: Writing): Promise<void> {
-  await perform(found, writing, {
-    batch: KEPT_BATCH,
-    job: (numbers) => ({ kind: "keep", files: numbers.map((number) => keptFile(writing.pieces, number)) }),
-  });
+  await perform(found, writing, { batch: KEPT_BATCH, job: (entries) => ({ kind: "keep", entries }) });
 }
 
 /** Folders, links, devices, empty files: all that has no content. */
 export async function makeEmpty(writing: Writing): Promise<void> {
-  const { pieces } = writing;
-  await perform(pieces.entriesOf(MAKING.folder, MAKING.empty), writing, {
-    job: (numbers) => ({ kind: "make", entries: numbers.map((number) => madeEntry(pieces.entryAt(number))) }),
-  });
+  const empty = writing.pieces.entriesOf(MAKING.folder, MAKING.empty);
+  await perform(empty, writing, { job: (entries) => ({ kind: "make", entries }) });
 }
 
 /** What has to wait until all content is there: files in pieces, then second names, then folders. */
 export async function finishTree(writing: Writing): Promise<void> {
   const { pieces } = writing;
-  const heads = (numbers: readonly number[]) => numbers.map((number) => headOf(pieces.entryAt(number)));
-  const linkOf = (number: number) => {
-    const { path, target } = pieces.entryAt(number);
-    return { path, target: pieces.entryAt(target).path };
-  };
-  await perform(pieces.entriesOf(MAKING.later), writing, { job: (some) => ({ kind: "finish", files: heads(some) }) });
-  await perform(pieces.entriesOf(MAKING.link), writing, {
-    job: (some) => ({ kind: "link", links: some.map(linkOf) }),
-  });
-  // Each before the one it lies in.
-  await perform(pieces.entriesOf(MAKING.folder).reverse(), writing, {
-    job: (some) => ({ kind: "folder", folders: heads(some.toReversed()).reverse() }),
-  });
+  await perform(pieces.entriesOf(MAKING.later), writing, { job: (entries) => ({ kind: "finish", entries }) });
+  await perform(pieces.entriesOf(MAKING.link), writing, { job: (entries) => ({ kind: "link", entries }) });
+  const folders = pieces.entriesOf(MAKING.folder).reverse();
+  await perform(folders, writing, { job: (entries) => ({ kind: "folder", entries }) });
 }
 
 interface Performing<Item> {

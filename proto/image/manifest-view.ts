@@ -24,18 +24,26 @@ export class ManifestView {
   #next = 0;
   #last: ManifestEntry | undefined;
 
-  private constructor(bytes: Uint8Array, objects: Objects, { places, count }: Places) {
+  /** What another thread makes the same view of: memory that both read. */
+  readonly shared: SharedManifest;
+
+  /** Of what was checked before. */
+  constructor(shared: SharedManifest) {
+    const { bytes, objects, places, entryCount } = shared;
+    this.shared = shared;
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#lengths = objects.lengths;
     this.#digests = objects.digests;
     this.#places = places;
-    this.entryCount = count;
+    this.entryCount = entryCount;
     this.#reader = new EntryReader(new ByteReader(bytes, "manifest"));
     this.#goTo(0);
   }
 
   /** Checks all of it, as `parseManifest` does. Each entry is told as it is read; the manifest is good only when this ends. */
-  static read(bytes: Uint8Array, told: (entry: ManifestEntry, lengths: Uint32Array) => void): ManifestView {
+  static read(raw: Uint8Array, told: (entry: ManifestEntry, lengths: Uint32Array) => void): ManifestView {
+    const bytes = new Uint8Array(new SharedArrayBuffer(raw.length));
+    bytes.set(raw);
     const reader = manifestReader(bytes);
     const objects = readAllObjects(bytes, reader);
     const count = reader.number("the number of entries", MOST_ENTRIES);
@@ -46,7 +54,7 @@ export class ManifestView {
       told(entries.next(), objects.lengths);
     }
     entries.end();
-    return new ManifestView(bytes, objects, { places, count });
+    return new ManifestView({ bytes, objects, places, entryCount: count });
   }
 
   get objectCount(): number {
@@ -100,21 +108,29 @@ interface Objects {
   readonly digests: Uint32Array;
 }
 
-interface Places {
+/** A view's memory. */
+export interface SharedManifest {
+  readonly bytes: Uint8Array;
+  readonly objects: Objects;
   readonly places: readonly EntryPlace[];
-  readonly count: number;
+  readonly entryCount: number;
 }
 
 function readAllObjects(bytes: Uint8Array, reader: ByteReader): Objects {
   // No more than there can be, whatever it says.
   const most = Math.min(objectsIn(bytes), Math.floor(bytes.length / DIGEST));
-  const lengths = new Uint32Array(most);
-  const digests = new Uint32Array(most);
+  const lengths = sharedNumbers(most);
+  const digests = sharedNumbers(most);
   let count = 0;
   for (const { digest, length } of readObjects(reader)) {
     lengths[count] = length;
     digests[count] = digest.byteOffset - bytes.byteOffset;
     count += 1;
   }
-  return { lengths: lengths.slice(0, count), digests: digests.slice(0, count) };
+  return { lengths: lengths.subarray(0, count), digests: digests.subarray(0, count) };
+}
+
+/** So many zeros, in memory that threads have in common. */
+export function sharedNumbers(count: number): Uint32Array<SharedArrayBuffer> {
+  return new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
 }
