@@ -1,13 +1,14 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { Image } from "../../proto/gen/hps/v1/image_pb.ts";
 import { bytesOf } from "../../proto/tree/byte-string.ts";
+import { HpsError } from "../../proto/values/hps-error.ts";
 import { safeBytes } from "../../proto/values/safe-text.ts";
 import { roundSize } from "../../proto/values/size.ts";
 import { type FileChange, fileChanges } from "../image/diff/file-changes.ts";
 import { PACKAGE_LISTS, type PackageChange, type Packages, packageChanges } from "../image/diff/package-lists.ts";
 import { type StoredImage, storedImage } from "../image/diff/stored-image.ts";
 import { type Transfer, transferOf } from "../image/diff/transfer.ts";
-import { printValue } from "../output/print.ts";
+import { note, printValue } from "../output/print.ts";
 import { write } from "../output/terminal.ts";
 import type { Call } from "./call.ts";
 import { imageRequest } from "./image-request.ts";
@@ -27,7 +28,7 @@ export async function diffImages(call: Call): Promise<number> {
   const before = await storedImage(call, imageRequest(hps, call.operand(0)));
   const after = await storedImage(call, imageRequest(hps, call.operand(1)));
   const difference: ImageDifference = {
-    packages: await packagesOf(before, after),
+    packages: await packagesOf(call, before, after),
     files: fileChanges(before.manifest, after.manifest),
     transfer: transferOf(before.manifest, { ...after, deltaBytes: deltaBytes(before.image, after.image) }),
     before: Number(before.image.source?.contentBytes ?? 0n),
@@ -43,15 +44,32 @@ function deltaBytes({ source: before }: Image, { source: after }: Image): number
   return delta && Number(delta.sizeBytes);
 }
 
-async function packagesOf(before: StoredImage, after: StoredImage): Promise<readonly PackageChange[] | undefined> {
-  const [old, now] = [await installed(before), await installed(after)];
-  return old === undefined && now === undefined ? undefined : packageChanges(old ?? new Map(), now ?? new Map());
+/** Whoever made an image may have put anything there: what cannot be read is said, and the rest is compared. */
+async function packagesOf(
+  { terminal }: Call,
+  before: StoredImage,
+  after: StoredImage,
+): Promise<readonly PackageChange[] | undefined> {
+  try {
+    const [old, now] = [await installed(before), await installed(after)];
+    return old === undefined && now === undefined ? undefined : packageChanges(old ?? new Map(), now ?? new Map());
+  } catch (error) {
+    if (!(error instanceof HpsError) || (error.code !== "invalid" && error.code !== "exhausted")) throw error;
+    await note(terminal, `warning: packages are not compared: ${error.message}`);
+    return undefined;
+  }
 }
 
 async function installed(image: StoredImage): Promise<Packages | undefined> {
   for (const { path, parse } of PACKAGE_LISTS) {
     const content = await image.file(path);
-    if (content !== undefined) return parse(content.toString("utf8"));
+    if (content === undefined) continue;
+    try {
+      return parse(content);
+    } catch (error) {
+      if (!(error instanceof HpsError)) throw error;
+      throw new HpsError(error.code, `${path} of image ${image.image.name}: ${error.message}`, { cause: error });
+    }
   }
   return undefined;
 }

@@ -16,7 +16,7 @@ describe("packages", () => {
       paragraph("gone", "deinstall ok config-files"),
       paragraph("libc6", "install ok installed").replace("amd64", "i386"),
     ].join("\n");
-    const found = lists.get("var/lib/dpkg/status")?.(text);
+    const found = lists.get("var/lib/dpkg/status")?.(Buffer.from(text));
     expect([...(found ?? [])]).toEqual([
       ["libc6", "1.0-libc6"],
       ["libc6:i386", "1.0-libc6"],
@@ -24,7 +24,7 @@ describe("packages", () => {
   });
 
   test("of apk", () => {
-    const found = lists.get("lib/apk/db/installed")?.("C:Q1\nP:musl\nV:1.2.4-r2\n\nP:busybox\nV:1.36\n");
+    const found = lists.get("lib/apk/db/installed")?.(Buffer.from("C:Q1\nP:musl\nV:1.2.4-r2\n\nP:busybox\nV:1.36\n"));
     expect([...(found ?? [])]).toEqual([
       ["musl", "1.2.4-r2"],
       ["busybox", "1.36"],

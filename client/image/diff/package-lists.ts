@@ -1,19 +1,22 @@
-/** What the package databases of Debian's and Alpine's relatives say is installed. */
+/** What the package databases of Debian's, Alpine's and Red Hat's relatives say is installed. */
+import { rpmPackages } from "./rpm-packages.ts";
 
 /** Versions by `name` or, of another architecture than the first, `name:architecture`. */
 export type Packages = ReadonlyMap<string, string>;
 
 /** Files of a tree that list packages, and how they are read; the first that is there counts. */
-export const PACKAGE_LISTS: readonly { readonly path: string; readonly parse: (text: string) => Packages }[] = [
+export const PACKAGE_LISTS: readonly { readonly path: string; readonly parse: (content: Buffer) => Packages }[] = [
   { path: "var/lib/dpkg/status", parse: parseDpkgStatus },
   { path: "lib/apk/db/installed", parse: parseApkInstalled },
   { path: "usr/lib/apk/db/installed", parse: parseApkInstalled },
+  { path: "usr/lib/sysimage/rpm/rpmdb.sqlite", parse: rpmPackages },
+  { path: "var/lib/rpm/rpmdb.sqlite", parse: rpmPackages },
 ];
 
 /** Paragraphs of fields; packages that were removed and left their settings behind are there too, and are not installed. */
-function parseDpkgStatus(text: string): Packages {
+function parseDpkgStatus(content: Buffer): Packages {
   const found = new Map<string, string>();
-  for (const paragraph of text.split(/\n\n+/)) {
+  for (const paragraph of content.toString("utf8").split(/\n\n+/)) {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(paragraph)?.[1] ?? "";
     const [name, version, architecture] = [field("Package"), field("Version"), field("Architecture")];
     if (name === "" || version === "" || !field("Status").endsWith(" installed")) continue;
@@ -23,9 +26,9 @@ function parseDpkgStatus(text: string): Packages {
 }
 
 /** Paragraphs of letters: P names, V is its version. */
-function parseApkInstalled(text: string): Packages {
+function parseApkInstalled(content: Buffer): Packages {
   const found = new Map<string, string>();
-  for (const paragraph of text.split(/\n\n+/)) {
+  for (const paragraph of content.toString("utf8").split(/\n\n+/)) {
     const [name, version] = ["P", "V"].map((key) => new RegExp(`^${key}:(.*)$`, "m").exec(paragraph)?.[1]);
     if (name !== undefined && version !== undefined) found.set(name, version);
   }

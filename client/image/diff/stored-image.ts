@@ -3,11 +3,15 @@ import type { PackSource } from "../../../proto/gen/hps/v1/agent_pb.ts";
 import type { Image } from "../../../proto/gen/hps/v1/image_pb.ts";
 import { parseTrailer, TRAILER_BYTES } from "../../../proto/image/container.ts";
 import { type Manifest, manifestBytes, parseManifest } from "../../../proto/image/manifest.ts";
-import type { ImageObject } from "../../../proto/image/manifest-entry.ts";
+import type { ImageObject, ManifestEntry } from "../../../proto/image/manifest-entry.ts";
 import { PACK, type PackIndex, parsePackIndex } from "../../../proto/image/pack.ts";
 import { openFrame } from "../../../proto/image/pack-frame.ts";
 import { HpsError } from "../../../proto/values/hps-error.ts";
+import { roundSize } from "../../../proto/values/size.ts";
 import type { Call } from "../../commands/call.ts";
+
+/** Of a file that is read for what it lists, ten times what such have. */
+const LARGEST_FILE = 512 << 20;
 
 /** What names an image in requests. */
 export interface ImageRequest {
@@ -41,13 +45,30 @@ export async function storedImage(call: Call, request: ImageRequest): Promise<St
   for (const source of image.source?.packs ?? []) packs.push(await fetchIndex(call, request, source));
   const file = async (path: string) => {
     const entry = manifest.entries.find((one) => one.path === path && one.type === "file");
-    if (entry === undefined || entry.segments !== undefined) return undefined;
+    if (entry === undefined) return undefined;
+    if (entry.size > LARGEST_FILE) {
+      throw new HpsError(
+        "exhausted",
+        `${path} of image ${request.name} has ${roundSize(entry.size)}, too much to read it`,
+      );
+    }
     const objects = entry.objects.flatMap((number) => manifest.objects[number] ?? []);
     const pieces: Buffer[] = [];
     for (const object of objects) pieces.push(await fetchObject(call, request, packs, object));
-    return Buffer.concat(pieces);
+    return entry.segments === undefined ? Buffer.concat(pieces) : spread(Buffer.concat(pieces), entry);
   };
   return { image, manifest, manifestBytes: stored.length, packs, file };
+}
+
+/** The data of a sparse file where it lies. */
+function spread(data: Buffer, { size, segments = [] }: ManifestEntry): Buffer {
+  const whole = Buffer.alloc(size);
+  let at = 0;
+  for (const segment of segments) {
+    data.copy(whole, segment.offset, at, at + segment.size);
+    at += segment.size;
+  }
+  return whole;
 }
 
 async function fetchManifest(call: Call, request: ImageRequest) {
