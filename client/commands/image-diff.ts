@@ -76,7 +76,7 @@ async function installed(image: StoredImage): Promise<Packages | undefined> {
 
 function textOf({ packages, files, transfer, before, after }: ImageDifference, allFiles: boolean): string {
   const lines = [
-    ...(packages === undefined ? ["PACKAGES  neither image says what is installed"] : packageLines(packages)),
+    ...(packages === undefined ? ["PACKAGES  not compared: no list of them was read"] : packageLines(packages)),
     `FILES     ${countText(files.map(({ kind }) => kind))}; content ${roundSize(before)} -> ${roundSize(after)}`,
     ...(allFiles ? files.map(fileLine) : []),
     transferLine(transfer),

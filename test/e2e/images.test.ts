@@ -137,6 +137,14 @@ test("diff says what an update changes and transfers", async () => {
     expect(transfer.wireBytes).toBeLessThan(1000);
     expect(transfer.wholeBytes).toBeGreaterThan(6 << 20);
     expect((await words(lab, "image diff test/os:1 test/os:3")).code).toBe(3);
+
+    // Whoever made an image may have put anything there.
+    const strange = join(folder, "strange.tar");
+    writeFileSync(strange, rawTar([{ name: "usr/lib/sysimage/rpm/rpmdb.sqlite", content: "no database" }]));
+    expect((await words(lab, `image import test/os:4 ${strange}`)).code).toBe(0);
+    const warned = await words(lab, "image diff test/os:1 test/os:4");
+    expect(warned).toMatchObject({ code: 0, stdout: expect.stringMatching(/FILES {5}4 added, 6 removed/) });
+    expect(warned.stderr).toMatch(/packages are not compared: usr.*rpmdb.sqlite of image test.os:4: .*does not begin/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
