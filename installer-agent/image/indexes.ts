@@ -1,4 +1,4 @@
-import { PACK, type PackIndex, parsePackIndex } from "../../proto/image/pack.ts";
+import { type ListedFrame, listPackFrames, PACK } from "../../proto/image/pack.ts";
 import type { SpanFiles } from "../link/files.ts";
 import type { ReadOptions } from "../link/read-span.ts";
 import { fetchIndex } from "./fetch-index.ts";
@@ -10,20 +10,20 @@ const AHEAD = 3;
 /** The indexes of an image's packs, the first of which are fetched at once: while the manifest comes that says what they are for. */
 export class Indexes {
   readonly #packs: readonly IndexedFile[];
-  readonly #fetch: (pack: IndexedFile) => Promise<PackIndex>;
+  readonly #fetch: (pack: IndexedFile) => Promise<readonly ListedFrame[]>;
   readonly #over = new AbortController();
-  readonly #fetched: Promise<PackIndex>[] = [];
+  readonly #fetched: Promise<readonly ListedFrame[]>[] = [];
   #next = 0;
 
   constructor(packs: readonly IndexedFile[], spans: SpanFiles, options: ReadOptions) {
     this.#packs = packs;
     const read = { ...options, signal: AbortSignal.any([options.signal, this.#over.signal]) };
-    this.#fetch = (pack) => fetchIndex(pack, { kind: PACK, parse: parsePackIndex }, { spans, read });
+    this.#fetch = (pack) => fetchIndex(pack, { kind: PACK, parse: listPackFrames }, { spans, read });
     this.#fetchAhead();
   }
 
   /** Once. */
-  async *inOrder(): AsyncGenerator<PackIndex, void> {
+  async *inOrder(): AsyncGenerator<readonly ListedFrame[], void> {
     for (let index = this.#fetched.shift(); index !== undefined; index = this.#fetched.shift()) {
       this.#fetchAhead();
       yield await index;

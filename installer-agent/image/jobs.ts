@@ -24,7 +24,7 @@ export interface FrameJob {
   readonly rawBytes: number;
   /** 32 bytes an object. */
   readonly digests: Uint8Array;
-  readonly lengths: readonly number[];
+  readonly lengths: Uint32Array;
   /** The pieces that its objects go to, one object's after the other's, and where those of each end. */
   readonly pieces: Uint32Array;
   readonly ends: Uint32Array;

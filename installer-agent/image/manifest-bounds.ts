@@ -4,7 +4,7 @@ import { getHeapStatistics } from "node:v8";
 import { LARGEST_OBJECT } from "../../proto/image/limits.ts";
 import { objectsIn } from "../../proto/image/manifest.ts";
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
-import { ManifestView } from "../../proto/image/manifest-view.ts";
+import { type FindableManifest, ManifestView } from "../../proto/image/manifest-view.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 import { roundSize } from "../../proto/values/size.ts";
 
@@ -54,7 +54,7 @@ export class ManifestBounds {
   }
 
   /** Reads it and tells its entries; stops where it has more than was announced, or where the machine has no more memory for it. */
-  read(raw: Uint8Array, told: (entry: ManifestEntry) => void): ManifestView {
+  read(raw: Uint8Array, told: (entry: ManifestEntry) => void): FindableManifest {
     const { entries: most, contentBytes: mostContent } = this.#tree;
     // A file's content is cut each 4 MiB, and each object is of a file.
     const mostObjects = most + Math.floor(mostContent / LARGEST_OBJECT);

@@ -1,5 +1,5 @@
 import type { ManifestEntry } from "../../proto/image/manifest-entry.ts";
-import { type ManifestView, sharedNumbers } from "../../proto/image/manifest-view.ts";
+import { type FindableManifest, sharedNumbers } from "../../proto/image/manifest-view.ts";
 import { NumberList } from "./number-list.ts";
 import { isAtOnce, Places } from "./places.ts";
 
@@ -32,6 +32,8 @@ export class PiecesReader {
 
 /** The pieces of an image, and which of them hold what they should. Kept in flat arrays, for there may be millions. */
 export class Pieces extends Places {
+  /** The manifest, where objects are found by their digests. */
+  readonly objects: FindableManifest;
   readonly #makings: Uint8Array;
   readonly #firstOfObject: Uint32Array;
   /** Pieces by object: those of object `o` from `#firstOfObject[o]` on. */
@@ -40,10 +42,11 @@ export class Pieces extends Places {
   #goodBytes = 0;
   #allBytes = 0;
 
-  constructor(manifest: ManifestView, { firstOfEntry, objects, makings }: PiecesReader) {
+  constructor(manifest: FindableManifest, { firstOfEntry, objects, makings }: PiecesReader) {
     const entry = sharedNumbers(objects.length);
     firstOfEntry.push(objects.length);
     super({ manifest: manifest.shared, firstOfEntry: firstOfEntry.taken(), entry, object: objects.taken() }, manifest);
+    this.objects = manifest;
     this.#makings = Uint8Array.from(makings.taken());
     this.#firstOfObject = new Uint32Array(manifest.objectCount + 1);
     this.#byObject = new Uint32Array(entry.length);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { PackFrame } from "../../proto/image/pack.ts";
+import type { ListedFrame } from "../../proto/image/pack.ts";
 import { extentsOf } from "./extents.ts";
 import { RunPlanner } from "./plan-runs.ts";
 
@@ -9,6 +9,15 @@ const objects = Array.from({ length: 40 }, (_, number) => ({
   digest: createHash("sha256").update(`${number}`).digest(),
   length: 100 + number,
 }));
+
+const manifest = {
+  objectCount: objects.length,
+  digest: (number: number) => objects[number]?.digest ?? Buffer.alloc(0),
+  find: (bytes: Buffer, offset = 0) => {
+    const number = objects.findIndex(({ digest }) => digest.equals(bytes.subarray(offset, offset + digest.length)));
+    return number === -1 ? undefined : number;
+  },
+};
 
 /** Packs of frames of some of the objects, and how long each frame is. */
 const anyPacks = fc.array(
@@ -24,13 +33,14 @@ const anyPacks = fc.array(
 
 function framesOf(pack: readonly { readonly numbers: readonly number[]; readonly compressedBytes: number }[]) {
   let offset = 8;
-  return pack.map(({ numbers, compressedBytes }): PackFrame => {
+  return pack.map(({ numbers, compressedBytes }): ListedFrame => {
     const held = numbers.flatMap((number) => objects[number] ?? []);
     const frame = {
       offset,
       compressedBytes,
       rawBytes: held.reduce((sum, { length }) => sum + length, 0),
-      objects: held,
+      digests: Buffer.concat(held.map(({ digest }) => digest)),
+      lengths: Uint32Array.from(held, ({ length }) => length),
     };
     offset += compressedBytes;
     return frame;
@@ -39,8 +49,8 @@ function framesOf(pack: readonly { readonly numbers: readonly number[]; readonly
 
 test("each wanted object is planned once, from the first pack that has it; or the image is not complete", () => {
   const property = fc.property(anyPacks, fc.uniqueArray(fc.nat(objects.length - 1)), (packs, wanted) => {
-    const planner = new RunPlanner({ digest: (number) => objects[number]?.digest ?? Buffer.alloc(0) }, wanted);
-    for (const pack of packs) planner.add({ frames: framesOf(pack) });
+    const planner = new RunPlanner(manifest, wanted);
+    for (const pack of packs) planner.add(framesOf(pack));
     const firstPack = (number: number) =>
       packs.findIndex((pack) => pack.some(({ numbers }) => numbers.includes(number)));
     if (wanted.some((number) => firstPack(number) === -1)) {

@@ -1,15 +1,9 @@
-import type { ManifestView } from "../../proto/image/manifest-view.ts";
-import type { PackFrame, PackIndex } from "../../proto/image/pack.ts";
+import type { FindableManifest } from "../../proto/image/manifest-view.ts";
+import type { ListedFrame } from "../../proto/image/pack.ts";
 import { HpsError } from "../../proto/values/hps-error.ts";
 
-/** A frame that is needed. Digests are kept as one piece of memory: an index has too many to keep them all as objects. */
-export interface PlannedFrame {
-  readonly offset: number;
-  readonly compressedBytes: number;
-  readonly rawBytes: number;
-  /** 32 bytes an object. */
-  readonly digests: Uint8Array;
-  readonly lengths: readonly number[];
+/** A frame that is needed. */
+export interface PlannedFrame extends ListedFrame {
   /** The image's number of each object that is wanted from here; -1 for the others. */
   readonly objects: Int32Array;
 }
@@ -37,23 +31,29 @@ const DIGEST = 32;
 
 /** Looks packs through in their order; each wanted object is taken from the first that has it. */
 export class RunPlanner {
-  /** Wanted and not found yet: digest to number. */
-  readonly #wanted: Map<string, number>;
+  readonly #manifest: Findable;
+  /** Those that are wanted and not found yet are 1. */
+  readonly #wanted: Uint8Array;
+  #left = 0;
   /** Of each pack. */
   readonly #frames: PlannedFrame[][] = [];
 
-  constructor(manifest: Pick<ManifestView, "digest">, wanted: Iterable<number>) {
-    this.#wanted = new Map();
-    for (const number of wanted) this.#wanted.set(manifest.digest(number).toString("latin1"), number);
+  constructor(manifest: Findable, wanted: Iterable<number>) {
+    this.#manifest = manifest;
+    this.#wanted = new Uint8Array(manifest.objectCount);
+    for (const number of wanted) {
+      this.#wanted[number] = 1;
+      this.#left += 1;
+    }
   }
 
   /** Whether nothing is left to look for. */
   get isComplete(): boolean {
-    return this.#wanted.size === 0;
+    return this.#left === 0;
   }
 
   /** The next pack. */
-  add({ frames }: PackIndex): void {
+  add(frames: readonly ListedFrame[]): void {
     this.#frames.push(frames.flatMap((frame) => this.#planned(frame) ?? []));
   }
 
@@ -64,34 +64,34 @@ export class RunPlanner {
 
   /** What has to be fetched for the objects that are lacking yet. `data-loss` when no pack has one. */
   runs(isLacking: (object: number) => boolean): readonly Run[] {
-    const nowhere = [...this.#wanted].filter(([, number]) => isLacking(number));
+    const nowhere = [...this.#wanted.keys()].filter((number) => this.#wanted[number] === 1 && isLacking(number));
     const [missing] = nowhere;
     if (missing === undefined) {
       const isNeeded = ({ objects }: PlannedFrame) => objects.some((number) => number !== -1 && isLacking(number));
       return this.#frames.flatMap((frames, pack) => runsOf(frames.filter(isNeeded), pack));
     }
-    const digest = Buffer.from(missing[0], "latin1").toString("hex");
+    const digest = this.#manifest.digest(missing).toString("hex");
     const what = `${nowhere.length} of its objects are in none of the ${this.#frames.length} packs that hpsd names, the first is`;
     throw new HpsError("data-loss", `the image is not complete: ${what} ${digest}`, {
       hint: "import it again, then hpsctl installation retry HOST",
     });
   }
 
-  #planned(frame: PackFrame): PlannedFrame | undefined {
-    const objects = Int32Array.from(frame.objects, ({ digest }) => this.#take(digest.toString("latin1")));
-    if (objects.every((number) => number === -1)) return undefined;
-    const digests = new Uint8Array(frame.objects.length * DIGEST);
-    for (const [index, { digest }] of frame.objects.entries()) digests.set(digest, index * DIGEST);
-    const { offset, compressedBytes, rawBytes } = frame;
-    return { offset, compressedBytes, rawBytes, digests, lengths: frame.objects.map(({ length }) => length), objects };
+  #planned(frame: ListedFrame): PlannedFrame | undefined {
+    const objects = Int32Array.from(frame.lengths, (_, index) => this.#take(frame.digests, DIGEST * index));
+    return objects.every((number) => number === -1) ? undefined : { ...frame, objects };
   }
 
-  #take(digest: string): number {
-    const number = this.#wanted.get(digest) ?? -1;
-    this.#wanted.delete(digest);
+  #take(digests: Buffer, offset: number): number {
+    const number = this.#manifest.find(digests, offset);
+    if (number === undefined || this.#wanted[number] !== 1) return -1;
+    this.#wanted[number] = 0;
+    this.#left -= 1;
     return number;
   }
 }
+
+type Findable = Pick<FindableManifest, "objectCount" | "digest" | "find">;
 
 /** The ranges in which the parts of file number `file`, which are in order, are asked for. */
 export function runsOf<Part extends Wanted>(parts: readonly Part[], file: number): Run<Part>[] {

@@ -181,7 +181,7 @@ async function fetchLacking(
 }
 
 async function planned(pieces: Pieces, indexes: Indexes): Promise<RunPlanner> {
-  const planner = new RunPlanner(pieces.manifest, pieces.lackingObjects());
+  const planner = new RunPlanner(pieces.objects, pieces.lackingObjects());
   for await (const index of indexes.inOrder()) {
     planner.add(index);
     if (planner.isComplete) break;

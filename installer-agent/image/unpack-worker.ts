@@ -142,7 +142,7 @@ function writeDelta(job: DeltaJob): Answer {
 
 function frameOf({ offset, bytes, rawBytes, digests, lengths }: FrameJob) {
   const all = Buffer.from(digests.buffer, digests.byteOffset, digests.byteLength);
-  const objects = lengths.map((length, index) => ({
+  const objects = Array.from(lengths, (length, index) => ({
     digest: all.subarray(index * DIGEST, (index + 1) * DIGEST),
     length,
   }));

@@ -1,4 +1,5 @@
 import { ByteReader } from "./byte-reader.ts";
+import { DigestTable } from "./digest-table.ts";
 import { MOST_ENTRIES } from "./limits.ts";
 import { manifestReader, objectsIn, readObjects } from "./manifest.ts";
 import type { ImageObject, ManifestEntry } from "./manifest-entry.ts";
@@ -31,7 +32,7 @@ export class ManifestView {
   constructor(shared: SharedManifest) {
     const { bytes, objects, places, entryCount } = shared;
     this.shared = shared;
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = bufferOf(bytes);
     this.#lengths = objects.lengths;
     this.#digests = objects.digests;
     this.#places = places;
@@ -41,11 +42,11 @@ export class ManifestView {
   }
 
   /** Checks all of it, as `parseManifest` does. Each entry is told as it is read; the manifest is good only when this ends. */
-  static read(raw: Uint8Array, told: (entry: ManifestEntry, lengths: Uint32Array) => void): ManifestView {
+  static read(raw: Uint8Array, told: (entry: ManifestEntry, lengths: Uint32Array) => void): FindableManifest {
     const bytes = new Uint8Array(new SharedArrayBuffer(raw.length));
     bytes.set(raw);
     const reader = manifestReader(bytes);
-    const objects = readAllObjects(bytes, reader);
+    const { table, ...objects } = readAllObjects(bytes, reader);
     const count = reader.number("the number of entries", MOST_ENTRIES);
     const entries = new EntryReader(reader, objects.lengths);
     const places: EntryPlace[] = [];
@@ -54,7 +55,7 @@ export class ManifestView {
       told(entries.next(), objects.lengths);
     }
     entries.end();
-    return new ManifestView({ bytes, objects, places, entryCount: count });
+    return new FindableManifest({ bytes, objects, places, entryCount: count }, table);
   }
 
   get objectCount(): number {
@@ -103,15 +104,31 @@ export class ManifestView {
   }
 }
 
+/** Where it was read, objects are found by their digests as well. */
+export class FindableManifest extends ManifestView {
+  readonly #table: DigestTable;
+
+  constructor(shared: SharedManifest, table: DigestTable) {
+    super(shared);
+    this.#table = table;
+  }
+
+  /** The object with the digest at `offset` of some bytes; undefined when it is none of this manifest. */
+  find(bytes: Buffer, offset = 0): number | undefined {
+    return this.#table.find(bytes, offset);
+  }
+}
+
 interface Objects {
   readonly lengths: Uint32Array;
   readonly digests: Uint32Array;
+  readonly table: DigestTable;
 }
 
 /** A view's memory. */
 export interface SharedManifest {
   readonly bytes: Uint8Array;
-  readonly objects: Objects;
+  readonly objects: Omit<Objects, "table">;
   readonly places: readonly EntryPlace[];
   readonly entryCount: number;
 }
@@ -121,13 +138,21 @@ function readAllObjects(bytes: Uint8Array, reader: ByteReader): Objects {
   const most = Math.min(objectsIn(bytes), Math.floor(bytes.length / DIGEST));
   const lengths = sharedNumbers(most);
   const digests = sharedNumbers(most);
+  const table = new DigestTable(bufferOf(bytes), digests);
   let count = 0;
-  for (const { digest, length } of readObjects(reader)) {
-    lengths[count] = length;
+  const isNew = (digest: Buffer) => {
     digests[count] = digest.byteOffset - bytes.byteOffset;
+    return table.add(count);
+  };
+  for (const { length } of readObjects(reader, isNew)) {
+    lengths[count] = length;
     count += 1;
   }
-  return { lengths: lengths.subarray(0, count), digests: digests.subarray(0, count) };
+  return { lengths: lengths.subarray(0, count), digests: digests.subarray(0, count), table };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** So many zeros, in memory that threads have in common. */

@@ -103,11 +103,14 @@ function writeObjects(writer: ByteWriter, objects: readonly ImageObject[]): void
   }
 }
 
-/** The objects that `reader` stands before, each checked before it is given. */
-export function* readObjects(reader: ByteReader): Generator<ImageObject, void, undefined> {
+/** The objects that `reader` stands before, each checked before it is given; `isNew` is told each digest once. */
+export function* readObjects(
+  reader: ByteReader,
+  isNew?: (digest: Buffer) => boolean,
+): Generator<ImageObject, void, undefined> {
   const count = reader.number("the number of objects", MOST_OBJECTS);
   let start = 0;
-  const rules = new ObjectRules((why) => reader.wrong(why, start));
+  const rules = new ObjectRules((why) => reader.wrong(why, start), isNew);
   for (let index = 0; index < count; index++) {
     start = reader.position;
     const digest = reader.take(DIGEST, "an object's digest");
@@ -120,16 +123,23 @@ export function* readObjects(reader: ByteReader): Generator<ImageObject, void, u
 /** Each object of a manifest is there once. */
 class ObjectRules {
   readonly #refuse: Refuse;
-  readonly #seen = new Set<string>();
+  readonly #isNew: (digest: Buffer) => boolean;
 
-  constructor(refuse: Refuse) {
+  constructor(refuse: Refuse, isNew = newOnes()) {
     this.#refuse = refuse;
+    this.#isNew = isNew;
   }
 
   add({ digest, length }: ImageObject): void {
     if (length < 1 || length > LARGEST_OBJECT) throw this.#refuse(`an object of ${length} bytes`);
-    const before = this.#seen.size;
-    this.#seen.add(digest.toString("latin1"));
-    if (digest.length !== DIGEST || this.#seen.size === before) throw this.#refuse("an object that is there already");
+    if (digest.length !== DIGEST || !this.#isNew(digest)) throw this.#refuse("an object that is there already");
   }
+}
+
+function newOnes(): (digest: Buffer) => boolean {
+  const seen = new Set<string>();
+  return (digest) => {
+    const before = seen.size;
+    return seen.add(digest.toString("latin1")).size > before;
+  };
 }

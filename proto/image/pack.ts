@@ -53,39 +53,62 @@ export function encodePackEnd(frames: readonly Pick<PackFrame, "compressedBytes"
 
 /** The index of the pack that `trailer` is of, from the stored bytes that it names. */
 export function parsePackIndex(stored: Uint8Array, trailer: Trailer): PackIndex {
+  return {
+    frames: listPackFrames(stored, trailer).map(({ digests, lengths, ...frame }) => ({
+      ...frame,
+      objects: Array.from(lengths, (length, index) => ({
+        digest: digests.subarray(DIGEST * index, DIGEST * (index + 1)),
+        length,
+      })),
+    })),
+  };
+}
+
+/** A frame whose objects are in as little memory as they take. */
+export interface ListedFrame extends Omit<PackFrame, "objects"> {
+  /** One after the other. */
+  readonly digests: Buffer;
+  readonly lengths: Uint32Array;
+}
+
+/** The same, for an index of so many objects that each should not be one for V8. */
+export function listPackFrames(stored: Uint8Array, trailer: Trailer): readonly ListedFrame[] {
   const reader = new ByteReader(indexContent(PACK, stored, trailer), PACK.index);
   const count = reader.number("the number of frames", MOST_PACK_OBJECTS);
   if (count === 0) throw reader.wrong("the pack has no frame", 0);
-  const frames: PackFrame[] = [];
+  const frames: ListedFrame[] = [];
   let offset = PACK_HEAD.length;
   let objects = 0;
   for (let index = 0; index < count; index++) {
     const frame = readFrame(reader, offset, MOST_PACK_OBJECTS - objects);
     frames.push(frame);
     offset += frame.compressedBytes;
-    objects += frame.objects.length;
+    objects += frame.lengths.length;
     if (offset > trailer.indexOffset) break;
   }
   if (offset !== trailer.indexOffset) throw reader.wrong(`its frames end at byte ${offset}, not where it begins`, 0);
   reader.end();
-  return { frames };
+  return frames;
 }
 
-function readFrame(reader: ByteReader, offset: number, mostObjects: number): PackFrame {
+function readFrame(reader: ByteReader, offset: number, mostObjects: number): ListedFrame {
   const start = reader.position;
   const compressedBytes = reader.number("a frame's length", mostCompressed(LARGEST_OBJECT));
   const count = reader.number("a frame's number of objects", mostObjects);
-  const objects: ImageObject[] = [];
+  // No more than there can be, whatever it says.
+  const most = Math.min(count, Math.ceil(reader.left / DIGEST));
+  const digests = Buffer.alloc(most * DIGEST);
+  const lengths = new Uint32Array(most);
   let rawBytes = 0;
   for (let index = 0; index < count; index++) {
-    const digest = reader.take(DIGEST, "an object's digest");
+    digests.set(reader.take(DIGEST, "an object's digest"), index * DIGEST);
     const length = reader.number("an object's length", LARGEST_OBJECT);
     if (length === 0) throw reader.wrong("an object without content");
-    objects.push({ digest, length });
+    lengths[index] = length;
     rawBytes += length;
     if (rawBytes > LARGEST_OBJECT) throw reader.wrong(`a frame of more than ${LARGEST_OBJECT} bytes`, start);
   }
   if (count === 0 || compressedBytes === 0) throw reader.wrong("a frame without content", start);
   if (compressedBytes > mostCompressed(rawBytes)) throw reader.wrong("a frame that grew when it was compressed", start);
-  return { offset, compressedBytes, rawBytes, objects };
+  return { offset, compressedBytes, rawBytes, digests, lengths };
 }

@@ -11,7 +11,7 @@ import { scenario } from "../runner/scenario.ts";
 
 const GIBI = 2 ** 30;
 /** Of the whole process: the sources' types are stripped in it, which the agent as it is shipped does not do. */
-const MOST_MEMORY = 400 * 2 ** 20;
+const MOST_MEMORY = 256 * 2 ** 20;
 const COMPARER = join(import.meta.dirname, "../faults/compare-here.ts");
 
 let scratch: ReturnType<typeof makeScratch>;
