@@ -30,10 +30,7 @@ export function unpackHere(
   return JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8", timeout: 20 * 60_000 }));
 }
 
-/** How a shell does it, in a namespace of its own. */
-export const UNPACK_COMMAND = `'${process.execPath}' '${UNPACKER}'`;
-
-/** The same as the step `image` does it, with its marker. */
+/** How a shell unpacks as the step `image` does, with its marker, in a namespace of its own. */
 export const RESUME_COMMAND = `'${process.execPath}' '${join(import.meta.dirname, "resume-image-here.ts")}'`;
 
 /** Folders of small files, and a file of several objects. */

@@ -175,7 +175,7 @@ export const FAULTS = {
   },
   "image-small-files": {
     done: "an image of 100 000 small files is unpacked to ext4, and killed four times on the way",
-    holds: "it goes on each time with what is right; the tree is the image's, from less than 400 MiB of memory",
+    holds: "it goes on each time with what is right; the tree is the image's, from less than 256 MiB of memory",
   },
   "image-sparse": {
     done: "an image with one file of 8 GiB, 24 MiB of which are data, is unpacked to ext4",
