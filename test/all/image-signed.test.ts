@@ -87,9 +87,10 @@ async function wipeByHand(rack: InstallRack, docs: Documented, { vm }: Installed
   await docs.must("hpsctl installer-shell web01 -- wipefs --all /dev/sda", { instead: { "/dev/sda": "/dev/vda" } });
   await docs.must("hpsctl installation cancel web01 --yes");
   await vm.cutPower();
-  const installation = await FollowedInstallation.arm(rack, vm);
+  const image = { "debian/web:12.1": rack.image };
+  await docs.must("hpsctl install web01 --image debian/web:12.1 --wipe", { instead: image, more: "--yes" });
   await vm.powerOn();
-  return installation;
+  return await FollowedInstallation.newest(rack, vm);
 }
 
 scenario("image-signed", async () => {
