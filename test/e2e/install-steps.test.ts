@@ -209,7 +209,7 @@ test("the steps storage and image, on real disks in a guest", { timeout: 900_000
   for (const name of ["older", "whole", "packs", "packs again", "again", "wiped"])
     expect(said(name)).not.toHaveProperty("error");
   for (const name of tasks.filter(({ stopAt }) => stopAt).map(({ name }) => name))
-    expect(said(name).error).toBe("stopped here");
+    expect(said(name).error).toMatch(/stopped here$/);
   expect(said("cut").error).toMatch(/zstd|ends/);
   expect(said("whole").files).toEqual({ "usr/bin/tool": "104755 0:0 a tool" });
   expect(said("altered pack").error).toMatch(
