@@ -17,6 +17,9 @@ const NO_TAR = 66;
 
 const CHECK_TAR = `command -v tar >/dev/null || exit ${NO_TAR}`;
 
+/** Who is interrupted is often hung up on as well: the second signal would end what clears away for the first. */
+const DEAF = `trap "" HUP INT PIPE TERM`;
+
 /**
  * Arguments: destination, its parent, name of the one file, what comes (`file`, `folder`, `many`), tar's options, a name that
  * nothing has, for the folder in which the one file is made. Answers one line
@@ -31,11 +34,11 @@ put_file() {
   if [ -d "$1" ]; then exit ${IS_FOLDER}; fi
   if [ -e "$1" ] && [ ! -f "$1" ]; then exit ${SPECIAL}; fi
   t=$2/$hidden
-  trap 'rm -rf "$t"' EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 141' PIPE
-  trap 'exit 143' TERM
+  trap '${DEAF}; rm -rf "$t"' EXIT
+  trap '${DEAF}; exit 129' HUP
+  trap '${DEAF}; exit 130' INT
+  trap '${DEAF}; exit 141' PIPE
+  trap '${DEAF}; exit 143' TERM
   mkdir -m 700 "$t" || exit 1
   echo file
   (umask 0; cd "$t" && tar -x -o $4 -f -) && mv -f "$t/$3" "$1"
